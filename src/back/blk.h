@@ -1,0 +1,79 @@
+/*
+ * Block backends: one interface, many front ends. A request carries all it needs; done runs exactly
+ * once, from the loop (or deferred work), never inside submit.
+ */
+#ifndef BACK_BLK_H
+#define BACK_BLK_H
+
+#include "core/loop.h"
+#include "core/types.h"
+#include <sys/uio.h>
+
+#define BLK_SECTOR 512u
+#define BLK_SEGS_MAX 256
+
+struct blk;
+struct ledger;
+struct ledger_row;
+struct error;
+
+enum blk_op { BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD, BLK_ZEROES };
+
+struct blk_req {
+    enum blk_op op;
+    uint64_t sector, sectors;  /* 512-byte units; range is checked by blk_submit */
+    struct iovec *iov;         /* READ, WRITE: sum of lengths == sectors * 512 */
+    int iovs;
+    void (*done)(struct blk_req *req, int err); /* 0 or -errno */
+    void *owner;
+    /* private to the backend */
+    struct blk *blk;
+    int err;
+    size_t moved;
+    struct loop_work work;
+    struct blk_req *next;
+};
+
+struct blk_ops {
+    const char *name;
+    void (*submit)(struct blk *b, struct blk_req *req);
+    void (*drain)(struct blk *b);  /* returns when nothing is in flight; done calls have been made */
+    void (*close)(struct blk *b);
+};
+
+struct blk {
+    const struct blk_ops *ops;
+    struct loop *loop;
+    uint64_t sectors;
+    bool readonly, can_discard, can_zeroes, volatile_cache;
+    unsigned in_flight;
+    struct ledger_row *row[5];     /* by op */
+    char name[64];
+};
+
+struct blk_open_opts {
+    const char *path;     /* what the user gave */
+    bool readonly;
+    const char *name;     /* ledger name: "disk0" */
+};
+
+/* A raw image file or block device, through io_uring (or a worker thread where io_uring is not
+ * allowed). Takes an OFD lock; busy → -EBUSY with a clear error. size must be a multiple of 512. */
+int blk_raw_open(struct blk **out, const struct blk_open_opts *o, struct loop *loop,
+                 struct ledger *ledger, struct error *err);
+/* A RAM disk of that many bytes: "mem:64M". */
+int blk_mem_open(struct blk **out, uint64_t bytes, const char *name, struct loop *loop,
+                 struct ledger *ledger, struct error *err);
+/* Opens what a --disk FILE names: "mem:SIZE" or a path. */
+int blk_open(struct blk **out, const struct blk_open_opts *o, struct loop *loop,
+             struct ledger *ledger, struct error *err);
+
+/* Front ends call these. submit checks op, range, read-only; a refused request completes with
+ * -EINVAL/-EROFS/-EOPNOTSUPP through done, deferred. */
+void blk_submit(struct blk *b, struct blk_req *req);
+void blk_drain(struct blk *b);
+void blk_close(struct blk *b);
+/* Backends call this to finish a request from the loop or via loop_defer. */
+void blk_finish(struct blk_req *req, int err);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * The bus: address → region, for port and memory space alike. Overlap is refused; widths are cut
+ * as the chip declares; what nobody claims reads all-ones and is counted as refused.
+ */
+#ifndef BUS_BUS_H
+#define BUS_BUS_H
+
+#include "core/types.h"
+#include <pthread.h>
+
+struct ledger;
+struct ledger_row;
+struct trap;
+
+struct io_ops {
+    /* Values in, values out; off is relative to the region; size is one the chip decodes.
+     * Called with the region's lock held. Hardware has no errno. */
+    uint64_t (*read)(void *dev, uint64_t off, unsigned size);
+    void (*write)(void *dev, uint64_t off, unsigned size, uint64_t val);
+    uint8_t sizes; /* widths decoded, OR of 1, 2, 4, 8 */
+    bool split;    /* wider or unaligned accesses are cut into decoded ones (low address first);
+                      else they are refused: reads all-ones, writes dropped, counted */
+};
+
+enum bus_space { BUS_PIO, BUS_MMIO, BUS_SPACES };
+
+struct io_region { /* lives inside its device */
+    const char *name;
+    const struct io_ops *ops;
+    void *dev;
+    pthread_mutex_t *lock; /* NULL: none needed */
+    enum bus_space space;
+    uint64_t base, len;
+    struct ledger_row *row;
+    bool mapped;           /* private to the bus */
+};
+
+struct bus;
+
+struct bus *bus_open(struct ledger *ledger); /* NULL: out of memory */
+void bus_close(struct bus *b);
+
+/* 0; -EBUSY overlap (err names both in the log of the caller); -EINVAL empty or wraps; -ENOMEM.
+ * If called while a handler of this bus runs, the change is applied when that handler returns. */
+int bus_map(struct bus *b, struct io_region *r);
+void bus_unmap(struct bus *b, struct io_region *r);
+int bus_move(struct bus *b, struct io_region *r, uint64_t base);
+/* The region that would clash with r at its base, or NULL. */
+const struct io_region *bus_clash(const struct bus *b, const struct io_region *r);
+
+/* One access: any size 1..8. Counts in the ledger, takes the lock, cuts widths. */
+uint64_t bus_read(struct bus *b, enum bus_space space, uint64_t addr, unsigned size);
+void bus_write(struct bus *b, enum bus_space space, uint64_t addr, unsigned size, uint64_t val);
+const struct io_region *bus_find(const struct bus *b, enum bus_space space, uint64_t addr);
+
+#endif

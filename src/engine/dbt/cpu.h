@@ -1,0 +1,195 @@
+/*
+ * The software CPU's state, shared by the translator (which addresses it through GS), the MMU and
+ * the system instructions. One struct cpu per vCPU; only its own thread touches it, but for kick.
+ *
+ * While translated code runs, guest GPRs other than r10 and r11 are in the host registers of the
+ * same name; x87/MMX/SSE state is live in the host's. Around a C helper all GPRs are in gpr[] and
+ * the arithmetic flags are in fl. Helpers are compiled without SSE, so vector state stays live
+ * through them; whoever may run foreign code (traps, the translator) goes through cpu_fpu_save.
+ *
+ * Intel SDM volume 3 and AMD APM volume 2 are the references for all of engine/dbt.
+ */
+#ifndef ENGINE_DBT_CPU_H
+#define ENGINE_DBT_CPU_H
+
+#include "core/cpu_regs.h"
+#include "engine/engine.h"
+#include <setjmp.h>
+
+enum { /* RFLAGS */
+    FL_CF = 1, FL_PF = 4, FL_AF = 0x10, FL_ZF = 0x40, FL_SF = 0x80, FL_TF = 0x100, FL_IF = 0x200,
+    FL_DF = 0x400, FL_OF = 0x800, FL_IOPL = 0x3000, FL_NT = 0x4000, FL_RF = 0x10000,
+    FL_VM = 0x20000, FL_AC = 0x40000, FL_VIF = 0x80000, FL_VIP = 0x100000, FL_ID = 0x200000,
+    FL_ARITH = FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF,
+};
+enum { CR0_PE = 1, CR0_MP = 2, CR0_EM = 4, CR0_TS = 8, CR0_ET = 16, CR0_NE = 32, CR0_WP = 1 << 16,
+       CR0_AM = 1 << 18, CR0_NW = 1 << 29, CR0_CD = 1 << 30 };
+#define CR0_PG 0x80000000u
+enum { CR4_VME = 1, CR4_PVI = 2, CR4_TSD = 4, CR4_DE = 8, CR4_PSE = 0x10, CR4_PAE = 0x20,
+       CR4_MCE = 0x40, CR4_PGE = 0x80, CR4_PCE = 0x100, CR4_OSFXSR = 0x200, CR4_OSXMMEXCPT = 0x400,
+       CR4_FSGSBASE = 0x10000, CR4_SMEP = 0x100000, CR4_SMAP = 0x200000 };
+enum { EFER_SCE = 1, EFER_LME = 0x100, EFER_LMA = 0x400, EFER_NXE = 0x800 };
+enum { EXC_DE = 0, EXC_DB = 1, EXC_NMI = 2, EXC_BP = 3, EXC_OF = 4, EXC_BR = 5, EXC_UD = 6,
+       EXC_NM = 7, EXC_DF = 8, EXC_TS = 10, EXC_NP = 11, EXC_SS = 12, EXC_GP = 13, EXC_PF = 14,
+       EXC_MF = 16, EXC_AC = 17, EXC_MC = 18, EXC_XM = 19 };
+enum { /* cpu_seg.attr */
+    SEG_A = 1, SEG_W = 2, SEG_R = 2, SEG_E = 4, SEG_C = 4, SEG_X = 8, SEG_S = 0x10, SEG_DPL = 0x60,
+    SEG_P = 0x80, SEG_AVL = 0x1000, SEG_L = 0x2000, SEG_D = 0x4000, SEG_G = 0x8000 };
+#define SEG_DPL_GET(attr) (((attr) >> 5) & 3)
+
+/* Software TLB. A hit: (linear - tag) <= 4096 - size, then host = linear - tag + entry.host.
+ * An invalid entry's tag is a page of another set, so that no linear address can match it. */
+#define TLB_BITS 10
+#define TLB_SETS (1u << TLB_BITS)
+struct tlb_entry {
+    uint64_t rtag, wtag; /* linear page address readable / writable by this privilege */
+    uint64_t host;       /* host address of the page */
+    uint64_t pte;        /* gpa of the page | bits below */
+};
+enum { TLB_GLOBAL = 1 }; /* in tlb_entry.pte */
+
+#define JC_BITS 12
+#define JC_SETS (1u << JC_BITS)
+struct jc_entry { /* jump cache: linear address -> translated code */
+    uint64_t lin;
+    void *code;
+};
+
+struct insn;
+struct dbt;
+
+struct cpu {
+    /* Hot, addressed by generated code as gs:[offset]. */
+    uint64_t gpr[16];
+    uint64_t rip;             /* valid at helper calls: of the current instruction */
+    uint64_t fl;              /* arithmetic flags, memory form: LAHF byte in bits 8-15, OF in bit 0 */
+    uint32_t exit_request;    /* set by kick and by helpers: leave translated code soon */
+    uint32_t mode;            /* mode key of the running block, see translate.h */
+    uint64_t scratch[8];
+    uint64_t host_rsp;
+    void *helper;
+    uint64_t seg_base[6];     /* copies of seg[i].base for generated code */
+
+    /* System state. */
+    uint32_t flags_sys;       /* RFLAGS bits other than FL_ARITH; bit 1 set */
+    uint8_t cpl;
+    bool shadow;              /* STI / MOV SS: no interrupt before the next instruction ends */
+    bool nmi_blocked;
+    bool halted;
+    bool shutdown;
+    bool icebp;
+    struct cpu_seg seg[6], ldtr, tr;
+    struct { uint64_t base; uint16_t limit; } gdtr, idtr;
+    uint64_t cr0, cr2, cr3, cr4, efer;
+    uint64_t pdpte[4];        /* PAE: loaded at MOV CR3 */
+    uint64_t dr[8];
+    uint64_t star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux;
+    uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+    uint64_t pat, misc_enable, tsc_offset; /* guest TSC = host TSC + tsc_offset */
+
+    /* Exception in delivery, for double faults. */
+    int exc_vector;           /* vector being delivered, or -1 */
+    jmp_buf fault_jmp;        /* cpu_fault comes back to the dispatcher */
+    struct { uint8_t vector; bool has_error; uint32_t error; } fault;
+
+    unsigned index;
+    struct dbt *dbt;
+    const struct engine_env *env;
+
+    bool fpu_saved;           /* vector state is in fpu[] (else live in the host's registers) */
+    uint8_t fpu[512] __attribute__((aligned(64)));
+    struct tlb_entry tlb[2][TLB_SETS] __attribute__((aligned(64))); /* [0] supervisor [1] user */
+    struct jc_entry jc[3][JC_SETS]; /* by mode slot: 64-bit kernel, 64-bit user, the current other */
+};
+
+/* ---- one system instruction, decoded once at translation time ---- */
+struct insn {
+    /* Executes it. cpu->rip is at the instruction; returns INSN_NEXT (rip is advanced by the
+     * caller) or INSN_JUMP (the helper set rip, or changed mode, paging, IF: leave the block).
+     * May not return: cpu_fault. */
+    int (*run)(struct cpu *cpu, const struct insn *i);
+    uint64_t imm;            /* immediate, or offset of a far pointer */
+    int64_t disp;
+    uint16_t sel;            /* selector of a far pointer; ENTER's level */
+    uint8_t len;
+    uint8_t opsize;          /* operand size in bytes: 1, 2, 4, 8 */
+    uint8_t addrsize;        /* 2, 4, 8 */
+    uint8_t rep;             /* 0, 0xf3, 0xf2 */
+    uint8_t reg;             /* ModRM.reg extended by REX.R (also opcode-embedded register) */
+    uint8_t rm;              /* register number if !mem */
+    bool mem;                /* the ModRM operand is memory */
+    uint8_t seg;             /* segment of the memory operand, overrides applied */
+    uint8_t base, index;     /* 16 = none, 17 = rip (disp is then already absolute) */
+    uint8_t scale;           /* 1, 2, 4, 8 */
+    bool rex;                /* any REX: byte registers 4..7 are SPL.. not AH.. */
+    uint8_t code_bits;       /* 16, 32, 64: the mode it was decoded in */
+    bool ends;               /* always leaves the block */
+};
+enum { INSN_NEXT, INSN_JUMP };
+
+/* ---- what the parts offer each other ---- */
+
+/* Raise an exception from a helper: unwinds to the dispatcher with the state at cpu->rip. */
+_Noreturn void cpu_fault(struct cpu *cpu, uint8_t vector);                     /* no error code */
+_Noreturn void cpu_fault_err(struct cpu *cpu, uint8_t vector, uint32_t error);
+
+/* mmu.c: memory by linear address, with the right of `user` (cpl == 3) or system (descriptor
+ * tables, TSS: user = false). size 1, 2, 4, 8; may straddle pages, hit MMIO, hit translated code. */
+uint64_t mem_read(struct cpu *cpu, uint64_t lin, unsigned size, bool user);
+void mem_write(struct cpu *cpu, uint64_t lin, unsigned size, uint64_t val, bool user);
+/* Check that [lin, lin+len) could be written (faults if not): before multi-part pushes. len <= 4096 */
+void mem_probe_write(struct cpu *cpu, uint64_t lin, unsigned len, bool user);
+/* Host pointer for [lin, end of page), *room = bytes to the page end; NULL if it must go piecewise
+ * (MMIO; page holding translated code when writing; watched). Faults as an access of 1 byte would. */
+uint8_t *mem_span(struct cpu *cpu, uint64_t lin, bool write, bool user, unsigned *room);
+void mmu_flush(struct cpu *cpu, bool global);     /* CR3 write: false; CR0/CR4/EFER changes: true */
+void mmu_flush_page(struct cpu *cpu, uint64_t lin);
+void mmu_load_pdptes(struct cpu *cpu);            /* PAE, at MOV CR3 / CR0.PG / CR4.PAE; may #GP */
+
+/* flags */
+static inline uint32_t cpu_flags_arith(const struct cpu *cpu)
+{
+    uint32_t ah = (uint32_t)(cpu->fl >> 8) & (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF);
+    return ah | ((cpu->fl & 1) ? FL_OF : 0u);
+}
+
+static inline uint32_t cpu_rflags(const struct cpu *cpu)
+{
+    return cpu_flags_arith(cpu) | cpu->flags_sys | 2u;
+}
+
+static inline void cpu_set_flags_arith(struct cpu *cpu, uint32_t v)
+{
+    cpu->fl = ((uint64_t)(v & (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF)) | 2u) << 8 |
+              ((v & FL_OF) ? 1u : 0u);
+}
+
+static inline void cpu_set_rflags(struct cpu *cpu, uint32_t v)
+{
+    cpu_set_flags_arith(cpu, v);
+    cpu->flags_sys = (v & ~(uint32_t)FL_ARITH & 0x003f7700u) | 2u;
+}
+
+/* Call the VM with a trap from a helper; vector state is put away and back. */
+void cpu_trap(struct cpu *cpu, struct trap *t);
+/* Put vector state into cpu->fpu (idempotent); the way back into translated code restores it. */
+void cpu_fpu_save(struct cpu *cpu);
+
+/* sys_decode.c: is this instruction a system instruction? Fills out and returns true; else the
+ * translator runs it natively. Unsupported or unclaimed instructions become a #UD helper. */
+struct ZydisDecodedInstruction_;
+struct ZydisDecodedOperand_;
+bool sys_decode(const struct ZydisDecodedInstruction_ *zi, const struct ZydisDecodedOperand_ *ops,
+                uint64_t rip, struct insn *out);
+/* May this (not system) instruction run natively, i.e. is its CPUID feature claimed? */
+bool sys_claimed(const struct ZydisDecodedInstruction_ *zi);
+void sys_reset(struct cpu *cpu); /* architectural reset state; CPUID/MSR defaults */
+uint64_t cpu_tsc_hz(void);       /* measured once */
+
+/* intr.c: deliver an interrupt or exception through the IVT/IDT; handles double and triple faults
+ * (sets cpu->shutdown). soft: INT n / INT3 / INTO, for DPL checks; next_rip is what is pushed. */
+enum intr_kind { INTR_EXT, INTR_EXC, INTR_SOFT };
+void intr_deliver(struct cpu *cpu, uint8_t vector, enum intr_kind kind, bool has_error,
+                  uint32_t error, uint64_t return_rip);
+
+#endif

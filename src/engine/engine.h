@@ -1,0 +1,50 @@
+/*
+ * An engine runs vCPUs. It sees core and mem only. Traps go to the function it was handed, which
+ * completes them in place; run() comes back when the vCPU loop has something to decide.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "core/cpu_regs.h"
+#include "core/irq.h"
+#include "core/trap.h"
+
+struct engine;
+struct ram;
+struct ledger;
+struct error;
+
+struct engine_env {
+    struct ram *ram;
+    struct ledger *ledger;
+    unsigned vcpus;
+    void (*trap)(void *ctx, unsigned vcpu, struct trap *t); /* PIO, MMIO, HCALL: completed in place */
+    void *trap_ctx;
+    const struct intr_ops *intr; /* the board's interrupt controllers, in user space */
+    void *intr_ctl;
+};
+
+struct engine_ops {
+    const char *name;
+    /* What this host can do: 0 usable, else -errno and why in err. No guest is needed. */
+    int (*probe)(struct error *err);
+    int (*open)(struct engine **out, const struct engine_env *env, struct error *err);
+    void (*close)(struct engine *e);
+    void (*get_regs)(struct engine *e, unsigned vcpu, struct cpu_regs *r);
+    void (*set_regs)(struct engine *e, unsigned vcpu, const struct cpu_regs *r);
+    /* Runs on the vCPU's own thread. Fills end with why it came back: HALT, KICK, SHUTDOWN or FAIL.
+     * The engine asks env.intr for interrupts at instruction boundaries, and after each kick. */
+    void (*run)(struct engine *e, unsigned vcpu, struct trap *end);
+    /* Any thread, also from inside a trap callback: interrupts may be pending, or stop is wanted
+     * (stop: run returns TRAP_KICK soon; else it only looks for interrupts and may go on). */
+    void (*kick)(struct engine *e, unsigned vcpu, bool stop);
+    void (*reset)(struct engine *e, unsigned vcpu); /* to the architectural reset state */
+    /* Optional (KVM): a write of that size to addr signals eventfd instead of trapping. */
+    int (*bell)(struct engine *e, bool mmio, uint64_t addr, unsigned size, int eventfd, bool add);
+    /* Bytes the engine keeps beyond guest RAM, for the report. */
+    uint64_t (*footprint)(const struct engine *e);
+};
+
+extern const struct engine_ops engine_kvm, engine_dbt;
+
+#endif

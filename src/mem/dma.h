@@ -1,0 +1,33 @@
+/*
+ * DMA: a device's view of guest memory. Resolves RAM only, never MMIO, so that a device can't
+ * re-enter registers. All or nothing: the whole range is checked before the first byte moves.
+ */
+#ifndef MEM_DMA_H
+#define MEM_DMA_H
+
+#include "core/types.h"
+#include <sys/uio.h>
+
+struct ram;
+struct ledger_row;
+
+struct dma {
+    struct ram *ram;
+    struct ledger_row *row;  /* reads = device reads guest memory; refused counted too */
+    bool enabled;            /* bus-master enable; false: every access is refused */
+};
+
+/* 0, or -EFAULT (not RAM, or disabled). */
+int dma_read(struct dma *d, gpa_t gpa, void *buf, size_t len);
+int dma_write(struct dma *d, gpa_t gpa, const void *buf, size_t len);
+
+/*
+ * Hold [gpa, gpa+len) for zero-copy I/O: adds up to max iovecs at iov (adjacent ones are merged by
+ * the caller's choice), returns how many, or -EFAULT. RAM never goes away while the VM lives, so a
+ * hold needs no pin; dma_drop after a device-to-memory transfer marks the bytes written
+ * (dirty tracking, translated code) and counts them.
+ */
+int dma_hold(struct dma *d, gpa_t gpa, size_t len, bool device_writes, struct iovec *iov, int max);
+void dma_drop(struct dma *d, gpa_t gpa, size_t len, bool device_wrote);
+
+#endif

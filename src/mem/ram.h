@@ -1,0 +1,48 @@
+/*
+ * Guest RAM: one shared memory file mapped once, shown to the guest as slots (below the PCI hole
+ * and above 4 GiB). Only mem/, the engines and the ring files ever hold a pointer into it.
+ */
+#ifndef MEM_RAM_H
+#define MEM_RAM_H
+
+#include "core/types.h"
+
+#define RAM_PAGE_SHIFT 12
+#define RAM_PAGE_SIZE 4096u
+#define RAM_SLOTS_MAX 4
+#define RAM_LOW_MAX 0xc0000000ull /* RAM above this starts again at 4 GiB */
+
+struct ram_slot {
+    gpa_t gpa;
+    uint64_t len;
+    uint8_t *host;
+};
+
+/* Per page flags, one byte a page, index = page number within RAM (slot order). */
+enum {
+    RAM_CODE = 1,  /* the translator holds code of this page: tell it of writes */
+    RAM_DIRTY = 2, /* written since last cleared (dirty tracking) */
+};
+
+struct ram {
+    struct ram_slot slot[RAM_SLOTS_MAX];
+    unsigned slots;
+    uint64_t size;
+    int fd;               /* memfd behind all slots */
+    uint8_t *page_flags;
+    /* Called (any thread) after a device wrote into pages marked RAM_CODE. */
+    void (*code_written)(void *arg, gpa_t gpa, uint64_t len);
+    void *code_arg;
+};
+
+int ram_open(struct ram *r, uint64_t size);   /* size multiple of 1 MiB; 0 or -errno */
+void ram_close(struct ram *r);
+
+/* Pointer to [gpa, gpa+len) if all of it lies in one slot, else NULL. */
+uint8_t *ram_ptr(const struct ram *r, gpa_t gpa, uint64_t len);
+/* Page index for page_flags of a gpa inside RAM; caller knows it is RAM. */
+size_t ram_page(const struct ram *r, gpa_t gpa);
+/* Tell everybody who must know that [gpa, gpa+len) was written by other than the guest's CPU. */
+void ram_written(struct ram *r, gpa_t gpa, uint64_t len);
+
+#endif
