@@ -92,6 +92,10 @@ struct cpu {
     jmp_buf fault_jmp;        /* cpu_fault comes back to the dispatcher */
     struct { uint8_t vector; bool has_error; uint32_t error; } fault;
 
+    /* What CPUID claims (leaf 1, leaf 7, leaf 0x80000001) and says; set by sys_init. */
+    struct { uint32_t ecx1, edx1, ebx7, edx7, ecx81, edx81; } feat;
+    uint64_t tsc_hz;
+
     unsigned index;
     struct dbt *dbt;
     const struct engine_env *env;
@@ -182,9 +186,13 @@ struct ZydisDecodedOperand_;
 bool sys_decode(const struct ZydisDecodedInstruction_ *zi, const struct ZydisDecodedOperand_ *ops,
                 uint64_t rip, struct insn *out);
 /* May this (not system) instruction run natively, i.e. is its CPUID feature claimed? */
-bool sys_claimed(const struct ZydisDecodedInstruction_ *zi);
-void sys_reset(struct cpu *cpu); /* architectural reset state; CPUID/MSR defaults */
-uint64_t cpu_tsc_hz(void);       /* measured once */
+bool sys_claimed(const struct cpu *cpu, const struct ZydisDecodedInstruction_ *zi);
+/* Once, when the vCPU is made (index, env and vector state aside, cpu is zero): CPUID claims from
+ * what the host has; tsc_hz from core/tsc.h. */
+void sys_init(struct cpu *cpu, uint64_t tsc_hz);
+void sys_reset(struct cpu *cpu); /* architectural reset state; CPUID/MSR defaults; x87/SSE in fpu[] */
+/* The helper of instructions without effect (prefetch, endbr, reserved NOPs): emit nothing. */
+int sys_nop(struct cpu *cpu, const struct insn *i);
 
 /* intr.c: deliver an interrupt or exception through the IVT/IDT; handles double and triple faults
  * (sets cpu->shutdown). soft: INT n / INT3 / INTO, for DPL checks; next_rip is what is pushed. */
