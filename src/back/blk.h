@@ -17,7 +17,7 @@ struct ledger;
 struct ledger_row;
 struct error;
 
-enum blk_op { BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD, BLK_ZEROES };
+enum blk_op { BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD, BLK_ZEROES, BLK_OPS };
 
 struct blk_req {
     enum blk_op op;
@@ -30,15 +30,15 @@ struct blk_req {
     struct blk *blk;
     int err;
     size_t moved;
-    struct loop_work work;
+    unsigned tries;
     struct blk_req *next;
 };
 
 struct blk_ops {
     const char *name;
     void (*submit)(struct blk *b, struct blk_req *req);
-    void (*drain)(struct blk *b);  /* returns when nothing is in flight; done calls have been made */
-    void (*close)(struct blk *b);
+    void (*drain)(struct blk *b);  /* returns when blk_finish was called for all it was given */
+    void (*close)(struct blk *b);  /* nothing is in flight; frees what contains b */
 };
 
 struct blk {
@@ -46,9 +46,12 @@ struct blk {
     struct loop *loop;
     uint64_t sectors;
     bool readonly, can_discard, can_zeroes, volatile_cache;
-    unsigned in_flight;
-    struct ledger_row *row[5];     /* by op */
+    unsigned in_flight;              /* submitted, done not yet called */
+    struct ledger_row *row[BLK_OPS]; /* by op */
     char name[64];
+    /* private to blk.c: finished requests whose done is still to be called, oldest first */
+    struct blk_req *finished, **finished_end;
+    struct loop_work deliver;
 };
 
 struct blk_open_opts {
@@ -71,9 +74,14 @@ int blk_open(struct blk **out, const struct blk_open_opts *o, struct loop *loop,
 /* Front ends call these. submit checks op, range, read-only; a refused request completes with
  * -EINVAL/-EROFS/-EOPNOTSUPP through done, deferred. */
 void blk_submit(struct blk *b, struct blk_req *req);
+/* Returns when nothing is in flight and all done calls have been made (from inside this call). */
 void blk_drain(struct blk *b);
-void blk_close(struct blk *b);
-/* Backends call this to finish a request from the loop or via loop_defer. */
+void blk_close(struct blk *b); /* drains first; NULL is fine */
+
+/* Backends: the common part of an opened blk (after ops, sectors and flags are set); and the end of
+ * a request. blk_finish may be called inside submit: done runs later, from deferred work. All with
+ * the loop's lock held. */
+int blk_init(struct blk *b, const char *name, struct loop *loop, struct ledger *ledger);
 void blk_finish(struct blk_req *req, int err);
 
 #endif
