@@ -1,0 +1,89 @@
+/*
+ * Virtqueues: the only walk over a ring in this program. Virtual I/O Device (VIRTIO) 1.2, sections
+ * 2.6 to 2.8. How a ring works, and what is trusted, is told at the top of vq.c.
+ *
+ * A queue belongs to one lock (its device's): nothing here is called from two threads at once. The
+ * guest's CPUs are the other party, and they run all the time.
+ */
+#ifndef VIRTIO_VQ_H
+#define VIRTIO_VQ_H
+
+#include "core/types.h"
+#include <sys/uio.h>
+
+struct dma;
+struct state;
+
+#define VQ_SIZE_MAX 256u        /* the largest ring offered to drivers */
+#define VQ_SEGS_MAX VQ_SIZE_MAX /* 2.6.5.3.1: no chain is longer than its ring */
+
+struct vq_seg {
+    gpa_t gpa;
+    uint32_t len;
+};
+
+/* One request: a private copy, already judged, of what the driver described. */
+struct vq_chain {
+    uint16_t head;            /* its name: goes back with vq_push */
+    uint16_t outs, ins;       /* device-readable segments, then device-writable ones */
+    uint64_t out_len, in_len; /* bytes in each part */
+    struct vq_seg seg[VQ_SEGS_MAX];
+};
+
+struct vq_conf { /* as the driver configured it; addresses are guest-physical */
+    uint16_t size;
+    bool event_idx, indirect; /* negotiated features */
+    gpa_t desc, avail, used;  /* split: descriptor table, driver area, device area */
+};
+
+struct vq {
+    struct dma *dma;
+    struct vq_conf conf; /* latched by vq_start: later register writes don't reach it */
+    /* Into guest RAM; NULL while stopped. The whole of each area was checked to be RAM. */
+    const uint8_t *desc;
+    uint8_t *avail, *used;
+    uint16_t next_avail, next_used; /* free-running, as the ring's own indices */
+    uint16_t shown;                 /* next_used as the driver last saw it */
+    uint16_t in_flight;
+    bool listening;        /* the driver has been asked for kicks */
+    const char *broken;    /* why the queue was given up, else NULL */
+    uint64_t busy[VQ_SIZE_MAX / 64]; /* heads popped and not yet pushed */
+};
+
+/* Begin with empty rings. 0; -EINVAL (size, alignment), -EFAULT (some of it is not RAM). */
+int vq_start(struct vq *q, struct dma *dma, const struct vq_conf *conf);
+void vq_stop(struct vq *q);
+
+/* 1: c holds the next chain; 0: none; -EINVAL: the driver broke the rules, see q->broken. */
+int vq_pop(struct vq *q, struct vq_chain *c);
+/* Copy len bytes at off of the readable part out, or into the writable part.
+ * 0; -EINVAL (the part is shorter), -EFAULT (not RAM). */
+int vq_get(struct vq *q, const struct vq_chain *c, uint64_t off, void *buf, size_t len);
+int vq_put(struct vq *q, const struct vq_chain *c, uint64_t off, const void *buf, size_t len);
+/* The same bytes as iovecs, for zero-copy I/O: how many (at most max), or -EINVAL, -EFAULT, -E2BIG.
+ * in: the writable part, which the device will fill; then vq_drop when it has. */
+int vq_hold(struct vq *q, const struct vq_chain *c, bool in, uint64_t off, uint64_t len,
+            struct iovec *iov, int max);
+void vq_drop(struct vq *q, const struct vq_chain *c, uint64_t off, uint64_t len);
+/* Give a chain back. The driver sees it at the next vq_signal, so that a batch costs one update. */
+void vq_push(struct vq *q, uint16_t head, uint32_t written);
+/* Show the driver what was pushed. Does it want an interrupt for it? */
+bool vq_signal(struct vq *q);
+
+/* No kicks, please: the ring is being walked. */
+void vq_quiet(struct vq *q);
+/* Kicks again. True: chains arrived meanwhile, for which no kick will come. */
+bool vq_listen(struct vq *q);
+
+/* Indices and in-flight heads; conf and dma are the caller's: on load vq_start was called before. */
+void vq_state(struct vq *q, struct state *st);
+/* What must hold between any two calls; fuzzers and loads ask. */
+bool vq_sane(const struct vq *q);
+
+/* 2.7.10: did the index pass `event` on its way from old to new? */
+static inline bool vq_passed(uint16_t event, uint16_t now, uint16_t old)
+{
+    return (uint16_t)(now - event - 1) < (uint16_t)(now - old);
+}
+
+#endif
