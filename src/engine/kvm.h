@@ -1,0 +1,65 @@
+/*
+ * What the files of engine kvm share. Linux Documentation/virt/kvm/api.rst; only engine/kvm*
+ * includes <linux/kvm.h>.
+ */
+#ifndef ENGINE_KVM_H
+#define ENGINE_KVM_H
+
+#include "engine/engine.h"
+#include "engine/kvm_signal.h"
+#include <linux/kvm.h>
+#include <sys/types.h>
+
+#define KVM_VCPUS_MAX 64
+#define KVM_CPUID_MAX 256
+
+struct kvm_cpuid_set {
+    struct kvm_cpuid2 head;
+    struct kvm_cpuid_entry2 entry[KVM_CPUID_MAX];
+};
+
+struct kvm_vcpu {
+    struct engine *engine;
+    unsigned index;
+    int fd;
+    struct kvm_run *run;
+    pid_t tid;       /* who is inside run(), or 0; atomic */
+    unsigned kicked; /* KICK_* bits; atomic */
+    bool wait_sipi;  /* after INIT: nothing runs until the start-up message */
+};
+
+enum { KICK_LOOK = 1, KICK_STOP = 2 };
+
+struct engine {
+    struct engine_env env;
+    int kvm, vm;
+    size_t run_len;
+    bool user_msr; /* the LAPIC's MSRs trap to user space */
+    struct kvm_vcpu *vcpu;
+    unsigned vcpus;
+};
+
+/* kvm.c: opens the device and checks the API version: the fd, or -errno with err filled. */
+int kvm_device_open(struct error *err);
+
+/* kvm_cpuid.c */
+int kvm_cpuid_give(struct engine *e, struct kvm_vcpu *v, struct error *err);
+
+/* kvm_regs.c */
+void kvm_get_regs(struct engine *e, unsigned vcpu, struct cpu_regs *r);
+void kvm_set_regs(struct engine *e, unsigned vcpu, const struct cpu_regs *r);
+void kvm_reset(struct engine *e, unsigned vcpu);
+void kvm_startup(struct kvm_vcpu *v, uint8_t vector); /* SIPI: real mode at vector << 12 */
+
+/* kvm_run.c */
+void kvm_run_vcpu(struct engine *e, unsigned vcpu, struct trap *end);
+void kvm_kick(struct engine *e, unsigned vcpu, bool stop);
+
+/* kvm_fail.c: fills end with TRAP_FAIL from the exit that can't be served. */
+void kvm_fail_exit(struct kvm_vcpu *v, struct trap *end);
+void kvm_fail_errno(struct kvm_vcpu *v, int err, struct trap *end);
+
+/* kvm_probe.c */
+int kvm_probe(struct error *err);
+
+#endif
