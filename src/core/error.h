@@ -6,7 +6,8 @@ struct error {
     char text[512]; /* one line: which option or file, what was wrong, what to do */
 };
 
-/* Fill err (may be NULL) and return code, so that callers write: return error_set(err, -EINVAL, …). */
+/* Fill err (may be NULL) and return code, so that callers write: return error_set(err, -EINVAL, …).
+ */
 int error_set(struct error *err, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -28,11 +28,11 @@ struct ledger_row {
     const char *dev;  /* instance name: "ide0", "com1"; owned by the ledger */
     const char *name; /* region, line, queue …; owned by the ledger */
     enum ledger_kind kind;
-    uint64_t reads, writes;           /* crossings */
+    uint64_t reads, writes; /* crossings */
     uint64_t read_bytes, write_bytes;
-    uint64_t refused;                 /* of the crossings above, how many were refused */
-    uint64_t ns;                      /* time spent serving: sampled ns, see samples */
-    uint64_t samples;                 /* how many crossings ns was measured over */
+    uint64_t refused; /* of the crossings above, how many were refused */
+    uint64_t ns;      /* time spent serving: sampled ns, see samples */
+    uint64_t samples; /* how many crossings ns was measured over */
     struct ledger_row *next;
 };
 
@@ -64,10 +64,13 @@ static inline void ledger_refuse(struct ledger_row *row)
 /* Sum of reads+writes over rows matching kind and, unless NULL, dev. */
 uint64_t ledger_sum(const struct ledger *l, enum ledger_kind kind, const char *dev);
 const struct ledger_row *ledger_first(const struct ledger *l);
+/* The row if it exists, else NULL. */
+const struct ledger_row *ledger_find(const struct ledger *l, enum ledger_kind kind, const char *dev,
+                                     const char *name);
 const char *ledger_kind_name(enum ledger_kind kind);
 
-void ledger_print(const struct ledger *l, FILE *out);          /* the table at exit */
-int ledger_json(const struct ledger *l, FILE *out);            /* 0 or -errno */
-int ledger_save(const struct ledger *l, const char *path);     /* "-" is stdout; 0 or -errno */
+void ledger_print(const struct ledger *l, FILE *out);      /* the table at exit */
+int ledger_json(const struct ledger *l, FILE *out);        /* 0 or -errno */
+int ledger_save(const struct ledger *l, const char *path); /* "-" is stdout; 0 or -errno */
 
 #endif

@@ -20,9 +20,9 @@ struct loop;
 struct loop_timer {
     void (*fire)(void *arg);
     void *arg;
-    uint64_t due;         /* VM time, ns; 0 = not armed */
+    uint64_t due; /* VM time, ns; 0 = not armed */
     struct loop *loop;
-    size_t slot;          /* index in the heap, private */
+    struct loop_timer *next; /* private */
 };
 
 struct loop_work { /* embedded in what is deferred; queued at most once at a time */
@@ -32,9 +32,11 @@ struct loop_work { /* embedded in what is deferred; queued at most once at a tim
     bool queued;
 };
 
-struct loop *loop_open(pthread_mutex_t *lock, bool manual);
+struct loop *loop_open(pthread_mutex_t *lock, bool manual); /* lock NULL: single-threaded tests */
 void loop_close(struct loop *l);
 
+/* The lock is held by whoever adds or drops a descriptor while the loop runs. Adding one that is
+ * there replaces its events and handler. A regular file can't be polled: -EPERM. */
 int loop_fd(struct loop *l, int fd, uint32_t epoll_events,
             void (*ready)(void *arg, uint32_t events), void *arg); /* 0 or -errno */
 void loop_fd_drop(struct loop *l, int fd);
@@ -45,14 +47,40 @@ void loop_timer_stop(struct loop_timer *t);
 
 void loop_defer(struct loop *l, struct loop_work *w);
 void loop_work_cancel(struct loop *l, struct loop_work *w); /* unqueue, if queued */
-bool loop_deferred_pending(const struct loop *l);  /* cheap, no lock */
-void loop_deferred_run(struct loop *l);            /* caller holds the loop's lock */
+bool loop_deferred_pending(const struct loop *l);           /* cheap, no lock */
+void loop_deferred_run(struct loop *l);                     /* caller holds the loop's lock */
 
-uint64_t loop_now(const struct loop *l);           /* VM time, ns since loop_open */
-uint64_t loop_wall(const struct loop *l);          /* seconds since the Unix epoch, for RTCs; a manual loop starts at 946684800 (2000-01-01) */
-void loop_advance(struct loop *l, uint64_t ns);    /* manual loops only */
+/*
+ * A trap's thread collects what its handler defers: between begin and end, loop_defer from this
+ * thread wakes nobody, and end runs the work itself (taking the loop's lock). l may be NULL.
+ */
+extern _Thread_local struct loop *loop_collector __attribute__((tls_model("initial-exec")));
+void loop_collect(struct loop *l); /* the slow half of end */
 
-int loop_run(struct loop *l);                      /* until loop_stop; 0 or -errno */
-void loop_stop(struct loop *l);                    /* any thread */
+static inline void loop_collect_begin(struct loop *l)
+{
+    loop_collector = l;
+}
+
+static inline void loop_collect_end(struct loop *l)
+{
+    if (l && __builtin_expect(loop_deferred_pending(l), 0))
+        loop_collect(l);
+    loop_collector = NULL;
+}
+
+uint64_t loop_now(const struct loop *l);  /* VM time, ns since loop_open */
+uint64_t loop_wall(const struct loop *l); /* seconds since the Unix epoch, for RTCs; a manual loop
+                                             starts at 946684800 (2000-01-01) */
+/* Manual loops only; takes the lock. Time goes on by ns, stopping at each timer due on the way to
+ * fire it; deferred work and ready descriptors are served too. */
+void loop_advance(struct loop *l, uint64_t ns);
+/* One round without loop_run: waits up to wait_ms for a descriptor, serves what there is. Takes
+ * the lock. For tests and for whoever owns no loop thread. */
+int loop_step(struct loop *l, int wait_ms);
+
+int loop_run(struct loop *l);   /* until loop_stop; 0 or -errno */
+void loop_wake(struct loop *l); /* any thread: let it look again */
+void loop_stop(struct loop *l); /* any thread */
 
 #endif

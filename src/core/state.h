@@ -9,15 +9,17 @@
 #include "core/types.h"
 
 struct state {
-    uint8_t *buf;  /* save: grows; load: borrowed */
+    uint8_t *buf; /* save: grows; load: borrowed */
     size_t len, at;
     bool load;
-    int err;       /* 0, -EINVAL (bad stream), -ENOMEM */
+    int err;          /* 0, -EINVAL (bad stream), -ENOMEM */
+    uint32_t version; /* of the current section: on load the stream's, else the code's */
 };
 
-void state_save_begin(struct state *st);                                /* free with state_end */
+void state_save_begin(struct state *st); /* free with state_end */
 void state_load_begin(struct state *st, const void *buf, size_t len);
-int state_end(struct state *st);                                        /* err; frees on save */
+/* err; frees on save (len bytes are in use up to at). A load that left bytes over has failed. */
+int state_end(struct state *st);
 
 void state_u8(struct state *st, uint8_t *v);
 void state_u16(struct state *st, uint16_t *v);

@@ -21,13 +21,13 @@ enum trap_kind {
 struct trap {
     enum trap_kind kind;
     bool write;
-    uint8_t size;    /* bytes per access: 1, 2, 4, 8 (MMIO: any 1..8) */
-    uint32_t count;  /* string I/O: elements in data, else 1 */
+    uint8_t size;   /* bytes per access: 1, 2, 4, 8 (MMIO: any 1..8) */
+    uint32_t count; /* string I/O: elements in data, else 1 */
     uint64_t addr;
-    uint64_t value;  /* count == 1 and data == NULL: in for a write, out for a read */
-    uint8_t *data;   /* else: count * size bytes, guest order */
+    uint64_t value; /* count == 1 and data == NULL: in for a write, out for a read */
+    uint8_t *data;  /* else: count * size bytes, guest order */
     uint64_t hcall[6];
-    char why[160];   /* TRAP_FAIL only: one line for the user */
+    char why[160]; /* TRAP_FAIL only: one line for the user */
 };
 
 #endif

@@ -8,8 +8,8 @@
 
 typedef uint64_t gpa_t; /* guest-physical address, bytes */
 
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 /* Is [at, at+n) inside [base, base+len)? By subtraction, so that nothing overflows. */
 static inline bool range_in(uint64_t at, uint64_t n, uint64_t base, uint64_t len)

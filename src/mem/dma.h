@@ -13,8 +13,8 @@ struct ledger_row;
 
 struct dma {
     struct ram *ram;
-    struct ledger_row *row;  /* reads = device reads guest memory; refused counted too */
-    bool enabled;            /* bus-master enable; false: every access is refused */
+    struct ledger_row *row; /* reads = device reads guest memory; refused counted too */
+    bool enabled;           /* bus-master enable; false: every access is refused */
 };
 
 /* 0, or -EFAULT (not RAM, or disabled). */
@@ -25,7 +25,7 @@ int dma_write(struct dma *d, gpa_t gpa, const void *buf, size_t len);
  * Hold [gpa, gpa+len) for zero-copy I/O: adds up to max iovecs at iov (adjacent ones are merged by
  * the caller's choice), returns how many, or -EFAULT. RAM never goes away while the VM lives, so a
  * hold needs no pin; dma_drop after a device-to-memory transfer marks the bytes written
- * (dirty tracking, translated code) and counts them.
+ * (dirty tracking, translated code) and counts them; a device's reads are counted by the hold.
  */
 int dma_hold(struct dma *d, gpa_t gpa, size_t len, bool device_writes, struct iovec *iov, int max);
 void dma_drop(struct dma *d, gpa_t gpa, size_t len, bool device_wrote);

@@ -8,9 +8,9 @@
 #include "core/types.h"
 
 #define RAM_PAGE_SHIFT 12
-#define RAM_PAGE_SIZE 4096u
-#define RAM_SLOTS_MAX 4
-#define RAM_LOW_MAX 0xc0000000ull /* RAM above this starts again at 4 GiB */
+#define RAM_PAGE_SIZE  4096u
+#define RAM_SLOTS_MAX  4
+#define RAM_LOW_MAX    0xc0000000ull /* RAM above this starts again at 4 GiB */
 
 struct ram_slot {
     gpa_t gpa;
@@ -28,14 +28,14 @@ struct ram {
     struct ram_slot slot[RAM_SLOTS_MAX];
     unsigned slots;
     uint64_t size;
-    int fd;               /* memfd behind all slots */
+    int fd; /* memfd behind all slots */
     uint8_t *page_flags;
     /* Called (any thread) after a device wrote into pages marked RAM_CODE. */
     void (*code_written)(void *arg, gpa_t gpa, uint64_t len);
     void *code_arg;
 };
 
-int ram_open(struct ram *r, uint64_t size);   /* size multiple of 1 MiB; 0 or -errno */
+int ram_open(struct ram *r, uint64_t size); /* size multiple of 1 MiB; 0 or -errno */
 void ram_close(struct ram *r);
 
 /* Pointer to [gpa, gpa+len) if all of it lies in one slot, else NULL. */

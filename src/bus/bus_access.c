@@ -1,0 +1,450 @@
+/*
+ * One access: find the region, take its lock, cut the access into widths the chip decodes, count.
+ * This is the hot path of every trap: no allocation, no system call, and a clock read only every
+ * 64th crossing of a row.
+ */
+#include "bus/bus.h"
+#include "bus/bus_impl.h"
+#include "core/ledger.h"
+
+#include <string.h>
+#include <time.h>
+
+#define ACCESS_MAX  8u
+#define SAMPLE_MASK 63u
+/* Elements of a string access served under one hold of the region's lock. */
+#define STRING_BATCH 512u
+
+struct access {
+    struct io_region *region; /* locked; NULL: nobody claims it */
+    uint64_t off;
+};
+
+static uint64_t size_mask(unsigned size)
+{
+    return size >= 8 ? UINT64_MAX : (1ull << (size * 8)) - 1;
+}
+
+static uint64_t clock_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static bool sample_due(const struct ledger_row *row)
+{
+    return row && !((row->reads + row->writes) & SAMPLE_MASK);
+}
+
+static void sample_add(struct ledger_row *row, uint64_t start)
+{
+    row->ns += clock_ns() - start;
+    row->samples++;
+}
+
+/* Looking up. The reader's half of the protocol in bus_impl.h. */
+
+static unsigned hint_of(uint64_t addr)
+{
+    return (unsigned)((addr >> 3 ^ addr >> 9 ^ addr >> 14) & (BUS_HINTS - 1));
+}
+
+static struct io_region *slot_hit(const struct bus_slot *s, uint64_t addr, uint64_t *base)
+{
+    uint64_t from = __atomic_load_n(&s->base, __ATOMIC_RELAXED);
+    uint64_t len = __atomic_load_n(&s->len, __ATOMIC_RELAXED);
+
+    if (addr - from >= len)
+        return NULL;
+    *base = from;
+    return __atomic_load_n(&s->region, __ATOMIC_RELAXED);
+}
+
+static struct io_region *map_search(struct bus *b, enum bus_space space, uint64_t addr,
+                                    uint64_t *base)
+{
+    const struct bus_map *m = &b->now[space];
+    unsigned lo = 0, hi = __atomic_load_n(&m->count, __ATOMIC_RELAXED), mid;
+    struct io_region *r;
+
+    while (lo < hi) { /* halves each round: at most 9 rounds for 256 slots */
+        mid = (lo + hi) / 2;
+        r = slot_hit(&m->slot[mid], addr, base);
+        if (r) {
+            __atomic_store_n(&b->hint[space][hint_of(addr)], (uint8_t)mid, __ATOMIC_RELAXED);
+            return r;
+        }
+        if (__atomic_load_n(&m->slot[mid].base, __ATOMIC_RELAXED) > addr)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
+    return NULL;
+}
+
+static struct io_region *map_find(struct bus *b, enum bus_space space, uint64_t addr,
+                                  uint64_t *base)
+{
+    unsigned guess = __atomic_load_n(&b->hint[space][hint_of(addr)], __ATOMIC_RELAXED);
+    struct io_region *r = NULL;
+
+    if (guess < __atomic_load_n(&b->now[space].count, __ATOMIC_RELAXED))
+        r = slot_hit(&b->now[space].slot[guess], addr, base);
+    return r ? r : map_search(b, space, addr, base);
+}
+
+static unsigned seq_even(struct bus *b)
+{
+    unsigned seq = __atomic_load_n(&b->seq, __ATOMIC_ACQUIRE);
+
+    while (seq & 1) { /* a change is being put into force: its maker holds the lock, briefly */
+        pthread_mutex_lock(&b->change);
+        pthread_mutex_unlock(&b->change);
+        seq = __atomic_load_n(&b->seq, __ATOMIC_ACQUIRE);
+    }
+    return seq;
+}
+
+static bool seq_same(struct bus *b, unsigned seq)
+{
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return __atomic_load_n(&b->seq, __ATOMIC_RELAXED) == seq;
+}
+
+static void region_enter(struct io_region *r)
+{
+    if (r->lock)
+        pthread_mutex_lock(r->lock);
+    __atomic_store_n(&r->runner, pthread_self(), __ATOMIC_RELAXED);
+}
+
+static void region_leave(struct io_region *r)
+{
+    __atomic_store_n(&r->runner, 0, __ATOMIC_RELAXED);
+    if (r->lock)
+        pthread_mutex_unlock(r->lock);
+}
+
+static struct access access_begin(struct bus *b, enum bus_space space, uint64_t addr)
+{
+    struct access a = {0};
+    uint64_t base = 0;
+    unsigned seq;
+
+    for (;;) { /* again only if somebody changed the map meanwhile */
+        seq = seq_even(b);
+        a.region = map_find(b, space, addr, &base);
+        if (a.region && seq_same(b, seq)) {
+            region_enter(a.region);
+            a.off = addr - base;
+        }
+        if (seq_same(b, seq))
+            return a;
+        if (a.region)
+            region_leave(a.region);
+    }
+}
+
+static void access_end(struct bus *b, struct access *a)
+{
+    region_leave(a->region);
+    if (__builtin_expect(__atomic_load_n(&b->stale, __ATOMIC_RELAXED), 0))
+        bus_apply(b);
+}
+
+/* Cutting. */
+
+/* The widest decoded access that fits at off into n bytes, or 0. */
+static unsigned piece_at(const struct io_ops *ops, uint64_t off, unsigned n)
+{
+    unsigned size;
+
+    for (size = ACCESS_MAX; size; size /= 2)
+        if (size <= n && (ops->sizes & size) && !(off & (size - 1)))
+            return size;
+    return 0;
+}
+
+static bool decoded(const struct io_ops *ops, uint64_t off, unsigned size)
+{
+    return !(size & (size - 1)) && (ops->sizes & size) && !(off & (size - 1));
+}
+
+static uint64_t cut_read(struct io_region *r, uint64_t off, unsigned size, bool *refused)
+{
+    uint64_t val = size_mask(size);
+    unsigned done, n;
+
+    for (done = 0; done < size; done += n) { /* at most 8 pieces */
+        n = piece_at(r->ops, off + done, size - done);
+        if (!n) {
+            n = 1;
+            *refused = true;
+            continue;
+        }
+        val &= ~(size_mask(n) << (done * 8));
+        val |= (r->ops->read(r->dev, off + done, n) & size_mask(n)) << (done * 8);
+    }
+    return val;
+}
+
+static void cut_write(struct io_region *r, uint64_t off, unsigned size, uint64_t val, bool *refused)
+{
+    unsigned done, n;
+
+    for (done = 0; done < size; done += n) { /* at most 8 pieces */
+        n = piece_at(r->ops, off + done, size - done);
+        if (!n) {
+            n = 1;
+            *refused = true;
+            continue;
+        }
+        r->ops->write(r->dev, off + done, n, (val >> (done * 8)) & size_mask(n));
+    }
+}
+
+static uint64_t region_read(struct io_region *r, uint64_t off, unsigned size)
+{
+    bool refused = false;
+    uint64_t val;
+
+    if (decoded(r->ops, off, size)) {
+        val = r->ops->read(r->dev, off, size) & size_mask(size);
+    } else if (r->ops->split) {
+        val = cut_read(r, off, size, &refused);
+    } else {
+        val = size_mask(size);
+        refused = true;
+    }
+    if (r->row) {
+        ledger_add(r->row, false, size);
+        r->row->refused += refused;
+    }
+    return val;
+}
+
+static void region_write(struct io_region *r, uint64_t off, unsigned size, uint64_t val)
+{
+    bool refused = false;
+
+    if (decoded(r->ops, off, size))
+        r->ops->write(r->dev, off, size, val & size_mask(size));
+    else if (r->ops->split)
+        cut_write(r, off, size, val, &refused);
+    else
+        refused = true;
+    if (r->row) {
+        ledger_add(r->row, true, size);
+        r->row->refused += refused;
+    }
+}
+
+/* What nobody claims, and accesses that reach over an end. */
+
+static void unclaimed(struct bus *b, enum bus_space space, bool write, unsigned size)
+{
+    struct ledger_row *row = b->unclaimed[space];
+
+    if (!row)
+        return;
+    pthread_mutex_lock(&b->change);
+    ledger_add(row, write, size);
+    ledger_refuse(row);
+    pthread_mutex_unlock(&b->change);
+}
+
+/* Nobody claims addr; does somebody claim a later byte of the access? */
+static bool claimed_later(struct bus *b, enum bus_space space, uint64_t addr, unsigned size)
+{
+    uint64_t base;
+    unsigned i;
+
+    for (i = 1; i < size; i++)
+        if (map_find(b, space, addr + i, &base))
+            return true;
+    return false;
+}
+
+static uint64_t bytes_read(struct bus *b, enum bus_space space, uint64_t addr, unsigned size)
+{
+    uint64_t val = 0;
+    unsigned i;
+
+    for (i = 0; i < size; i++)
+        val |= bus_read(b, space, addr + i, 1) << (i * 8);
+    return val;
+}
+
+static void bytes_write(struct bus *b, enum bus_space space, uint64_t addr, unsigned size,
+                        uint64_t val)
+{
+    unsigned i;
+
+    for (i = 0; i < size; i++)
+        bus_write(b, space, addr + i, 1, (val >> (i * 8)) & 0xff);
+}
+
+/* Is all of the access inside the region it starts in? Its len may shrink only with its lock. */
+static bool access_fits(const struct access *a, unsigned size)
+{
+    return size <= a->region->len - a->off;
+}
+
+static uint64_t nobody_read(struct bus *b, enum bus_space space, uint64_t addr, unsigned size)
+{
+    if (claimed_later(b, space, addr, size))
+        return bytes_read(b, space, addr, size);
+    unclaimed(b, space, false, size);
+    return size_mask(size);
+}
+
+static void nobody_write(struct bus *b, enum bus_space space, uint64_t addr, unsigned size,
+                         uint64_t val)
+{
+    if (claimed_later(b, space, addr, size))
+        bytes_write(b, space, addr, size, val);
+    else
+        unclaimed(b, space, true, size);
+}
+
+uint64_t bus_read(struct bus *b, enum bus_space space, uint64_t addr, unsigned size)
+{
+    struct access a = access_begin(b, space, addr);
+    uint64_t val, start;
+
+    if (__builtin_expect(!a.region, 0))
+        return nobody_read(b, space, addr, size);
+    if (__builtin_expect(!access_fits(&a, size), 0)) {
+        access_end(b, &a);
+        return bytes_read(b, space, addr, size);
+    }
+    if (__builtin_expect(sample_due(a.region->row), 0)) {
+        start = clock_ns();
+        val = region_read(a.region, a.off, size);
+        sample_add(a.region->row, start);
+    } else {
+        val = region_read(a.region, a.off, size);
+    }
+    access_end(b, &a);
+    return val;
+}
+
+void bus_write(struct bus *b, enum bus_space space, uint64_t addr, unsigned size, uint64_t val)
+{
+    struct access a = access_begin(b, space, addr);
+    uint64_t start;
+
+    if (__builtin_expect(!a.region, 0)) {
+        nobody_write(b, space, addr, size, val);
+        return;
+    }
+    if (__builtin_expect(!access_fits(&a, size), 0)) {
+        access_end(b, &a);
+        bytes_write(b, space, addr, size, val);
+        return;
+    }
+    if (__builtin_expect(sample_due(a.region->row), 0)) {
+        start = clock_ns();
+        region_write(a.region, a.off, size, val);
+        sample_add(a.region->row, start);
+    } else {
+        region_write(a.region, a.off, size, val);
+    }
+    access_end(b, &a);
+}
+
+/* String I/O. */
+
+/* Elements that one hold of the lock serves; stops early when the handler changed the map. */
+static uint32_t string_batch(struct bus *b, uint64_t port, unsigned size, uint8_t *in,
+                             const uint8_t *out, uint32_t count)
+{
+    struct access a = access_begin(b, BUS_PIO, port);
+    uint64_t val;
+    uint32_t i;
+
+    if (!a.region)
+        return 0;
+    if (count > STRING_BATCH)
+        count = STRING_BATCH;
+    if (!access_fits(&a, size))
+        count = 0;
+    for (i = 0; i < count && !__atomic_load_n(&b->stale, __ATOMIC_RELAXED); i++) {
+        val = 0;
+        if (out) {
+            memcpy(&val, out + (size_t)i * size, size);
+            region_write(a.region, a.off, size, val);
+        } else {
+            val = region_read(a.region, a.off, size);
+            memcpy(in + (size_t)i * size, &val, size);
+        }
+    }
+    access_end(b, &a);
+    return i;
+}
+
+void bus_ins(struct bus *b, uint64_t port, unsigned size, uint8_t *buf, uint32_t count)
+{
+    uint64_t val;
+    uint32_t n;
+
+    for (; count; count -= n, buf += (size_t)n * size) { /* each round serves at least one */
+        n = string_batch(b, port, size, buf, NULL, count);
+        if (n)
+            continue;
+        val = bus_read(b, BUS_PIO, port, size);
+        memcpy(buf, &val, size);
+        n = 1;
+    }
+}
+
+void bus_outs(struct bus *b, uint64_t port, unsigned size, const uint8_t *buf, uint32_t count)
+{
+    uint64_t val;
+    uint32_t n;
+
+    for (; count; count -= n, buf += (size_t)n * size) { /* each round serves at least one */
+        n = string_batch(b, port, size, NULL, buf, count);
+        if (n)
+            continue;
+        val = 0;
+        memcpy(&val, buf, size);
+        bus_write(b, BUS_PIO, port, size, val);
+        n = 1;
+    }
+}
+
+/* Regions beside the bus. */
+
+uint64_t bus_region_read(struct io_region *r, uint64_t off, unsigned size)
+{
+    uint64_t val;
+
+    region_enter(r);
+    val = region_read(r, off, size);
+    region_leave(r);
+    return val;
+}
+
+void bus_region_write(struct io_region *r, uint64_t off, unsigned size, uint64_t val)
+{
+    region_enter(r);
+    region_write(r, off, size, val);
+    region_leave(r);
+}
+
+const struct io_region *bus_find(const struct bus *b, enum bus_space space, uint64_t addr)
+{
+    struct bus *mut = (struct bus *)(uintptr_t)b; /* only its hints and lock change */
+    struct io_region *r;
+    uint64_t base;
+    unsigned seq;
+
+    do {
+        seq = seq_even(mut);
+        r = map_find(mut, space, addr, &base);
+    } while (!seq_same(mut, seq));
+    return r;
+}

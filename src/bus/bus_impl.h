@@ -1,0 +1,42 @@
+/* Shared by bus.c (the map) and bus_access.c (one access). */
+#ifndef BUS_BUS_IMPL_H
+#define BUS_BUS_IMPL_H
+
+#include "bus/bus.h"
+
+struct bus_slot {
+    uint64_t base, len;
+    struct io_region *region;
+};
+
+#define BUS_HINTS 64
+
+/* One address space: slots sorted by base, never overlapping. */
+struct bus_map {
+    unsigned count;
+    struct bus_slot slot[BUS_REGIONS_MAX];
+};
+
+/*
+ * Two maps: `now` answers accesses, `next` is what was asked for. They differ only while a handler
+ * that changed the map still runs.
+ *
+ * Readers take no lock. They read seq (even: the map is stable), look up with relaxed loads, take
+ * the region's lock, and look again if seq moved. Writers hold change and make seq odd while they
+ * copy. A hint is a slot index guessed from the address; it is only a guess and always verified.
+ */
+struct bus {
+    struct bus_map now[BUS_SPACES];
+    uint8_t hint[BUS_SPACES][BUS_HINTS];
+    unsigned seq;
+    bool stale;             /* next differs from now */
+    pthread_mutex_t change; /* next, seq, stale, the unclaimed rows */
+    struct bus_map next[BUS_SPACES];
+    struct ledger *ledger;
+    struct ledger_row *unclaimed[BUS_SPACES];
+};
+
+/* After a handler returned: put into force what it changed. */
+void bus_apply(struct bus *b);
+
+#endif

@@ -1,0 +1,41 @@
+/* The loop's own struct, shared by core/loop.c (descriptors, running) and
+ * core/loop_time.c (clock, timers, deferred work). */
+#ifndef CORE_LOOP_IMPL_H
+#define CORE_LOOP_IMPL_H
+
+#include "core/loop.h"
+
+struct loop_watch {
+    int fd;       /* -1: free */
+    uint32_t gen; /* so that an event of a dropped watch is known to be stale */
+    void (*ready)(void *arg, uint32_t events);
+    void *arg;
+};
+
+struct loop {
+    pthread_mutex_t *lock; /* the VM lock; taken before queue, never after */
+    pthread_mutex_t queue; /* timers and deferred work; never held while a handler runs */
+    bool manual;
+    int epoll, wake; /* wake: eventfd */
+    bool woken;      /* wake was written and not yet read */
+    bool stop;
+    struct loop_watch *watch;
+    unsigned watches;
+
+    struct loop_timer *armed; /* sorted by due time: a VM has a dozen, so a list is enough */
+    uint64_t sleep_until;     /* when the sleeping loop thread wakes by itself; 0: it is awake */
+
+    struct loop_work *first, *last;
+
+    uint64_t start; /* CLOCK_MONOTONIC at open */
+    uint64_t now;   /* manual loops */
+};
+
+void loop_lock(struct loop *l);
+void loop_unlock(struct loop *l);
+/* Fires what was due at now when called; re-armed timers wait for the next call. Lock held. */
+void loop_timers_run(struct loop *l, uint64_t now);
+/* Due time of the earliest timer, or 0. */
+uint64_t loop_next_due(struct loop *l);
+
+#endif

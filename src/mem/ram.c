@@ -1,0 +1,114 @@
+/* Guest RAM: a memfd mapped once. Slots never touch each other, so a range is RAM if and only if
+ * it lies in one slot. */
+#include "mem/ram.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define RAM_UNIT      (1ull << 20)
+#define RAM_HIGH_BASE (1ull << 32)
+
+static void slot_add(struct ram *r, gpa_t gpa, uint64_t len, uint8_t *host)
+{
+    r->slot[r->slots++] = (struct ram_slot){.gpa = gpa, .len = len, .host = host};
+}
+
+static int ram_map(struct ram *r, uint64_t size)
+{
+    uint64_t low = size < RAM_LOW_MAX ? size : RAM_LOW_MAX;
+    uint8_t *host;
+
+    if (ftruncate(r->fd, (off_t)size))
+        return -errno;
+    host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, r->fd, 0);
+    if (host == MAP_FAILED)
+        return -errno;
+    madvise(host, size, MADV_HUGEPAGE); /* advice: kernels without shared huge pages refuse it */
+    slot_add(r, 0, low, host);
+    if (size > low)
+        slot_add(r, RAM_HIGH_BASE, size - low, host + low);
+    r->size = size;
+    return 0;
+}
+
+int ram_open(struct ram *r, uint64_t size)
+{
+    int err;
+
+    memset(r, 0, sizeof(*r));
+    r->fd = -1;
+    if (!size || size % RAM_UNIT || size > INT64_MAX)
+        return -EINVAL;
+    r->page_flags = calloc(size >> RAM_PAGE_SHIFT, 1);
+    if (!r->page_flags)
+        return -ENOMEM;
+    r->fd = memfd_create("guest-ram", MFD_CLOEXEC);
+    err = r->fd < 0 ? -errno : ram_map(r, size);
+    if (err)
+        ram_close(r);
+    return err;
+}
+
+void ram_close(struct ram *r)
+{
+    if (r->slots)
+        munmap(r->slot[0].host, r->size);
+    if (r->fd >= 0)
+        close(r->fd);
+    free(r->page_flags);
+    memset(r, 0, sizeof(*r));
+    r->fd = -1;
+}
+
+uint8_t *ram_ptr(const struct ram *r, gpa_t gpa, uint64_t len)
+{
+    const struct ram_slot *s;
+
+    for (s = r->slot; s < r->slot + r->slots; s++)
+        if (range_in(gpa, len, s->gpa, s->len))
+            return s->host + (gpa - s->gpa);
+    return NULL;
+}
+
+size_t ram_page(const struct ram *r, gpa_t gpa)
+{
+    const struct ram_slot *s;
+    size_t first = 0;
+
+    for (s = r->slot; s < r->slot + r->slots; s++) {
+        if (range_in(gpa, 1, s->gpa, s->len))
+            return first + (size_t)((gpa - s->gpa) >> RAM_PAGE_SHIFT);
+        first += (size_t)(s->len >> RAM_PAGE_SHIFT);
+    }
+    return 0;
+}
+
+/* Sets RAM_DIRTY; says whether the translator holds code of this page. */
+static bool page_written(uint8_t *flags)
+{
+    uint8_t f = __atomic_load_n(flags, __ATOMIC_RELAXED);
+
+    if (!(f & RAM_DIRTY))
+        __atomic_fetch_or(flags, RAM_DIRTY, __ATOMIC_RELAXED);
+    return f & RAM_CODE;
+}
+
+void ram_written(struct ram *r, gpa_t gpa, uint64_t len)
+{
+    size_t page, last;
+    bool code = false;
+
+    if (!len || !ram_ptr(r, gpa, len))
+        return;
+    /* The bytes first, then the flags: pairs with the translator, which sets RAM_CODE before it
+     * reads the bytes it translates. One of the two sees the other. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    last = ram_page(r, gpa + len - 1);
+    for (page = ram_page(r, gpa); page <= last; page++)
+        code |= page_written(&r->page_flags[page]);
+    if (code && r->code_written)
+        r->code_written(r->code_arg, gpa, len);
+}
