@@ -46,6 +46,7 @@ struct pci_ids {
 /* The root bus with its type-1 ports 0xcf8-0xcff is dev/hostbridge; this is the bus itself. */
 struct pci_bus *pci_bus_open(struct bus *bus);
 void pci_bus_close(struct pci_bus *pb);
+/* Any devfn, offset and size: what isn't there reads all-ones and ignores writes. */
 uint32_t pci_cfg_read(struct pci_bus *pb, unsigned devfn, unsigned off, unsigned size);
 void pci_cfg_write(struct pci_bus *pb, unsigned devfn, unsigned off, unsigned size, uint32_t val);
 
@@ -63,5 +64,6 @@ void pci_func_state(struct pci_func *f, struct state *st);
 void pci_intx(struct pci_func *f, bool level);
 /* What the board's firmware would do: give BAR addresses, enable decoding, set interrupt line. */
 void pci_func_place(struct pci_func *f, unsigned bar, uint64_t base);
+void pci_func_line(struct pci_func *f, uint8_t line); /* the Interrupt Line register */
 
 #endif

@@ -23,6 +23,7 @@ void pci_msix_write(struct pci_msix *m, uint32_t off, unsigned size, uint64_t va
 uint64_t pci_msix_pba(struct pci_msix *m, uint32_t off, unsigned size);
 bool pci_msix_enabled(const struct pci_msix *m);
 void pci_msix_send(struct pci_msix *m, unsigned vector); /* masked: sets the pending bit */
+void pci_msix_update(struct pci_msix *m); /* pci.c, when a mask or bus mastering may have changed */
 void pci_msix_reset(struct pci_msix *m);
 void pci_msix_state(struct pci_msix *m, struct state *st);
 
