@@ -13,9 +13,9 @@
 #define KVM_VCPUS_MAX 64
 #define KVM_CPUID_MAX 256
 
-struct kvm_cpuid_set {
+union kvm_cpuid_set {
     struct kvm_cpuid2 head;
-    struct kvm_cpuid_entry2 entry[KVM_CPUID_MAX];
+    uint8_t room[sizeof(struct kvm_cpuid2) + KVM_CPUID_MAX * sizeof(struct kvm_cpuid_entry2)];
 };
 
 struct kvm_vcpu {

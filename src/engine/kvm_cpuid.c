@@ -67,12 +67,12 @@ static void entry_filter(const struct kvm_vcpu *v, struct kvm_cpuid_entry2 *c)
 
 int kvm_cpuid_give(struct engine *e, struct kvm_vcpu *v, struct error *err)
 {
-    struct kvm_cpuid_set set = {.head.nent = KVM_CPUID_MAX};
+    union kvm_cpuid_set set = {.head.nent = KVM_CPUID_MAX};
 
     if (ioctl(e->kvm, KVM_GET_SUPPORTED_CPUID, &set) < 0)
         return error_set(err, -errno, "KVM_GET_SUPPORTED_CPUID: %s", strerror(errno));
     for (unsigned i = 0; i < set.head.nent && i < KVM_CPUID_MAX; i++)
-        entry_filter(v, &set.entry[i]);
+        entry_filter(v, &set.head.entries[i]);
     if (ioctl(v->fd, KVM_SET_CPUID2, &set) < 0)
         return error_set(err, -errno, "KVM_SET_CPUID2: %s", strerror(errno));
     return 0;

@@ -160,7 +160,7 @@ static void probe_close(struct probe *p)
 /* CPUID decides what EFER and CR4 accept: give the vCPU all that KVM supports. */
 static int cpuid_all(struct probe *p)
 {
-    struct kvm_cpuid_set set = {.head.nent = KVM_CPUID_MAX};
+    union kvm_cpuid_set set = {.head.nent = KVM_CPUID_MAX};
 
     if (ioctl(p->kvm, KVM_GET_SUPPORTED_CPUID, &set) < 0 ||
         ioctl(p->vcpu, KVM_SET_CPUID2, &set) < 0)

@@ -14,9 +14,9 @@
 #define APIC_BASE_BSP   0x100u
 #define XCR0_X87        1
 
-struct msr_set {
+union msr_one {
     struct kvm_msrs head;
-    struct kvm_msr_entry entry[MSR_COUNT_MAX];
+    uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
 };
 
 static struct kvm_segment seg_to_kvm(const struct cpu_seg *s)
@@ -174,9 +174,9 @@ static void msrs_reset(struct kvm_vcpu *v)
     };
     /* One call each: KVM stops at the first MSR a host does not know. */
     for (unsigned i = 0; i < ARRAY_LEN(msr); i++) {
-        struct msr_set set = {.head.nmsrs = 1};
-        set.entry[0].index = msr[i].index;
-        set.entry[0].data = msr[i].value;
+        union msr_one set = {.head.nmsrs = 1};
+        set.head.entries[0].index = msr[i].index;
+        set.head.entries[0].data = msr[i].value;
         (void)ioctl(v->fd, KVM_SET_MSRS, &set);
     }
 }
