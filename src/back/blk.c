@@ -1,0 +1,182 @@
+/*
+ * What all block backends share: the checks a request passes before a backend sees it, the counts,
+ * and the delivery of results. A finished request waits on the blk's list until deferred work calls
+ * its done, so that a front end is never called back from inside its own submit.
+ */
+#include "back/blk.h"
+#include "core/error.h"
+#include "core/ledger.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const op_name[BLK_OPS] = {"read", "write", "flush", "discard", "zeroes"};
+
+static void deliver_one(struct blk *b)
+{
+    struct blk_req *req = b->finished;
+
+    b->finished = req->next;
+    if (!b->finished)
+        b->finished_end = &b->finished;
+    b->in_flight--;
+    req->done(req, req->err);
+}
+
+/* Only what had finished when this began: done may submit more, and a fast backend finishes that at
+ * once; the loop gets its turn in between. */
+static void deliver(void *arg)
+{
+    struct blk *b = arg;
+    unsigned n = 0;
+
+    for (const struct blk_req *r = b->finished; r; r = r->next)
+        n++;
+    while (n-- && b->finished) /* done may have drained */
+        deliver_one(b);
+    if (b->finished)
+        loop_defer(b->loop, &b->deliver);
+}
+
+int blk_init(struct blk *b, const char *name, struct loop *loop, struct ledger *ledger)
+{
+    b->loop = loop;
+    b->finished_end = &b->finished;
+    b->deliver.run = deliver;
+    b->deliver.arg = b;
+    snprintf(b->name, sizeof(b->name), "%s", name ? name : "disk");
+    for (unsigned i = 0; i < BLK_OPS; i++) {
+        b->row[i] = ledger_row(ledger, LEDGER_BLK, b->name, op_name[i]);
+        if (!b->row[i])
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int iov_check(const struct blk_req *req)
+{
+    uint64_t left = req->sectors * BLK_SECTOR;
+
+    if (!req->sectors || req->iovs < 1 || req->iovs > BLK_SEGS_MAX)
+        return -EINVAL;
+    for (int i = 0; i < req->iovs; i++) {
+        if (req->iov[i].iov_len > left)
+            return -EINVAL;
+        left -= req->iov[i].iov_len;
+    }
+    return left ? -EINVAL : 0;
+}
+
+static int judge(const struct blk *b, const struct blk_req *req)
+{
+    if ((unsigned)req->op >= BLK_OPS)
+        return -EOPNOTSUPP;
+    if (req->op == BLK_FLUSH)
+        return 0;
+    if (!range_in(req->sector, req->sectors, 0, b->sectors))
+        return -EINVAL;
+    if (req->op != BLK_READ && b->readonly)
+        return -EROFS;
+    if (req->op == BLK_DISCARD)
+        return b->can_discard ? 0 : -EOPNOTSUPP;
+    if (req->op == BLK_ZEROES)
+        return b->can_zeroes ? 0 : -EOPNOTSUPP;
+    return iov_check(req);
+}
+
+void blk_submit(struct blk *b, struct blk_req *req)
+{
+    int err = judge(b, req);
+
+    req->blk = b;
+    req->err = 0;
+    req->moved = 0;
+    req->tries = 0;
+    req->next = NULL;
+    b->in_flight++;
+    if ((unsigned)req->op < BLK_OPS) {
+        bool moves = req->op == BLK_READ || req->op == BLK_WRITE;
+        ledger_add(b->row[req->op], req->op != BLK_READ,
+                   err || !moves ? 0 : req->sectors * BLK_SECTOR);
+    }
+    if (err)
+        blk_finish(req, err);
+    else
+        b->ops->submit(b, req);
+}
+
+void blk_finish(struct blk_req *req, int err)
+{
+    struct blk *b = req->blk;
+
+    req->err = err;
+    req->next = NULL;
+    if (err && (unsigned)req->op < BLK_OPS)
+        ledger_refuse(b->row[req->op]);
+    *b->finished_end = req;
+    b->finished_end = &req->next;
+    loop_defer(b->loop, &b->deliver);
+}
+
+void blk_drain(struct blk *b)
+{
+    /* Ends: a front end that drains starts no new work of its own. */
+    while (b->in_flight) {
+        b->ops->drain(b);
+        if (!b->finished)
+            break; /* the backend lost one: better a missing done than a hang */
+        while (b->finished)
+            deliver_one(b);
+    }
+    loop_work_cancel(b->loop, &b->deliver);
+}
+
+void blk_close(struct blk *b)
+{
+    if (!b)
+        return;
+    blk_drain(b);
+    b->ops->close(b);
+}
+
+/* "64M" → bytes; 0 when it is no size. */
+static uint64_t size_parse(const char *s)
+{
+    uint64_t v = 0, unit = 1;
+
+    if (*s < '0' || *s > '9')
+        return 0;
+    for (; *s >= '0' && *s <= '9'; s++) {
+        if (v > (UINT64_MAX - 9) / 10)
+            return 0;
+        v = v * 10 + (uint64_t)(*s - '0');
+    }
+    switch (*s) {
+    case 'T': unit <<= 10; /* fall through */
+    case 'G': unit <<= 10; /* fall through */
+    case 'M': unit <<= 10; /* fall through */
+    case 'K': unit <<= 10; s++; break;
+    default: break;
+    }
+    if (*s || v > INT64_MAX / unit)
+        return 0;
+    return v * unit;
+}
+
+int blk_open(struct blk **out, const struct blk_open_opts *o, struct loop *loop,
+             struct ledger *ledger, struct error *err)
+{
+    uint64_t bytes;
+    int rc;
+
+    if (strncmp(o->path, "mem:", 4))
+        return blk_raw_open(out, o, loop, ledger, err);
+    bytes = size_parse(o->path + 4);
+    if (!bytes)
+        return error_set(err, -EINVAL, "--disk %s: not a size; write it as mem:64M", o->path);
+    rc = blk_mem_open(out, bytes, o->name, loop, ledger, err);
+    if (!rc)
+        (*out)->readonly = o->readonly;
+    return rc;
+}
