@@ -156,7 +156,10 @@ static uint64_t size_parse(const char *s)
     case 'T': unit <<= 10; /* fall through */
     case 'G': unit <<= 10; /* fall through */
     case 'M': unit <<= 10; /* fall through */
-    case 'K': unit <<= 10; s++; break;
+    case 'K':
+        unit <<= 10;
+        s++;
+        break;
     default: break;
     }
     if (*s || v > INT64_MAX / unit)

@@ -1,7 +1,7 @@
 /*
- * A RAM disk: memory that is there while the VM is. Requests end inside submit, so it is the backend
- * with the least of its own in a measurement, and the one scripts use. Pages are given back by
- * discard, and cost nothing before their first write.
+ * A RAM disk: memory that is there while the VM is. Requests end inside submit, so it is the
+ * backend with the least of its own in a measurement, and the one scripts use. Pages are given back
+ * by discard, and cost nothing before their first write.
  */
 #include "back/blk.h"
 #include "core/error.h"
@@ -87,8 +87,8 @@ int blk_mem_open(struct blk **out, uint64_t bytes, const char *name, struct loop
     if (!m)
         return error_set(err, -ENOMEM, "out of memory");
     m->len = bytes;
-    m->data = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    m->data = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
     if (m->data == MAP_FAILED) {
         free(m);
         return error_set(err, -ENOMEM, "a RAM disk of %llu bytes: no memory for it",

@@ -2,8 +2,8 @@
  * Raw images: a file or block device whose bytes are the disk's bytes.
  *
  * A request takes the first of three ways that can serve it. (1) Inline, on the caller's thread,
- * when it can't block: reads of cached pages (preadv2 RWF_NOWAIT) and everything on tmpfs, so that a
- * guest's 4 KiB read costs one system call and no hand-off. (2) io_uring, whose completions reach
+ * when it can't block: reads of cached pages (preadv2 RWF_NOWAIT) and everything on tmpfs, so that
+ * a guest's 4 KiB read costs one system call and no hand-off. (2) io_uring, whose completions reach
  * the event loop by an eventfd. (3) A worker thread, where io_uring is not allowed, and for ioctls.
  * The image is locked by an open-file-description lock: exclusive for writers, shared for readers.
  */
@@ -120,8 +120,10 @@ static int open_error(const struct blk_open_opts *o, int code, struct error *err
         return error_set(err, -code, "--disk %s: on a read-only file system; add ,readonly",
                          o->path);
     case EBUSY:
-        return error_set(err, -code, "--disk %s: the device is in use (mounted?); unmount it, or "
-                         "add ,readonly", o->path);
+        return error_set(err, -code,
+                         "--disk %s: the device is in use (mounted?); unmount it, or "
+                         "add ,readonly",
+                         o->path);
     default: return error_set(err, -code, "--disk %s: %s", o->path, strerror(code));
     }
 }
@@ -170,12 +172,15 @@ static int image_size(struct blk_raw *raw, const struct blk_open_opts *o, struct
         bytes = (uint64_t)st.st_size;
     }
     if (!bytes)
-        return error_set(err, -EINVAL, "--disk %s: is empty; make an image with: "
-                         "truncate -s 1G %s", o->path, o->path);
+        return error_set(err, -EINVAL,
+                         "--disk %s: is empty; make an image with: "
+                         "truncate -s 1G %s",
+                         o->path, o->path);
     if (bytes % BLK_SECTOR)
-        return error_set(err, -EINVAL, "--disk %s: %llu bytes is not a multiple of %u: a truncated "
-                         "image? If not, pad it: truncate -s %%%u %s", o->path,
-                         (unsigned long long)bytes, BLK_SECTOR, BLK_SECTOR, o->path);
+        return error_set(err, -EINVAL,
+                         "--disk %s: %llu bytes is not a multiple of %u: a truncated "
+                         "image? If not, pad it: truncate -s %%%u %s",
+                         o->path, (unsigned long long)bytes, BLK_SECTOR, BLK_SECTOR, o->path);
     raw->blk.sectors = bytes / BLK_SECTOR;
     return 0;
 }
@@ -187,8 +192,10 @@ static int image_lock(struct blk_raw *raw, const struct blk_open_opts *o, struct
     if (!fcntl(raw->fd, F_OFD_SETLK, &fl))
         return 0;
     if (errno == EAGAIN || errno == EACCES)
-        return error_set(err, -EBUSY, "--disk %s: image is in use (locked by another VM or disk); "
-                         "stop that one, or open it readonly in both", o->path);
+        return error_set(err, -EBUSY,
+                         "--disk %s: image is in use (locked by another VM or disk); "
+                         "stop that one, or open it readonly in both",
+                         o->path);
     return error_set(err, -errno, "--disk %s: can't lock the image: %s", o->path, strerror(errno));
 }
 

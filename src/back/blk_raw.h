@@ -19,7 +19,7 @@ struct raw_worker {
     pthread_cond_t wake, idle;   /* todo is not empty or stop; ended is not empty */
     struct raw_list todo, ended; /* under lock */
     bool started, stop;
-    unsigned pending;            /* given and not yet reaped: owner's thread only */
+    unsigned pending; /* given and not yet reaped: owner's thread only */
 };
 
 struct blk_raw {

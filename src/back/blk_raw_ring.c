@@ -1,8 +1,9 @@
 /*
  * The raw backend through io_uring (io_uring(7), liburing). Requests are submitted by whichever
- * thread holds the VM lock, and reaped under it too: right after the submit, when the kernel could do
- * it at once, else when the ring's eventfd wakes the loop. The kernel cancels what an exiting thread
- * had submitted; a request that ended so, or was interrupted, or moved only a part, is sent again.
+ * thread holds the VM lock, and reaped under it too: right after the submit, when the kernel could
+ * do it at once, else when the ring's eventfd wakes the loop. The kernel cancels what an exiting
+ * thread had submitted; a request that ended so, or was interrupted, or moved only a part, is sent
+ * again.
  */
 #include "back/blk_raw.h"
 

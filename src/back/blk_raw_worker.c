@@ -1,7 +1,8 @@
 /*
- * The raw backend's worker: one thread that does requests in order with blocking system calls, where
- * io_uring is not allowed, and for what it can't do. It knows the image's descriptor and its two
- * lists, nothing of the VM, and takes no lock but its own; results are reaped by the owner's thread.
+ * The raw backend's worker: one thread that does requests in order with blocking system calls,
+ * where io_uring is not allowed, and for what it can't do. It knows the image's descriptor and its
+ * two lists, nothing of the VM, and takes no lock but its own; results are reaped by the owner's
+ * thread.
  */
 #include "back/blk_raw.h"
 
