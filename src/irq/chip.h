@@ -16,9 +16,9 @@ struct chip_opts {
     const struct pic8259_at *pic; /* NULL: no PIC */
     uint64_t ioapic;              /* base; 0: none */
     uint8_t ioapic_id;
-    uint64_t lapic;               /* base; 0: none */
-    uint64_t lapic_hz;            /* the LAPIC timer's clock */
-    bool virtual_wire;            /* see irq/lapic.h */
+    uint64_t lapic;    /* base; 0: none */
+    uint64_t lapic_hz; /* the LAPIC timer's clock */
+    bool virtual_wire; /* see irq/lapic.h */
     /* VM time (loop_now) at which this vCPU's TSC reaches tsc; NULL: no TSC-deadline mode. */
     uint64_t (*tsc_to_ns)(void *ctx, unsigned vcpu, uint64_t tsc);
     /* Something became deliverable to the vCPU. Called with the VM lock held, from any thread. */

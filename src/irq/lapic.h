@@ -1,4 +1,7 @@
-/* The local APICs of all vCPUs (xAPIC mode), in one struct so that messages can be routed. */
+/*
+ * The local APICs of all vCPUs (xAPIC mode), in one struct so that messages can be routed.
+ * The caller holds the VM lock, but for lapic_want, lapic_wanted and lapic_tpr, which need none.
+ */
 #ifndef IRQ_LAPIC_H
 #define IRQ_LAPIC_H
 
@@ -17,9 +20,9 @@ struct lapic_opts {
     /* VM time (loop_now) at which this vCPU's TSC reaches tsc; NULL: no TSC-deadline mode. */
     uint64_t (*tsc_to_ns)(void *ctx, unsigned vcpu, uint64_t tsc);
     bool virtual_wire; /* vCPU 0 as PC firmware leaves it: enabled, LINT0 = ExtINT, LINT1 = NMI */
-    void (*eoi)(void *ctx, uint8_t vector);      /* EOI of a level-triggered vector */
-    void (*changed)(void *ctx, unsigned vcpu);   /* what the vCPU would take may have changed */
-    void *ctx;                                   /* of eoi and changed */
+    void (*eoi)(void *ctx, uint8_t vector);    /* EOI of a level-triggered vector */
+    void (*changed)(void *ctx, unsigned vcpu); /* what the vCPU would take may have changed */
+    void *ctx;                                 /* of eoi and changed */
     void *tsc_ctx;
 };
 
@@ -33,8 +36,9 @@ int lapic_pending(const struct lapics *ls, unsigned vcpu); /* vector above the p
 int lapic_ack(struct lapics *ls, unsigned vcpu);           /* IRR → ISR; -1 if it went away */
 bool lapic_extint(const struct lapics *ls, unsigned vcpu); /* does INTR (the PIC) reach this CPU? */
 unsigned lapic_want(struct lapics *ls, unsigned vcpu, unsigned take); /* takes NMI/INIT/SIPI bits */
+unsigned lapic_wanted(const struct lapics *ls, unsigned vcpu);        /* which there are */
 uint8_t lapic_sipi_vector(const struct lapics *ls, unsigned vcpu);
-void lapic_init_cpu(struct lapics *ls, unsigned vcpu);     /* what an INIT does to the APIC */
+void lapic_init_cpu(struct lapics *ls, unsigned vcpu);      /* what an INIT does to the APIC */
 unsigned lapic_tpr(const struct lapics *ls, unsigned vcpu); /* CR8 */
 void lapic_set_tpr(struct lapics *ls, unsigned vcpu, unsigned tpr);
 int lapic_msr_read(struct lapics *ls, unsigned vcpu, uint32_t msr, uint64_t *val);
