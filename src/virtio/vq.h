@@ -45,8 +45,7 @@ struct vq {
     uint16_t next_avail, next_used; /* free-running, as the ring's own indices */
     uint16_t shown;                 /* next_used as the driver last saw it */
     uint16_t in_flight;
-    bool listening;        /* the driver has been asked for kicks */
-    const char *broken;    /* why the queue was given up, else NULL */
+    const char *broken; /* why the queue was given up, else NULL */
     uint64_t busy[VQ_SIZE_MAX / 64]; /* heads popped and not yet pushed */
 };
 
@@ -75,7 +74,7 @@ void vq_quiet(struct vq *q);
 /* Kicks again. True: chains arrived meanwhile, for which no kick will come. */
 bool vq_listen(struct vq *q);
 
-/* Indices and in-flight heads; conf and dma are the caller's: on load vq_start was called before. */
+/* The indices. Nothing may be in flight; on load the caller has called vq_start with its conf. */
 void vq_state(struct vq *q, struct state *st);
 /* What must hold between any two calls; fuzzers and loads ask. */
 bool vq_sane(const struct vq *q);

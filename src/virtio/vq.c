@@ -1,0 +1,207 @@
+/*
+ * Virtqueues: what all ring formats share. VIRTIO 1.2, section 2.6.
+ *
+ * How a ring works. The driver writes descriptors (address, length, direction) into guest memory,
+ * links them into chains, one chain a request, and lists the chains' heads in the driver area. The
+ * device takes heads in order (vq_pop), serves them in any order, and lists each in the device
+ * area when it is done with it (vq_push, shown by vq_signal). Kicks tell the device of new heads,
+ * interrupts tell the driver of finished ones; each side can tell the other to spare it.
+ *
+ * What is trusted: nothing. The areas are checked to be RAM once, when the queue starts, and the
+ * pointers are ours from then on. Each descriptor is copied once and the copy is judged; nothing
+ * is read twice. A head that is out of range or still in flight, a loop, a chain longer than the
+ * ring: the queue is broken and stays so until the driver resets the device. The addresses in a
+ * chain are not judged here; dma_* does, and a bad one fails that one request.
+ */
+#include "virtio/vq.h"
+#include "core/state.h"
+#include "mem/dma.h"
+#include "virtio/vq_ring.h"
+#include <errno.h>
+#include <string.h>
+
+static bool busy_get(const struct vq *q, uint16_t head)
+{
+    return q->busy[head / 64] >> head % 64 & 1;
+}
+
+int vq_start(struct vq *q, struct dma *dma, const struct vq_conf *conf)
+{
+    int err;
+
+    memset(q, 0, sizeof(*q));
+    q->dma = dma;
+    q->conf = *conf;
+    err = conf->size && conf->size <= VQ_SIZE_MAX ? split_map(q) : -EINVAL;
+    if (err)
+        vq_stop(q);
+    return err;
+}
+
+void vq_stop(struct vq *q)
+{
+    memset(q, 0, sizeof(*q));
+}
+
+int vq_pop(struct vq *q, struct vq_chain *c)
+{
+    int n;
+
+    if (!q->desc || q->broken || !q->dma->enabled)
+        return q->broken ? -EINVAL : 0;
+    n = split_next(q, &c->head);
+    if (n <= 0)
+        return n;
+    if (c->head >= q->conf.size || busy_get(q, c->head)) {
+        q->broken = "a head that is out of range or in flight";
+        return -EINVAL;
+    }
+    if (split_walk(q, c))
+        return -EINVAL;
+    q->busy[c->head / 64] |= 1ull << c->head % 64;
+    q->in_flight++;
+    return 1;
+}
+
+/* Walks [off, off+len) of a part of a chain, piece by piece. */
+struct cursor {
+    const struct vq_seg *seg, *end;
+    uint64_t off, left;
+};
+
+static int cursor_begin(struct cursor *cur, const struct vq_chain *c, bool in, uint64_t off,
+                        uint64_t len)
+{
+    cur->seg = in ? c->seg + c->outs : c->seg;
+    cur->end = in ? cur->seg + c->ins : cur->seg + c->outs;
+    cur->off = off;
+    cur->left = len;
+    return range_in(off, len, 0, in ? c->in_len : c->out_len) ? 0 : -EINVAL;
+}
+
+/* Bound: the chain's segments, at most VQ_SEGS_MAX. */
+static bool cursor_next(struct cursor *cur, struct vq_seg *piece)
+{
+    for (; cur->left && cur->seg < cur->end; cur->seg++) {
+        uint64_t room;
+
+        if (cur->off >= cur->seg->len) {
+            cur->off -= cur->seg->len;
+            continue;
+        }
+        room = cur->seg->len - cur->off;
+        piece->len = (uint32_t)(room < cur->left ? room : cur->left);
+        piece->gpa = cur->seg->gpa + cur->off;
+        cur->left -= piece->len;
+        cur->off = 0;
+        cur->seg++;
+        return true;
+    }
+    return false;
+}
+
+int vq_get(struct vq *q, const struct vq_chain *c, uint64_t off, void *buf, size_t len)
+{
+    struct vq_seg piece;
+    struct cursor cur;
+    uint8_t *to = buf;
+    int err = cursor_begin(&cur, c, false, off, len);
+
+    while (!err && cursor_next(&cur, &piece)) {
+        err = dma_read(q->dma, piece.gpa, to, piece.len);
+        to += piece.len;
+    }
+    return err;
+}
+
+int vq_put(struct vq *q, const struct vq_chain *c, uint64_t off, const void *buf, size_t len)
+{
+    struct vq_seg piece;
+    struct cursor cur;
+    const uint8_t *from = buf;
+    int err = cursor_begin(&cur, c, true, off, len);
+
+    while (!err && cursor_next(&cur, &piece)) {
+        err = dma_write(q->dma, piece.gpa, from, piece.len);
+        from += piece.len;
+    }
+    return err;
+}
+
+int vq_hold(struct vq *q, const struct vq_chain *c, bool in, uint64_t off, uint64_t len,
+            struct iovec *iov, int max)
+{
+    struct vq_seg piece;
+    struct cursor cur;
+    int n = 0, err = cursor_begin(&cur, c, in, off, len);
+
+    while (!err && cursor_next(&cur, &piece)) {
+        int got;
+
+        if (n == max)
+            return -E2BIG;
+        got = dma_hold(q->dma, piece.gpa, piece.len, in, iov + n, max - n);
+        if (got < 0)
+            return got;
+        n += got;
+    }
+    return err ? err : n;
+}
+
+void vq_drop(struct vq *q, const struct vq_chain *c, uint64_t off, uint64_t len)
+{
+    struct vq_seg piece;
+    struct cursor cur;
+
+    if (cursor_begin(&cur, c, true, off, len))
+        return;
+    while (cursor_next(&cur, &piece))
+        dma_drop(q->dma, piece.gpa, piece.len, true);
+}
+
+void vq_push(struct vq *q, uint16_t head, uint32_t written)
+{
+    if (!q->desc || head >= q->conf.size || !busy_get(q, head))
+        return;
+    q->busy[head / 64] &= ~(1ull << head % 64);
+    q->in_flight--;
+    split_push(q, head, written);
+}
+
+bool vq_signal(struct vq *q)
+{
+    return q->desc && q->shown != q->next_used && split_show(q);
+}
+
+void vq_quiet(struct vq *q)
+{
+    if (q->desc)
+        split_quiet(q);
+}
+
+bool vq_listen(struct vq *q)
+{
+    return q->desc && !q->broken && split_listen(q);
+}
+
+bool vq_sane(const struct vq *q)
+{
+    unsigned heads = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(q->busy); i++)
+        heads += (unsigned)__builtin_popcountll(q->busy[i]);
+    if (!q->desc)
+        return !q->in_flight && !heads;
+    return heads == q->in_flight && q->in_flight <= q->conf.size &&
+           (uint16_t)(q->next_used - q->shown) <= q->conf.size;
+}
+
+void vq_state(struct vq *q, struct state *st)
+{
+    state_section(st, "vq", 1);
+    state_check(st, !q->in_flight);
+    state_u16(st, &q->next_avail);
+    state_u16(st, &q->next_used);
+    if (st->load)
+        q->shown = q->next_used;
+}

@@ -1,0 +1,190 @@
+/*
+ * Split virtqueues: VIRTIO 1.2, section 2.7. The words of the three areas are read and written
+ * here and nowhere else. What is trusted of them is told at the top of vq.c.
+ *
+ * Ordering. The driver fills descriptors, then publishes avail.idx; we load idx with acquire, so
+ * what it covers is visible. We fill used elements, then store used.idx with release. Suppressing
+ * notifications needs more: each side writes its own word, then reads the other's, and a full
+ * fence between the two makes sure that at least one of them notices (2.7.7, 2.7.10).
+ */
+#include "virtio/vq_ring.h"
+#include "core/ledger.h"
+#include "mem/dma.h"
+#include "mem/ram.h"
+#include <errno.h>
+#include <string.h>
+
+struct desc {
+    uint64_t addr;
+    uint32_t len;
+    uint16_t flags, next;
+};
+
+static uint8_t *used_event(const struct vq *q)
+{
+    return q->avail + RING_RING + 2u * q->conf.size;
+}
+
+static uint8_t *avail_event(const struct vq *q)
+{
+    return q->used + RING_RING + (size_t)USED_LEN * q->conf.size;
+}
+
+static size_t used_area(const struct vq *q)
+{
+    return RING_RING + (size_t)USED_LEN * q->conf.size + 2;
+}
+
+int split_map(struct vq *q)
+{
+    const struct vq_conf *c = &q->conf;
+    struct ram *ram = q->dma->ram;
+
+    if (c->size & (c->size - 1) || c->desc % 16 || c->avail % 2 || c->used % 4)
+        return -EINVAL;
+    q->desc = ram_ptr(ram, c->desc, (uint64_t)DESC_LEN * c->size);
+    q->avail = ram_ptr(ram, c->avail, RING_RING + 2u * c->size + 2);
+    q->used = ram_ptr(ram, c->used, used_area(q));
+    return q->desc && q->avail && q->used ? 0 : -EFAULT;
+}
+
+static void count(struct vq *q, bool write, size_t bytes)
+{
+    if (q->dma->row)
+        ledger_add(q->dma->row, write, bytes);
+}
+
+int split_next(struct vq *q, uint16_t *head)
+{
+    uint16_t waiting = (uint16_t)(ring_load(q->avail + RING_IDX) - q->next_avail);
+    unsigned slot = q->next_avail & (q->conf.size - 1u);
+
+    if (!waiting)
+        return 0;
+    if (waiting > q->conf.size) {
+        q->broken = "the available index runs ahead of the ring";
+        return -EINVAL;
+    }
+    *head = ring_load(q->avail + RING_RING + (size_t)2 * slot);
+    q->next_avail++;
+    return 1;
+}
+
+/* One copy, judged afterwards: the driver may change the original at any time. */
+static struct desc desc_read(const uint8_t *table, unsigned index)
+{
+    struct desc d;
+
+    memcpy(&d, table + (size_t)DESC_LEN * index, DESC_LEN);
+    return d;
+}
+
+/* 2.7.5.3: the table that an indirect descriptor names, or NULL. */
+static const uint8_t *indirect_table(struct vq *q, const struct desc *d, unsigned *entries)
+{
+    if (!q->conf.indirect || d->flags & DESC_F_NEXT || !d->len || d->len % DESC_LEN)
+        return NULL;
+    *entries = d->len / DESC_LEN;
+    return *entries <= q->conf.size ? ram_ptr(q->dma->ram, d->addr, d->len) : NULL;
+}
+
+static const char *seg_add(struct vq_chain *c, const struct desc *d)
+{
+    if (!d->len)
+        return "an empty descriptor";
+    if (d->len - 1 > UINT64_MAX - d->addr)
+        return "a descriptor that wraps around the address space";
+    if (d->flags & DESC_F_WRITE) {
+        c->ins++;
+        c->in_len += d->len;
+    } else {
+        if (c->ins)
+            return "a readable descriptor after a writable one";
+        c->outs++;
+        c->out_len += d->len;
+    }
+    c->seg[c->outs + c->ins - 1] = (struct vq_seg){.gpa = d->addr, .len = d->len};
+    return NULL;
+}
+
+int split_walk(struct vq *q, struct vq_chain *c)
+{
+    const uint8_t *table = q->desc;
+    unsigned entries = q->conf.size, index = c->head, read = 0;
+
+    c->outs = c->ins = 0;
+    c->out_len = c->in_len = 0;
+    /* Bound: a chain has at most `size` descriptors (2.7.5.3.1), and one may be indirect. */
+    while (c->outs + c->ins < q->conf.size) {
+        struct desc d = desc_read(table, index);
+
+        read++;
+        if (d.flags & DESC_F_INDIRECT) {
+            table = table == q->desc ? indirect_table(q, &d, &entries) : NULL;
+            if (!table) {
+                q->broken = "a bad indirect descriptor";
+                return -EINVAL;
+            }
+            index = 0;
+            continue;
+        }
+        q->broken = seg_add(c, &d);
+        if (q->broken)
+            return -EINVAL;
+        index = d.next;
+        if (!(d.flags & DESC_F_NEXT)) {
+            count(q, false, (size_t)read * DESC_LEN + 2);
+            return 0;
+        }
+        if (index >= entries) {
+            q->broken = "a descriptor's next is outside its table";
+            return -EINVAL;
+        }
+    }
+    q->broken = "a chain that is longer than its ring, or a loop";
+    return -EINVAL;
+}
+
+void split_push(struct vq *q, uint16_t head, uint32_t written)
+{
+    unsigned slot = q->next_used & (q->conf.size - 1u);
+    uint8_t *elem = q->used + RING_RING + (size_t)USED_LEN * slot;
+
+    le32_put(elem, head);
+    le32_put(elem + 4, written);
+    q->next_used++;
+}
+
+bool split_show(struct vq *q)
+{
+    uint16_t old = q->shown;
+
+    ring_store(q->used + RING_IDX, q->next_used);
+    q->shown = q->next_used;
+    count(q, true, (size_t)USED_LEN * (uint16_t)(q->shown - old) + 2);
+    ram_written(q->dma->ram, q->conf.used, used_area(q));
+    /* Pairs with the driver's: it writes used_event (or flags), fences, looks at used.idx again. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!q->conf.event_idx)
+        return !(ring_load(q->avail + RING_FLAGS) & AVAIL_F_NO_INTERRUPT);
+    return vq_passed(ring_load(used_event(q)), q->shown, old);
+}
+
+void split_quiet(struct vq *q)
+{
+    /* With event_idx an avail_event that was passed asks for nothing until it is moved. */
+    if (!q->conf.event_idx)
+        ring_store(q->used + RING_FLAGS, USED_F_NO_NOTIFY);
+}
+
+bool split_listen(struct vq *q)
+{
+    if (q->conf.event_idx)
+        ring_store(avail_event(q), q->next_avail);
+    else
+        ring_store(q->used + RING_FLAGS, 0);
+    ram_written(q->dma->ram, q->conf.used, used_area(q));
+    /* Pairs with the driver's: it writes avail.idx, fences, reads avail_event (or flags). */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return ring_load(q->avail + RING_IDX) != q->next_avail;
+}
