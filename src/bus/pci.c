@@ -146,10 +146,12 @@ static bool cfg_valid(unsigned off, unsigned size)
 
 uint32_t pci_cfg_read(struct pci_bus *pb, unsigned devfn, unsigned off, unsigned size)
 {
-    const struct pci_func *f = devfn < PCI_FUNCS ? pb->func[devfn] : NULL;
+    struct pci_func *f = devfn < PCI_FUNCS ? pb->func[devfn] : NULL;
 
     if (!f || !cfg_valid(off, size))
         return UINT32_MAX;
+    if (f->cfg_reading)
+        f->cfg_reading(f->dev, off, size);
     if (size == 4)
         return le32_get(f->cfg + off);
     return size == 2 ? le16_get(f->cfg + off) : f->cfg[off];

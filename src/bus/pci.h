@@ -32,6 +32,8 @@ struct pci_func {
     struct pci_msix *msix;         /* bus/pci_cap.h */
     /* Optional: told after a config write took effect (e.g. IDE's mode bits). */
     void (*cfg_written)(void *dev, unsigned off, unsigned size);
+    /* Optional: told before a config read, for bytes that are computed (virtio's window). */
+    void (*cfg_reading)(void *dev, unsigned off, unsigned size);
     void *dev;
 };
 

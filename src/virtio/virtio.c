@@ -12,8 +12,10 @@
 #include "mem/dma.h"
 #include <string.h>
 
-enum { STATUS_DRIVER_BITS = VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_DRIVER_OK |
-                            VIRTIO_FEATURES_OK | VIRTIO_FAILED };
+enum {
+    STATUS_DRIVER_BITS =
+        VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_DRIVER_OK | VIRTIO_FEATURES_OK | VIRTIO_FAILED
+};
 enum { LOG_LINES = 8 };
 
 bool virtio_running(const struct virtio *v)
@@ -35,15 +37,23 @@ static void queue_show(struct virtio *v, unsigned queue)
         v->out.queue_irq(v->out.transport, queue);
 }
 
-static void work_run(void *arg)
+void virtio_show(struct virtio *v)
 {
-    struct virtio *v = arg;
-    uint32_t show = v->unsignalled, walk = v->unwalked;
+    uint32_t show = v->unsignalled;
 
-    v->unsignalled = v->unwalked = 0;
+    v->unsignalled = 0;
     for (unsigned i = 0; i < v->cls->queues; i++)
         if (show >> i & 1)
             queue_show(v, i);
+}
+
+static void work_run(void *arg)
+{
+    struct virtio *v = arg;
+    uint32_t walk = v->unwalked;
+
+    virtio_show(v);
+    v->unwalked = 0;
     for (unsigned i = 0; i < v->cls->queues; i++)
         if (walk >> i & 1)
             virtio_notify(v, i);
@@ -248,6 +258,13 @@ static void queue_state(struct virtio *v, struct virtio_queue *q, struct state *
     vq_state(&q->vq, st);
 }
 
+static bool status_possible(const struct virtio *v, uint8_t status, uint64_t taken)
+{
+    if (!(status & VIRTIO_FEATURES_OK))
+        return !(status & VIRTIO_DRIVER_OK);
+    return !(taken & ~v->offered) && taken >> VIRTIO_F_VERSION_1 & 1;
+}
+
 void virtio_state(struct virtio *v, struct state *st)
 {
     uint8_t status = v->status;
@@ -255,13 +272,11 @@ void virtio_state(struct virtio *v, struct state *st)
 
     if (st->load)
         virtio_reset(v);
-    else
-        work_run(v); /* finished requests are shown now: there is nothing deferred in a stream */
     state_section(st, "virtio", 1);
     state_u8(st, &status);
     state_u64(st, &taken);
     state_u8(st, &v->generation);
-    if (st->load && state_check(st, !(status & VIRTIO_FEATURES_OK) || !(taken & ~v->offered))) {
+    if (st->load && state_check(st, status_possible(v, status, taken))) {
         v->status = status & (STATUS_DRIVER_BITS | VIRTIO_NEEDS_RESET);
         v->taken = taken;
     }

@@ -14,18 +14,18 @@
 #define VIRTIO_NO_VECTOR  0xffff
 
 enum { /* 2.1 device status */
-    VIRTIO_ACKNOWLEDGE = 1,
-    VIRTIO_DRIVER = 2,
-    VIRTIO_DRIVER_OK = 4,
-    VIRTIO_FEATURES_OK = 8,
-    VIRTIO_NEEDS_RESET = 64,
-    VIRTIO_FAILED = 128,
+       VIRTIO_ACKNOWLEDGE = 1,
+       VIRTIO_DRIVER = 2,
+       VIRTIO_DRIVER_OK = 4,
+       VIRTIO_FEATURES_OK = 8,
+       VIRTIO_NEEDS_RESET = 64,
+       VIRTIO_FAILED = 128,
 };
 
 enum { /* chapter 6, reserved feature bits: numbers, not masks */
-    VIRTIO_F_INDIRECT_DESC = 28,
-    VIRTIO_F_EVENT_IDX = 29,
-    VIRTIO_F_VERSION_1 = 32,
+       VIRTIO_F_INDIRECT_DESC = 28,
+       VIRTIO_F_EVENT_IDX = 29,
+       VIRTIO_F_VERSION_1 = 32,
 };
 #define VIRTIO_BIT(n) (1ull << (n))
 
@@ -36,12 +36,12 @@ struct virtio_class { /* what makes a device that device; constant data */
     uint16_t id;        /* chapter 5: 1 network, 2 block, 3 console, 4 entropy … */
     uint32_t pci_class; /* class code, 24 bits */
     uint8_t queues;
-    uint16_t queue_max; /* largest ring, a power of two */
-    uint16_t cfg_len;   /* device-specific configuration */
-    void (*cfg_read)(void *dev, uint8_t *cfg);                 /* fill all cfg_len bytes */
+    uint16_t queue_max;                        /* largest ring, a power of two */
+    uint16_t cfg_len;                          /* device-specific configuration */
+    void (*cfg_read)(void *dev, uint8_t *cfg); /* fill all cfg_len bytes */
     void (*cfg_write)(void *dev, uint32_t off, unsigned size, uint32_t val); /* may be NULL */
-    void (*start)(void *dev);                   /* may be NULL: the driver is ready */
-    void (*notify)(void *dev, unsigned queue);  /* the queue is running and was kicked */
+    void (*start)(void *dev);                  /* may be NULL: the driver is ready */
+    void (*notify)(void *dev, unsigned queue); /* the queue is running and was kicked */
     /* Cancel, then drain: nothing touches guest memory or queues for an old request after this. */
     void (*reset)(void *dev);
 };
@@ -68,17 +68,17 @@ struct virtio {
     const char *name;        /* instance, for messages */
     uint64_t offered, taken; /* features; taken is frozen once FEATURES_OK is set */
     uint8_t status;
-    uint8_t generation;      /* of the device configuration */
+    uint8_t generation; /* of the device configuration */
     struct virtio_queue queue[VIRTIO_QUEUES_MAX];
-    uint32_t unsignalled;    /* queues with pushes to show, one bit each */
-    uint32_t unwalked;       /* queues whose walk ran out of budget */
+    uint32_t unsignalled; /* queues with pushes to show, one bit each */
+    uint32_t unwalked;    /* queues whose walk ran out of budget */
     struct loop_work work;
     struct log_budget log;
 };
 
 void virtio_init(struct virtio *v, const struct virtio_class *cls, void *dev, uint64_t features);
-void virtio_reset(struct virtio *v); /* as a write of 0 to the status register */
-void virtio_stop(struct virtio *v);  /* for good: cancels what is deferred */
+void virtio_reset(struct virtio *v);                   /* as a write of 0 to the status register */
+void virtio_stop(struct virtio *v);                    /* for good: cancels what is deferred */
 void virtio_state(struct virtio *v, struct state *st); /* after the device has drained */
 
 /* ---- for transports ---- */
@@ -88,6 +88,8 @@ void virtio_take(struct virtio *v, uint32_t select, uint32_t bits);
 void virtio_set_status(struct virtio *v, uint8_t val);
 void virtio_enable(struct virtio *v, unsigned queue); /* latches queue[].conf */
 void virtio_notify(struct virtio *v, unsigned queue); /* a kick; any number is tolerated */
+/* What is deferred, at once: before a state walk that saves. */
+void virtio_show(struct virtio *v);
 uint32_t virtio_cfg_read(struct virtio *v, uint32_t off, unsigned size);
 void virtio_cfg_write(struct virtio *v, uint32_t off, unsigned size, uint32_t val);
 

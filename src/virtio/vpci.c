@@ -230,7 +230,8 @@ static void cfg_write(void *dev, uint64_t off, unsigned size, uint64_t val)
         ledger_refuse(p->cfg.row);
 }
 
-/* ---- BAR 2: kicks. What is written doesn't matter; without NOTIFICATION_DATA the place says it. */
+/* ---- BAR 2: kicks. What is written doesn't matter; without NOTIFICATION_DATA the place says it.
+ */
 
 static uint64_t bell_read(void *dev, uint64_t off, unsigned size)
 {
@@ -282,7 +283,7 @@ static bool window_target(const struct vpci *p, uint32_t *off, unsigned *size)
     if ((*size != 1 && *size != 2 && *size != 4) || *off % *size)
         return false;
     return (cap[CAP_BAR] == BAR_CFG && *off < CFG_LEN) ||
-           (cap[CAP_BAR] == BAR_BELL && *off < BELL_LEN && *size > 1);
+           (cap[CAP_BAR] == BAR_BELL && *off<BELL_LEN && * size> 1);
 }
 
 static bool window_hit(const struct vpci *p, unsigned off, unsigned size)
@@ -372,8 +373,8 @@ static int bars_add(struct vpci *p)
         err = region_add(p, &p->bell, BAR_BELL, &bell_ops);
     if (!err)
         err = region_add(p, &p->msix_io, BAR_MSIX, &msix_ops);
-    return err ? err : pci_msix_init(&p->msix, &p->func, p->v->cls->queues + 1u, BAR_MSIX, 0,
-                                     MSIX_PBA);
+    return err ? err
+               : pci_msix_init(&p->msix, &p->func, p->v->cls->queues + 1u, BAR_MSIX, 0, MSIX_PBA);
 }
 
 int vpci_attach(struct vpci *p, struct virtio *v, const struct dev_env *env)
@@ -420,6 +421,8 @@ void vpci_reset(struct vpci *p)
 
 void vpci_state(struct vpci *p, struct state *st)
 {
+    if (!st->load)
+        virtio_show(p->v); /* before the function: it may raise its interrupt */
     state_section(st, "vpci", 1);
     pci_func_state(&p->func, st);
     virtio_state(p->v, st);

@@ -23,7 +23,7 @@ struct vpci {
 /* v was initialised; fills in its dma, loop, name and out. 0 or -errno. */
 int vpci_attach(struct vpci *p, struct virtio *v, const struct dev_env *env);
 void vpci_detach(struct vpci *p);
-void vpci_reset(struct vpci *p); /* of the function and of the device */
+void vpci_reset(struct vpci *p);                   /* of the function and of the device */
 void vpci_state(struct vpci *p, struct state *st); /* transport and virtio state */
 
 #endif

@@ -45,7 +45,7 @@ struct vq {
     uint16_t next_avail, next_used; /* free-running, as the ring's own indices */
     uint16_t shown;                 /* next_used as the driver last saw it */
     uint16_t in_flight;
-    const char *broken; /* why the queue was given up, else NULL */
+    const char *broken;              /* why the queue was given up, else NULL */
     uint64_t busy[VQ_SIZE_MAX / 64]; /* heads popped and not yet pushed */
 };
 
