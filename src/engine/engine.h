@@ -22,6 +22,7 @@ struct engine_env {
     void *trap_ctx;
     const struct intr_ops *intr; /* the board's interrupt controllers, in user space */
     void *intr_ctl;
+    uint64_t tsc_hz; /* the host's TSC, measured once for the whole VM (core/tsc.h) */
 };
 
 struct engine_ops {
@@ -41,6 +42,8 @@ struct engine_ops {
     void (*reset)(struct engine *e, unsigned vcpu); /* to the architectural reset state */
     /* Optional (KVM): a write of that size to addr signals eventfd instead of trapping. */
     int (*bell)(struct engine *e, bool mmio, uint64_t addr, unsigned size, int eventfd, bool add);
+    /* Optional: guest TSC minus host TSC of a vCPU now; NULL is always 0. Any thread. */
+    uint64_t (*tsc_offset)(const struct engine *e, unsigned vcpu);
     /* Bytes the engine keeps beyond guest RAM, for the report. */
     uint64_t (*footprint)(const struct engine *e);
 };
