@@ -158,6 +158,14 @@ bool check_trap_real(const char *name, unsigned vector, word error)
     return true;
 }
 
+bool check_eq_real(const char *name, uint64_t got, uint64_t want)
+{
+    if (!on_tcg)
+        return check_eq(name, got, want);
+    skip(name, "QEMU differs");
+    return true;
+}
+
 void skip(const char *name, const char *why)
 {
     say("ok %s # skip %s\n", name, why);

@@ -81,6 +81,7 @@ bool check_trap(const char *name, unsigned vector, word error);
 /* The same, but left out on QEMU's translator (command line "tcg"), which is known to differ from
  * the manuals there. */
 bool check_trap_real(const char *name, unsigned vector, word error);
+bool check_eq_real(const char *name, uint64_t got, uint64_t want);
 extern bool on_tcg;
 void skip(const char *name, const char *why); /* "ok name # skip why": engines may differ here */
 
