@@ -55,7 +55,7 @@ int script_split(char *line, char **word, int max, struct error *err)
     return n;
 }
 
-/* Numbers: terms joined by + - *, from left to right; a term is a C number or a name. */
+/* Numbers: sums of products, without blanks; a term is a C number or a name. */
 
 static const struct script_var *var_find(const struct script *s, const char *name, size_t len)
 {
@@ -118,19 +118,34 @@ static bool term(struct script *s, const char **p, uint64_t *v)
     return var != NULL;
 }
 
-/* Reads a number from *p up to a character that is in stop, or the end. */
+static bool product(struct script *s, const char **p, uint64_t *v)
+{
+    uint64_t x;
+
+    if (!term(s, p, v))
+        return false;
+    while (**p == '*') {
+        ++*p;
+        if (!term(s, p, &x))
+            return false;
+        *v *= x;
+    }
+    return true;
+}
+
+/* Reads a number from *p up to a character that is stop, or the end. */
 static bool number(struct script *s, const char **p, char stop, uint64_t *v)
 {
     uint64_t x;
     char op;
 
-    if (!term(s, p, v))
+    if (!product(s, p, v))
         return false;
     while (**p && **p != stop) {
         op = *(*p)++;
-        if (!strchr("+-*", op) || !term(s, p, &x))
+        if ((op != '+' && op != '-') || !product(s, p, &x))
             return false;
-        *v = op == '+' ? *v + x : op == '-' ? *v - x : *v * x;
+        *v = op == '+' ? *v + x : *v - x;
     }
     return true;
 }
