@@ -50,7 +50,7 @@
 
 #define REGDISK_FEATURE_READONLY 1u
 
-#define REGDISK_COUNT_MAX 2048          /* value of LIMIT: 1 MiB a command */
-#define REGDISK_ID_VALUE  0x4b534452u   /* "RDSK" */
+#define REGDISK_COUNT_MAX 2048        /* value of LIMIT: 1 MiB a command */
+#define REGDISK_ID_VALUE  0x4b534452u /* "RDSK" */
 
 #endif
