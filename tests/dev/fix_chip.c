@@ -1,5 +1,5 @@
-/* device chip [vcpus=1] [pic=1] [ioapic=0xfec00000] [lapic=0xfee00000] [lapic_hz=N] [wire=1]: the
- * interrupt controllers of a machine; pins of GSIs have its name, ISA pins the name isa. TSC
+/* device irqchip [vcpus=1] [pic=1] [ioapic=0xfec00000] [lapic=0xfee00000] [lapic_hz=N] [wire=1]:
+ * the interrupt controllers of a machine; pins of GSIs have its name, ISA pins the name isa. TSC
  * deadlines are in ns of bench time. */
 #include "bench.h"
 #include "irq/chip.h"
@@ -69,4 +69,4 @@ static int make(struct bench *b, const struct dev_env *env, struct bench_args *a
     return 0;
 }
 
-const struct fixture fix_chip = {.name = "chip", .cls = &chip_class, .make = make};
+const struct fixture fix_chip = {.name = "irqchip", .cls = &chip_class, .make = make};

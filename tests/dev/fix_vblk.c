@@ -1,4 +1,4 @@
-/* device vblk disk=NAME [serial=TEXT] [devfn=N] */
+/* device virtio-blk disk=NAME [serial=TEXT] [devfn=N] */
 #include "bench.h"
 #include "virtio/vblk.h"
 
@@ -12,10 +12,10 @@ static int make(struct bench *b, const struct dev_env *env, struct bench_args *a
     int e;
 
     if (!blk)
-        return error_set(err, -EINVAL, "vblk: disk=NAME, after disk NAME open …");
+        return error_set(err, -EINVAL, "virtio-blk: disk=NAME, after disk NAME open …");
     e = vblk_create(&dev, env, blk, bench_arg_text(a, "serial", NULL));
     out->dev = e ? NULL : dev;
     return e;
 }
 
-const struct fixture fix_vblk = {.name = "vblk", .cls = &vblk_class, .make = make};
+const struct fixture fix_vblk = {.name = "virtio-blk", .cls = &vblk_class, .make = make};
