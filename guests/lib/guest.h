@@ -62,7 +62,7 @@ void trap_init(void);
 void idt_gate(unsigned vector, word handler, unsigned sel, unsigned type_dpl, unsigned ist);
 word idt_default(unsigned vector); /* the runtime's own handler of that vector */
 
-extern uint64_t gdt[GDT_ENTRIES];
+extern volatile uint64_t gdt[GDT_ENTRIES];
 extern uint8_t tss[];
 #define TSS_LEN 104
 extern uint8_t stack_top[], user_stack_top[], ist_stack_top[];

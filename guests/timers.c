@@ -1,0 +1,251 @@
+/*
+ * Interrupts and timers: PIT through the 8259, the shadow of STI and MOV SS, HLT, the local APIC's
+ * timer, IPIs, priorities and TPR, NMI, the I/O APIC, the TSC. Intel SDM vol. 3 chapters 6 and 11.
+ */
+#include "guest.h"
+#include "irq.h"
+#include "user.h"
+
+#define CR4_TSD 4u
+#define SPINS 200000000u /* a bound on every wait: some seconds */
+
+static volatile unsigned ticks, order_n;
+static volatile word tick_ip;
+static volatile uint8_t order[8];
+static bool lapic_auto_eoi = true;
+
+static bool pit_hook(struct frame *f)
+{
+    ticks++;
+    tick_ip = f->ip;
+    pic_eoi(0);
+    return true;
+}
+
+static bool lapic_hook(struct frame *f)
+{
+    ticks++;
+    tick_ip = f->ip;
+    if (order_n < 8)
+        order[order_n++] = (uint8_t)f->vector;
+    if (lapic_auto_eoi)
+        lapic_set(LAPIC_EOI, 0);
+    return true;
+}
+
+static bool nmi_hook(struct frame *f)
+{
+    ticks++;
+    tick_ip = f->ip;
+    return true;
+}
+
+/* A pending IRQ 0 that IF holds back. */
+static bool pit_pending(void)
+{
+    ticks = 0;
+    pit_start(0, 100);
+    for (unsigned i = 0; i < SPINS; i++)
+        if (pic_irr() & 1)
+            return true;
+    return false;
+}
+
+void tick_sti(void), tick_popf(void), tick_ss(void), tick_hlt(void), tick_iret(void);
+
+static void windows(void)
+{
+    check("the 8259 holds a request", pit_pending());
+    check_eq("IF holds it back", ticks, 0);
+    asm volatile("sti; nop\n.globl tick_sti\ntick_sti: nop; cli" ::: "memory");
+    check_eq("sti lets it in", ticks, 1);
+    check_eq("after one more instruction", tick_ip, (word)tick_sti);
+    pit_pending();
+    asm volatile("sti; cli; nop; nop" ::: "memory");
+    check_eq("sti; cli lets nothing in", ticks, 0);
+    asm volatile("pushfq; orq $0x200, (%%rsp); popfq\n.globl tick_popf\ntick_popf: nop; cli" ::
+                     : "memory", "cc");
+    check_eq("popf lets it in", ticks, 1);
+    check_eq("at once", tick_ip, (word)tick_popf);
+    pit_pending();
+    asm volatile("movl %%ss, %%eax; sti; movl %%eax, %%ss; nop\n.globl tick_ss\ntick_ss: nop; cli" ::
+                     : "rax", "memory");
+    check("mov ss after sti", ticks == 1 && tick_ip >= (word)tick_ss - 1 &&
+                                  tick_ip <= (word)tick_ss);
+    ticks = 0;
+    pit_start(0, 2000);
+    asm volatile("sti; hlt\n.globl tick_hlt\ntick_hlt: cli" ::: "memory");
+    check_eq("hlt wakes up", ticks, 1);
+    check_eq("behind itself", tick_ip, (word)tick_hlt);
+    pit_pending();
+    asm volatile("movq %%rsp, %%rbx; movl %%ss, %%ecx; pushq %%rcx; pushq %%rbx; pushq $0x202\n"
+                 "movl %%cs, %%ecx; pushq %%rcx; pushq $tick_iret; iretq\n"
+                 ".globl tick_iret\ntick_iret: nop; cli" ::
+                     : "rbx", "rcx", "memory", "cc");
+    check("iretq with IF lets it in at once", ticks == 1 && tick_ip == (word)tick_iret);
+}
+
+static void pit_periodic(void)
+{
+    unsigned n = 0;
+
+    ticks = 0;
+    pit_start(2, 1193); /* 1 kHz */
+    while (ticks < 5 && n++ < 1000)
+        sti_hlt_cli();
+    check_eq("five periods of the PIT", ticks, 5);
+    pit_start(0, 0xffff);
+    outb(0x21, 0xff);
+    cli();
+    if (pic_irr() & 1) { /* the last one, if it was under way */
+        outb(0x20, 0x20);
+    }
+}
+
+static bool wait_ticks(unsigned want)
+{
+    sti();
+    for (unsigned i = 0; i < SPINS && ticks < want; i++)
+        asm volatile("pause" ::: "memory");
+    cli();
+    return ticks == want;
+}
+
+static void lapic_timer(void)
+{
+    for (unsigned v = 0x40; v < 0x70; v++)
+        trap_hook[v] = lapic_hook;
+    lapic_enable();
+    check_eq("LAPIC version", lapic_get(LAPIC_VERSION) & 0xf0, 0x10);
+    lapic_set(LAPIC_TIMER_DIV, 3); /* by 16 */
+    lapic_set(LAPIC_LVT_TIMER, 0x40);
+    ticks = 0;
+    lapic_set(LAPIC_TIMER_INIT, 1000);
+    check("one shot of the LAPIC timer", wait_ticks(1));
+    check_eq("its count stays at zero", lapic_get(LAPIC_TIMER_NOW), 0);
+    lapic_set(LAPIC_TIMER_INIT, 0xffffffff);
+    uint32_t a = lapic_get(LAPIC_TIMER_NOW), b = a;
+    for (unsigned i = 0; i < SPINS && a == b; i++)
+        b = lapic_get(LAPIC_TIMER_NOW);
+    check("the count goes down", b < a);
+    lapic_set(LAPIC_TIMER_INIT, 0);
+    ticks = 0;
+    lapic_set(LAPIC_LVT_TIMER, 0x40 | 1u << 17);
+    lapic_set(LAPIC_TIMER_INIT, 20000);
+    sti();
+    for (unsigned n = 0; n < 1000 && ticks < 5; n++)
+        asm volatile("hlt" ::: "memory");
+    cli();
+    check("the LAPIC timer repeats", ticks >= 5);
+    lapic_set(LAPIC_LVT_TIMER, 1u << 16);
+    lapic_set(LAPIC_TIMER_INIT, 0);
+    sti();
+    asm volatile("nop; nop");
+    cli();
+}
+
+static void self_ipi(unsigned vector)
+{
+    lapic_set(LAPIC_ICR, 1u << 18 | vector);
+}
+
+static void ipis(void)
+{
+    order_n = ticks = 0;
+    self_ipi(0x41);
+    self_ipi(0x61);
+    self_ipi(0x51);
+    check_eq("IRR has it", lapic_get(LAPIC_IRR + 0x20) >> 1 & 1, 1);
+    check("three IPIs", wait_ticks(3));
+    check("highest vector first", order[0] == 0x61 && order[1] == 0x51 && order[2] == 0x41);
+    order_n = ticks = 0;
+    asm volatile("movq %0, %%cr8" ::"r"(5ul));
+    check_eq("cr8 is the TPR", lapic_get(LAPIC_TPR) & 0xf0, 0x50);
+    self_ipi(0x51);
+    self_ipi(0x61);
+    check("TPR lets a higher class in", wait_ticks(1) && order[0] == 0x61);
+    sti();
+    asm volatile("movq %0, %%cr8; nop; nop" ::"r"(0ul));
+    cli();
+    check("and the other when it falls", ticks == 2 && order[1] == 0x51);
+    lapic_set(LAPIC_TPR, 0x60);
+    uint64_t cr8;
+    asm volatile("movq %%cr8, %0" : "=r"(cr8));
+    check_eq("the TPR is cr8", cr8, 6);
+    lapic_set(LAPIC_TPR, 0);
+    order_n = ticks = 0;
+    lapic_auto_eoi = false;
+    self_ipi(0x51);
+    check("an interrupt without an EOI", wait_ticks(1));
+    check_eq("ISR has it", lapic_get(LAPIC_ISR + 0x20) >> 17 & 1, 1);
+    self_ipi(0x52);
+    self_ipi(0x41);
+    sti();
+    asm volatile("nop; nop");
+    cli();
+    check_eq("blocks its class and below", ticks, 1);
+    lapic_auto_eoi = true;
+    lapic_set(LAPIC_EOI, 0);
+    check("the EOI lets them in", wait_ticks(3) && order[1] == 0x52 && order[2] == 0x41);
+    trap_hook[V_NMI] = nmi_hook;
+    ticks = 0;
+    lapic_set(LAPIC_ICR_HI, lapic_get(LAPIC_ID) & 0xff000000);
+    lapic_set(LAPIC_ICR, 4u << 8 | 1u << 14);
+    for (unsigned i = 0; i < SPINS && !ticks; i++)
+        asm volatile("pause" ::: "memory");
+    check_eq("an NMI needs no IF", ticks, 1);
+}
+
+static bool uart_hook(struct frame *f)
+{
+    (void)f;
+    ticks++;
+    (void)inb(0x3fa); /* IIR: takes the THRE request back */
+    outb(0x3f9, 0);
+    lapic_set(LAPIC_EOI, 0);
+    return true;
+}
+
+static void ioapic(void)
+{
+    trap_hook[0x34] = uart_hook;
+    ioapic_set(0x10 + 2 * MAP_IRQ_COM1 + 1, lapic_get(LAPIC_ID) & 0xff000000);
+    ioapic_set(0x10 + 2 * MAP_IRQ_COM1, 0x34);
+    ticks = 0;
+    outb(0x3fc, 0x0b); /* OUT2 gates the interrupt on a PC */
+    outb(0x3f9, 2);    /* THR empty */
+    check("the 16550 through the I/O APIC", wait_ticks(1));
+    ioapic_set(0x10 + 2 * MAP_IRQ_COM1, 1u << 16);
+    check_eq("IOAPIC entry reads back", ioapic_get(0x10 + 2 * MAP_IRQ_COM1) & 0x10000, 0x10000);
+}
+
+CODE_FN(u_rdtsc, "rdtsc; int $0x80");
+
+static void tsc(void)
+{
+    uint64_t a = rdtsc(), b = rdtsc();
+
+    check("the TSC goes on", b >= a);
+    user64(u_rdtsc, 0);
+    check_trap("rdtsc in ring 3", 0x80, 0);
+    cr4_set(cr4_get() | CR4_TSD);
+    user64(u_rdtsc, 0);
+    check_trap("with TSD", V_GP, 0);
+    cr4_set(cr4_get() & ~(word)CR4_TSD);
+    a = tsc_10ms();
+    check("10 ms by the PIT are 1 to 100 million TSC ticks", a > 1000000 && a < 1000000000);
+}
+
+void guest_main(const uint8_t *mbi)
+{
+    (void)mbi;
+    trap_hook[PIC_BASE] = pit_hook;
+    pic_init();
+    pic_unmask(0);
+    windows();
+    pit_periodic();
+    lapic_timer();
+    ipis();
+    ioapic();
+    tsc();
+}
