@@ -37,23 +37,42 @@ enum { /* cpu_seg.attr */
     SEG_P = 0x80, SEG_AVL = 0x1000, SEG_L = 0x2000, SEG_D = 0x4000, SEG_G = 0x8000 };
 #define SEG_DPL_GET(attr) (((attr) >> 5) & 3)
 
-/* Software TLB. A hit: (linear - tag) <= 4096 - size, then host = linear - tag + entry.host.
- * An invalid entry's tag is a page of another set, so that no linear address can match it. */
+/*
+ * Software TLB: one table for reads and one for writes (so that a copy's streams never evict each
+ * other), each for supervisor and user. A hit: linear - tag <= 4096 - size (unsigned), and then the
+ * host address is linear - tag + host. An invalid entry's tag is a page of another set, so that no
+ * linear address can match it.
+ */
 #define TLB_BITS 10
 #define TLB_SETS (1u << TLB_BITS)
 struct tlb_entry {
-    uint64_t rtag, wtag; /* linear page address readable / writable by this privilege */
-    uint64_t host;       /* host address of the page */
-    uint64_t pte;        /* gpa of the page | bits below */
+    uint64_t tag;  /* linear address of the page */
+    uint64_t host; /* host address of the page */
 };
-enum { TLB_GLOBAL = 1 }; /* in tlb_entry.pte */
 
 #define JC_BITS 12
 #define JC_SETS (1u << JC_BITS)
-struct jc_entry { /* jump cache: linear address -> translated code */
-    uint64_t lin;
-    void *code;
+struct jc_entry { /* jump cache: RIP -> translated code (its entry with flags in memory) */
+    uint64_t rip;
+    const void *code;
 };
+
+#define ITLB_SETS 256u
+struct itlb_entry { /* code fetch */
+    uint64_t tag;   /* linear page | 1, 0 = empty */
+    uint64_t gen;
+    gpa_t gpa;      /* of the page */
+    uint8_t *host;  /* NULL: not RAM */
+    bool user, global;
+};
+
+#define MMIO_SETS 8u
+struct mmio_entry { /* recently used pages that are not RAM */
+    uint64_t tag;   /* linear page | user << 1 | write, or ~0 */
+    gpa_t gpa;
+};
+
+#define FLUSH_LIST 1024u
 
 struct insn;
 struct dbt;
@@ -68,7 +87,6 @@ struct cpu {
     uint64_t scratch[8];
     uint64_t host_rsp;
     void *helper;
-    uint64_t seg_base[6];     /* copies of seg[i].base for generated code */
 
     /* System state. */
     uint32_t flags_sys;       /* RFLAGS bits other than FL_ARITH; bit 1 set */
@@ -100,10 +118,36 @@ struct cpu {
     struct dbt *dbt;
     const struct engine_env *env;
 
+    /* Run loop. */
+    struct cpu *self;
+    uint64_t ret;             /* where a thunk goes back to */
+    uint32_t link;            /* exit to link, 0 = none */
+    uint32_t site;            /* the memory access in the slow path, see slow.c */
+    uint64_t post_fl;
+    uint64_t seg_end[6], seg_lo[6], seg_wend[6]; /* legacy modes: offsets allowed, see mode.c */
+    uint64_t cs_base;         /* legacy modes: added to RIP to fetch; 0 in 64-bit mode */
+    uint32_t jc_other_mode;   /* which mode and CS base jc[2] holds */
+    uint64_t jc_other_base;
+    bool stop;                /* run() is asked to return */
+    bool step_pending;        /* deliver #DB when the current instruction has ended */
+    struct { uint64_t lin; unsigned len; bool user; } wb; /* a bounced store to finish */
+    uint8_t bounce[192] __attribute__((aligned(64)));
+
     bool fpu_saved;           /* vector state is in fpu[] (else live in the host's registers) */
     uint8_t fpu[512] __attribute__((aligned(64)));
-    struct tlb_entry tlb[2][TLB_SETS] __attribute__((aligned(64))); /* [0] supervisor [1] user */
-    struct jc_entry jc[3][JC_SETS]; /* by mode slot: 64-bit kernel, 64-bit user, the current other */
+
+    /* What the MMU remembers, and lists of what to forget at a MOV CR3. */
+    struct tlb_entry tlb[2][2][TLB_SETS] __attribute__((aligned(64))); /* [user][write] */
+    uint8_t tlb_meta[2][2][TLB_SETS];                                  /* TLBM_* */
+    uint16_t tlb_list[FLUSH_LIST];
+    unsigned tlb_listed;
+    struct itlb_entry itlb[ITLB_SETS];
+    uint64_t itlb_gen, itlb_gen_global;
+    struct mmio_entry mmio[MMIO_SETS];
+    uint64_t large_filter[8]; /* 2 MiB regions that large pages were cached for, hashed */
+    struct jc_entry jc[3][JC_SETS]; /* by mode: 64-bit kernel, 64-bit user, the current other */
+    uint16_t jc_list[FLUSH_LIST]; /* slot << JC_BITS | index, of code on pages that aren't global */
+    unsigned jc_listed;
 };
 
 /* ---- one system instruction, decoded once at translation time ---- */
