@@ -220,12 +220,8 @@ void dbt_link(struct dbt *d, struct exit *x, struct block *to, bool cross)
 {
     if (x->to || x->from->dead || to->dead)
         return;
-    if (cross) {
-        if (d->cross_used == d->cross_max)
-            return;
-        unsigned h = (unsigned)(to->rip >> 12) & 4095;
-        d->cross_filter[h / 64] |= 1ull << (h % 64);
-    }
+    if (cross && d->cross_used == d->cross_max)
+        return;
     x->to = to;
     x->next_in = to->in;
     to->in = x;
@@ -257,14 +253,6 @@ void dbt_unlink_cross(struct dbt *d)
         unlink_exit(d, x);
     }
     d->cross_used = 0;
-    memset(d->cross_filter, 0, sizeof(d->cross_filter));
-}
-
-void dbt_unlink_cross_page(struct dbt *d, uint64_t lin)
-{
-    unsigned h = (unsigned)(lin >> 12) & 4095;
-    if (d->cross_filter[h / 64] >> (h % 64) & 1)
-        dbt_unlink_cross(d);
 }
 
 /* ---- invalidation ---- */
@@ -347,7 +335,6 @@ void dbt_flush_all(struct dbt *d)
             __atomic_fetch_and(&d->ram->page_flags[i], (uint8_t)~RAM_CODE, __ATOMIC_SEQ_CST);
     memset(d->page_index, 0, pages * sizeof(*d->page_index));
     memset(d->hash, 0, sizeof(d->hash));
-    memset(d->cross_filter, 0, sizeof(d->cross_filter));
     d->hot.p = d->hot_start;
     d->cold.p = d->cold_start;
     d->arena_at = d->blocks = d->cross_used = 0;

@@ -129,6 +129,8 @@ struct cpu {
     uint32_t jc_other_mode;   /* which mode and CS base jc[2] holds */
     uint64_t jc_other_base;
     bool stop;                /* run() is asked to return */
+    bool failed;              /* the translator can't go on; why says so */
+    char why[160];
     bool step_pending;        /* deliver #DB when the current instruction has ended */
     struct { uint64_t lin; unsigned len; bool user; } wb; /* a bounced store to finish */
     uint8_t bounce[192] __attribute__((aligned(64)));
@@ -146,6 +148,7 @@ struct cpu {
     struct mmio_entry mmio[MMIO_SETS];
     uint64_t large_filter[8]; /* 2 MiB regions that large pages were cached for, hashed */
     struct jc_entry jc[3][JC_SETS]; /* by mode: 64-bit kernel, 64-bit user, the current other */
+    uint64_t exec_filter[1024]; /* linear pages that jc or links refer to, hashed */
     uint16_t jc_list[FLUSH_LIST]; /* slot << JC_BITS | index, of code on pages that aren't global */
     unsigned jc_listed;
 };

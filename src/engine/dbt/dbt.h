@@ -104,7 +104,6 @@ struct dbt {
     unsigned pages_used, pages_max;
     uint32_t *cross_ids;       /* exits linked over a page boundary: valid while a mapping is */
     unsigned cross_used, cross_max;
-    uint64_t cross_filter[64];
     struct { /* thunks, run addresses */
         const uint8_t *enter, *exit, *jc_host[3], *jc_mem[3], *sysop, *slow[2], *slow_fault, *post;
     } thunk;
@@ -130,7 +129,6 @@ void dbt_insert(struct dbt *d, struct block *b);
 bool dbt_invalidate(struct dbt *d, gpa_t gpa, uint64_t len); /* true: some block is gone */
 void dbt_link(struct dbt *d, struct exit *x, struct block *to, bool cross);
 void dbt_unlink_cross(struct dbt *d);
-void dbt_unlink_cross_page(struct dbt *d, uint64_t lin);
 
 /* thunk.c: the emitters clobber r11 (restore: tmp), and but for restore the host's flags */
 void dbt_thunks(struct dbt *d);
@@ -167,6 +165,7 @@ int dbt_sysop(struct cpu *cpu, struct sysop *op);
 uint64_t dbt_slow(struct cpu *cpu, uint64_t lin);
 int dbt_post(struct cpu *cpu);
 void dbt_seg_fault(struct cpu *cpu);
+void dbt_run(struct cpu *cpu, struct trap *end);
 
 enum { /* cpu->site */
     SITE_OFF = 0xfff, SITE_LEN_SHIFT = 12, SITE_SIZE_SHIFT = 16, SITE_WRITE = 1 << 24,

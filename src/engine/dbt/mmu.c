@@ -272,12 +272,14 @@ void mmu_flush_page(struct cpu *cpu, uint64_t lin)
     for (unsigned i = 0; i < MMIO_SETS; i++)
         cpu->mmio[i].tag = UINT64_MAX;
     struct itlb_entry *it = &cpu->itlb[(page >> 12) % ITLB_SETS];
-    if (it->tag == (page | 1)) {
+    if (it->tag == (page | 1))
         it->tag = 0;
+    h = (unsigned)(page >> 12) & 0xffff;
+    if (cpu->exec_filter[h / 64] >> (h % 64) & 1) {
         jc_flush(cpu, true);
+        if (cpu->dbt)
+            dbt_unlink_cross(cpu->dbt);
     }
-    if (cpu->dbt)
-        dbt_unlink_cross_page(cpu->dbt, page);
 }
 
 void mmu_code_page(struct cpu *cpu, gpa_t gpa)

@@ -88,6 +88,8 @@ void jc_flush(struct cpu *cpu, bool global)
         for (unsigned s = 0; s < 3; s++)
             for (unsigned i = 0; i < JC_SETS; i++)
                 jc_clear(cpu, s, i);
+        for (unsigned i = 0; global && i < ARRAY_LEN(cpu->exec_filter); i++)
+            cpu->exec_filter[i] = 0;
     } else {
         for (unsigned i = 0; i < cpu->jc_listed; i++)
             jc_clear(cpu, cpu->jc_list[i] >> JC_BITS, cpu->jc_list[i] & (JC_SETS - 1));

@@ -1,0 +1,214 @@
+/* Engine dbt as the VM sees it: open, registers, run, kick. It never opens /dev/kvm. */
+#include "core/error.h"
+#include "engine/dbt/dbt.h"
+#include "engine/dbt/signal.h"
+#include "engine/dbt/vec.h"
+#include "mem/ram.h"
+#include <asm/prctl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct engine {
+    struct engine_env env;
+    struct cpu **cpu;
+};
+
+static int dbt_probe(struct error *err)
+{
+    (void)err;
+    return 0; /* any x86-64 host will do: this is one, or it wouldn't have got here */
+}
+
+static void code_written(void *arg, gpa_t gpa, uint64_t len)
+{
+    struct engine *e = arg;
+    for (unsigned i = 0; i < e->env.vcpus; i++) {
+        struct dbt *d = e->cpu[i]->dbt;
+        pthread_mutex_lock(&d->dma.lock);
+        if (d->dma.used == ARRAY_LEN(d->dma.range)) {
+            d->dma.overflow = true;
+        } else {
+            d->dma.range[d->dma.used].gpa = gpa;
+            d->dma.range[d->dma.used].len = len;
+            __atomic_store_n(&d->dma.used, d->dma.used + 1, __ATOMIC_RELEASE);
+        }
+        pthread_mutex_unlock(&d->dma.lock);
+        __atomic_store_n(&e->cpu[i]->exit_request, 1, __ATOMIC_RELEASE);
+    }
+}
+
+static void cpu_free(struct cpu *cpu)
+{
+    if (!cpu)
+        return;
+    if (cpu->dbt) {
+        dbt_translator_close(cpu->dbt);
+        dbt_cache_close(cpu->dbt);
+        pthread_mutex_destroy(&cpu->dbt->dma.lock);
+        free(cpu->dbt);
+    }
+    munmap(cpu, sizeof(*cpu));
+}
+
+static int cpu_make(struct engine *e, unsigned i)
+{
+    struct cpu *cpu = mmap(NULL, sizeof(*cpu), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                           -1, 0);
+    if (cpu == MAP_FAILED)
+        return -ENOMEM;
+    e->cpu[i] = cpu;
+    cpu->self = cpu;
+    cpu->index = i;
+    cpu->env = &e->env;
+    cpu->dbt = calloc(1, sizeof(*cpu->dbt));
+    if (!cpu->dbt)
+        return -ENOMEM;
+    cpu->dbt->cpu = cpu;
+    cpu->dbt->ram = e->env.ram;
+    pthread_mutex_init(&cpu->dbt->dma.lock, NULL);
+    if (dbt_cache_open(cpu->dbt) || dbt_translator_open(cpu->dbt))
+        return -ENOMEM;
+    sys_init(cpu, e->env.tsc_hz);
+    mmu_reset(cpu);
+    jc_flush(cpu, true);
+    sys_reset(cpu);
+    return 0;
+}
+
+static void dbt_close(struct engine *e)
+{
+    for (unsigned i = 0; i < e->env.vcpus; i++)
+        cpu_free(e->cpu[i]);
+    e->env.ram->code_written = NULL;
+    free(e->cpu);
+    free(e);
+}
+
+static int dbt_open(struct engine **out, const struct engine_env *env, struct error *err)
+{
+    struct engine *e = calloc(1, sizeof(*e));
+    if (!e)
+        return error_set(err, -ENOMEM, "engine dbt: out of memory");
+    e->env = *env;
+    e->cpu = calloc(env->vcpus, sizeof(*e->cpu));
+    for (unsigned i = 0; e->cpu && i < env->vcpus; i++) {
+        if (cpu_make(e, i)) {
+            dbt_close(e);
+            return error_set(err, -ENOMEM, "engine dbt: no memory for the code cache");
+        }
+    }
+    env->ram->code_arg = e;
+    env->ram->code_written = code_written;
+    *out = e;
+    return 0;
+}
+
+static void dbt_get_regs(struct engine *e, unsigned vcpu, struct cpu_regs *r)
+{
+    const struct cpu *cpu = e->cpu[vcpu];
+    memset(r, 0, sizeof(*r));
+    memcpy(r->gpr, cpu->gpr, sizeof(r->gpr));
+    r->rip = cpu->rip;
+    r->rflags = cpu_rflags(cpu);
+    memcpy(r->seg, cpu->seg, sizeof(r->seg));
+    r->ldtr = cpu->ldtr;
+    r->tr = cpu->tr;
+    r->gdtr.base = cpu->gdtr.base, r->gdtr.limit = cpu->gdtr.limit;
+    r->idtr.base = cpu->idtr.base, r->idtr.limit = cpu->idtr.limit;
+    r->cr0 = cpu->cr0, r->cr2 = cpu->cr2, r->cr3 = cpu->cr3, r->cr4 = cpu->cr4;
+    r->efer = cpu->efer;
+    if (e->env.intr && e->env.intr->tpr)
+        r->cr8 = e->env.intr->tpr(e->env.intr_ctl, vcpu);
+}
+
+static void dbt_set_regs(struct engine *e, unsigned vcpu, const struct cpu_regs *r)
+{
+    struct cpu *cpu = e->cpu[vcpu];
+    memcpy(cpu->gpr, r->gpr, sizeof(cpu->gpr));
+    cpu->rip = r->rip;
+    cpu_set_rflags(cpu, (uint32_t)r->rflags);
+    memcpy(cpu->seg, r->seg, sizeof(cpu->seg));
+    cpu->ldtr = r->ldtr;
+    cpu->tr = r->tr;
+    cpu->gdtr.base = r->gdtr.base, cpu->gdtr.limit = r->gdtr.limit;
+    cpu->idtr.base = r->idtr.base, cpu->idtr.limit = r->idtr.limit;
+    cpu->cr0 = r->cr0, cpu->cr2 = r->cr2, cpu->cr3 = r->cr3, cpu->cr4 = r->cr4;
+    cpu->efer = r->efer;
+    cpu->cpl = (cpu->cr0 & CR0_PE) ? (uint8_t)SEG_DPL_GET(cpu->seg[SEG_SS].attr) : 0;
+    cpu->halted = cpu->shutdown = cpu->shadow = false;
+    mmu_flush(cpu, true);
+    if ((cpu->cr0 & CR0_PG) && (cpu->cr4 & CR4_PAE) && !(cpu->efer & EFER_LMA) &&
+        !setjmp(cpu->fault_jmp))
+        mmu_load_pdptes(cpu);
+}
+
+static void run(struct engine *e, unsigned vcpu, struct trap *end)
+{
+    struct cpu *cpu = e->cpu[vcpu];
+    if (dbt_thread_enter(cpu) < 0) {
+        end->kind = TRAP_FAIL;
+        snprintf(end->why, sizeof(end->why), "engine dbt: no signal stack for the vCPU thread");
+        return;
+    }
+    syscall(SYS_arch_prctl, ARCH_SET_GS, cpu);
+    fpu_in(cpu);
+    cpu->fpu_saved = false;
+    dbt_run(cpu, end);
+    if (cpu->fpu_saved)
+        vec_restore(cpu);
+    fpu_out(cpu);
+    if (end->kind == TRAP_FAIL) {
+        end->addr = cpu->rip;
+        memcpy(end->why, cpu->why, sizeof(end->why));
+    }
+}
+
+static void dbt_kick(struct engine *e, unsigned vcpu, bool stop)
+{
+    struct cpu *cpu = e->cpu[vcpu];
+    if (stop)
+        __atomic_store_n(&cpu->stop, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&cpu->exit_request, 1, __ATOMIC_SEQ_CST);
+}
+
+static void dbt_reset(struct engine *e, unsigned vcpu)
+{
+    struct cpu *cpu = e->cpu[vcpu];
+    mmu_flush(cpu, true);
+    sys_reset(cpu);
+}
+
+static uint64_t dbt_tsc_offset(const struct engine *e, unsigned vcpu)
+{
+    return e->cpu[vcpu]->tsc_offset;
+}
+
+static uint64_t dbt_footprint(const struct engine *e)
+{
+    uint64_t n = 0;
+    for (unsigned i = 0; i < e->env.vcpus; i++) {
+        const struct dbt *d = e->cpu[i]->dbt;
+        n += sizeof(struct cpu) + sizeof(*d) + d->arena_at;
+        n += (uint64_t)(d->hot.p - d->rw) + (uint64_t)(d->cold.p - d->rw - CODE_HOT);
+    }
+    return n;
+}
+
+const struct engine_ops engine_dbt = {
+    .name = "dbt",
+    .probe = dbt_probe,
+    .open = dbt_open,
+    .close = dbt_close,
+    .get_regs = dbt_get_regs,
+    .set_regs = dbt_set_regs,
+    .run = run,
+    .kick = dbt_kick,
+    .reset = dbt_reset,
+    .tsc_offset = dbt_tsc_offset,
+    .footprint = dbt_footprint,
+};

@@ -1,0 +1,10 @@
+/* Preparing a thread to run translated code. */
+#ifndef ENGINE_DBT_SIGNAL_H
+#define ENGINE_DBT_SIGNAL_H
+
+struct cpu;
+
+/* Once per thread and vCPU: signal stack, handlers, mask. 0 or -1. */
+int dbt_thread_enter(struct cpu *cpu);
+
+#endif
