@@ -122,7 +122,8 @@ struct cpu {
     struct cpu *self;
     uint64_t ret;             /* where a thunk goes back to */
     uint32_t link;            /* exit to link, 0 = none */
-    uint32_t site;            /* the memory access in the slow path, see slow.c */
+    uint32_t site;            /* the memory access in the slow path: SITE_* in dbt.h */
+    bool in_slow;             /* a fault now is that access's */
     uint64_t post_fl;
     uint64_t seg_end[6], seg_lo[6], seg_wend[6]; /* legacy modes: offsets allowed, see mode.c */
     uint64_t cs_base;         /* legacy modes: added to RIP to fetch; 0 in 64-bit mode */

@@ -8,6 +8,7 @@
 
 #include "engine/dbt/cpu.h"
 #include "engine/dbt/emit.h"
+#include <pthread.h>
 
 /* Mode key: what a translation depends on besides its bytes. */
 enum {

@@ -77,7 +77,6 @@ struct cpu_seg desc_seg(uint16_t sel, const struct desc *d)
 void seg_put(struct cpu *cpu, unsigned seg, const struct cpu_seg *s)
 {
     cpu->seg[seg] = *s;
-    cpu->seg_base[seg] = s->base;
 }
 
 /* A null selector: unusable, but a stack segment in 64-bit mode keeps its level and its use. */
@@ -182,7 +181,6 @@ void cs_put_flat(struct cpu *cpu, uint16_t sel, unsigned cpl, bool code64)
         .attr = (uint16_t)(cpl << 5 | 0x9b | SEG_G | (code64 ? SEG_L : SEG_D)),
         .limit = 0xffffffff,
     };
-    cpu->seg_base[SEG_CS] = 0;
     cpu->cpl = (uint8_t)cpl;
 }
 
@@ -193,5 +191,4 @@ void ss_put_flat(struct cpu *cpu, uint16_t sel, unsigned cpl)
         .attr = (uint16_t)(cpl << 5 | 0x93 | SEG_G | SEG_D),
         .limit = 0xffffffff,
     };
-    cpu->seg_base[SEG_SS] = 0;
 }

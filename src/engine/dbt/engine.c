@@ -1,7 +1,7 @@
 /* Engine dbt as the VM sees it: open, registers, run, kick. It never opens /dev/kvm. */
 #include "core/error.h"
 #include "engine/dbt/dbt.h"
-#include "engine/dbt/signal.h"
+#include "engine/dbt/hostsig.h"
 #include "engine/dbt/vec.h"
 #include "mem/ram.h"
 #include <asm/prctl.h>

@@ -134,7 +134,7 @@ static unsigned jcc_cc(const struct decoded *in)
 
 static void gen_jcc(struct translator *t)
 {
-    struct decoded *in = cur(t);
+    const struct decoded *in = cur(t);
     uint64_t target = flow_target(t);
     flags_to_host(t);
     if (!stepping(t) && !backward(t, target)) {
@@ -154,7 +154,7 @@ static void gen_jcc(struct translator *t)
 /* rCX forms. The counter is tested through host JRCXZ on a zero-extended copy. */
 static void gen_loop(struct translator *t)
 {
-    struct decoded *in = cur(t);
+    const struct decoded *in = cur(t);
     struct buf *b = t->hot;
     uint64_t target = flow_target(t);
     unsigned width = in->zi.address_width;
@@ -211,7 +211,7 @@ static void emit_load_target(struct translator *t, struct buf *b, unsigned areg,
 /* r10 = the target of an indirect near branch */
 static void gen_target(struct translator *t)
 {
-    struct decoded *in = cur(t);
+    const struct decoded *in = cur(t);
     const ZydisDecodedOperand *o = &in->op[0];
     unsigned size = flow_size(t);
     if (o->type == ZYDIS_OPERAND_TYPE_REGISTER) {
@@ -236,7 +236,7 @@ static void gen_target(struct translator *t)
 
 static void gen_call(struct translator *t)
 {
-    struct decoded *in = cur(t);
+    const struct decoded *in = cur(t);
     unsigned size = flow_size(t);
     if (in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
         gen_push_imm(t, rip_next(t) & flow_mask(t), size);
@@ -263,7 +263,7 @@ static void emit_ret(struct translator *t, struct buf *b, unsigned areg, void *a
 
 static void gen_ret(struct translator *t)
 {
-    struct decoded *in = cur(t);
+    const struct decoded *in = cur(t);
     struct ret r = {.size = flow_size(t)};
     if (in->zi.operand_count_visible && in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
         r.extra = (unsigned)in->op[0].imm.value.u & 0xffff;
@@ -277,7 +277,7 @@ static void gen_ret(struct translator *t)
 
 bool gen_flow(struct translator *t)
 {
-    struct decoded *in = cur(t);
+    const struct decoded *in = cur(t);
     switch (in->zi.meta.category) {
     case ZYDIS_CATEGORY_COND_BR:
         switch (in->zi.mnemonic) {

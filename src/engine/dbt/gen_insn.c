@@ -91,7 +91,7 @@ static void note_reg(struct native *n, const ZydisDecodedInstruction *zi,
 
 static void native_scan(struct translator *t, struct native *n)
 {
-    struct decoded *in = cur(t);
+    const struct decoded *in = cur(t);
     const ZydisDecodedInstruction *zi = &in->zi;
     for (unsigned i = 0; i < zi->operand_count_visible; i++) {
         const ZydisDecodedOperand *o = &in->op[i];
@@ -299,7 +299,7 @@ static void emit_bit(struct translator *t, struct buf *b, unsigned areg, void *a
 
 static void gen_memory(struct translator *t, struct native *n)
 {
-    struct decoded *in = cur(t);
+    const struct decoded *in = cur(t);
     bool use10 = n->load[0] || n->store[0];
     unsigned areg = use10 && !(n->load[1] || n->store[1]) ? H_R11 : H_R10;
     uint8_t act = n->m->actions;
@@ -336,7 +336,7 @@ static void gen_memory(struct translator *t, struct native *n)
 
 static void gen_lea(struct translator *t)
 {
-    struct decoded *in = cur(t);
+    const struct decoded *in = cur(t);
     unsigned dst = reg_id(in->op[0].reg.value), size = in->op[0].size;
     struct buf *b = t->hot;
     gen_ea(t, &in->op[1], H_R10, 0);
@@ -361,7 +361,7 @@ static void gen_lea(struct translator *t)
 /* lea with ordinary registers: as itself. */
 static bool lea_plain(struct translator *t)
 {
-    struct decoded *in = cur(t);
+    const struct decoded *in = cur(t);
     unsigned base = reg_id(in->op[1].mem.base), index = reg_id(in->op[1].mem.index);
     unsigned dst = reg_id(in->op[0].reg.value);
     return (t->b->mode & MODE_64) && in->zi.address_width == 64 && (base & 14) != 10 &&
@@ -371,7 +371,7 @@ static bool lea_plain(struct translator *t)
 
 static void gen_implicit(struct translator *t, struct native *n)
 {
-    struct decoded *in = cur(t);
+    const struct decoded *in = cur(t);
     for (unsigned i = 0; i < in->zi.operand_count; i++)
         if (in->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY)
             n->m = &in->op[i];
@@ -399,7 +399,7 @@ static void gen_implicit(struct translator *t, struct native *n)
 
 void gen_insn(struct translator *t)
 {
-    struct decoded *in = cur(t);
+    const struct decoded *in = cur(t);
     struct native n = {0};
     int gate = fpu_gate(t->b->mode, &in->zi);
     if (gate >= 0) {

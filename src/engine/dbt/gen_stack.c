@@ -179,7 +179,7 @@ static void gen_leave(struct translator *t, unsigned size)
 
 bool gen_stack(struct translator *t)
 {
-    struct decoded *in = cur(t);
+    const struct decoded *in = cur(t);
     unsigned size = in->zi.operand_width / 8u;
     const ZydisDecodedOperand *o = &in->op[0];
     switch (in->zi.mnemonic) {

@@ -8,8 +8,23 @@
 
 typedef void (*enter_fn)(struct cpu *cpu, const void *code);
 
+/* RIP of the instruction whose slow path we are in: cpu->ret points into its block's code. */
+static uint64_t site_rip(struct cpu *cpu)
+{
+    struct block *b = dbt_block_at(cpu->dbt, cpu->ret - 1);
+    return b ? b->rip + (cpu->site & SITE_OFF) : cpu->rip;
+}
+
+static void fault_at(struct cpu *cpu)
+{
+    if (cpu->in_slow)
+        cpu->rip = site_rip(cpu);
+    cpu->in_slow = false;
+}
+
 _Noreturn void cpu_fault(struct cpu *cpu, uint8_t vector)
 {
+    fault_at(cpu);
     cpu->fault.vector = vector;
     cpu->fault.has_error = false;
     cpu->fault.error = 0;
@@ -18,6 +33,7 @@ _Noreturn void cpu_fault(struct cpu *cpu, uint8_t vector)
 
 _Noreturn void cpu_fault_err(struct cpu *cpu, uint8_t vector, uint32_t error)
 {
+    fault_at(cpu);
     cpu->fault.vector = vector;
     cpu->fault.has_error = true;
     cpu->fault.error = error;
@@ -65,34 +81,29 @@ int dbt_sysop(struct cpu *cpu, struct sysop *op)
     return 1;
 }
 
-/* RIP of the instruction whose slow path we are in: cpu->ret points into its block's code. */
-static uint64_t site_rip(struct cpu *cpu)
-{
-    struct block *b = dbt_block_at(cpu->dbt, cpu->ret - 1);
-    return b ? b->rip + (cpu->site & SITE_OFF) : cpu->rip;
-}
-
 uint64_t dbt_slow(struct cpu *cpu, uint64_t lin)
 {
     uint32_t s = cpu->site;
     bool write = s & SITE_WRITE, user = s & SITE_USER;
     unsigned size = s >> SITE_SIZE_SHIFT & 0xff;
-    cpu->rip = site_rip(cpu);
-    cpu->wb.len = 0;
+    cpu->in_slow = true;
     if (!(cpu->mode & MODE_64))
         lin &= UINT32_MAX;
-    return (uint64_t)mmu_slow(cpu, lin, size, write, s & SITE_RMW, user, s & SITE_STACK);
+    uint8_t *p = mmu_slow(cpu, lin, size, write, s & SITE_RMW, user, s & SITE_STACK);
+    cpu->in_slow = false;
+    return (uint64_t)p;
 }
 
 int dbt_post(struct cpu *cpu)
 {
     if (!cpu->wb.len)
         return 0;
-    uint64_t rip = cpu->rip; /* a fault here would be the instruction's, but all was resolved */
+    cpu->in_slow = true;
     bool gone = mmu_writeback(cpu);
+    cpu->in_slow = false;
     if (!gone && !cpu->exit_request)
         return 0;
-    cpu->rip = rip + (cpu->site >> SITE_LEN_SHIFT & 15);
+    cpu->rip = site_rip(cpu) + (cpu->site >> SITE_LEN_SHIFT & 15);
     cpu->link = 0;
     if (cpu->site & SITE_HOST_FL)
         cpu->fl = cpu->post_fl & 0xffff;

@@ -290,7 +290,7 @@ int sys_swapgs(struct cpu *cpu, const struct insn *i)
     if (i->code_bits != 64)
         cpu_fault(cpu, EXC_UD);
     need_cpl0(cpu);
-    cpu->seg[SEG_GS].base = cpu->seg_base[SEG_GS] = cpu->kernel_gs_base;
+    cpu->seg[SEG_GS].base = cpu->kernel_gs_base;
     cpu->kernel_gs_base = base;
     return INSN_NEXT;
 }

@@ -103,7 +103,7 @@ static int seg_base_put(struct cpu *cpu, unsigned seg, uint64_t v)
 {
     if (!lin_canonical(v))
         return -1;
-    cpu->seg[seg].base = cpu->seg_base[seg] = v;
+    cpu->seg[seg].base = v;
     return INSN_NEXT;
 }
 

@@ -216,7 +216,7 @@ static void generate(struct translator *t)
     t->fl = b->live_in ? FLAGS_HOST : FLAGS_DEAD;
     t->ended = false;
     for (t->at = 0; t->at < t->n; t->at++) {
-        struct decoded *in = cur(t);
+        const struct decoded *in = cur(t);
         if (in->sys) {
             if (in->insn.run != sys_nop)
                 gen_sysop(t, &in->insn);

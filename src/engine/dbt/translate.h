@@ -44,7 +44,7 @@ struct translator {
 #define GPR(n) (GS(gpr) + 8 * (size_t)(n))
 #define SEGF(i, f) (GS(seg) + (size_t)(i) * sizeof(struct cpu_seg) + offsetof(struct cpu_seg, f))
 
-static inline struct decoded *cur(struct translator *t)
+static inline const struct decoded *cur(const struct translator *t)
 {
     return &t->in[t->at];
 }

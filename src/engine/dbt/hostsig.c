@@ -3,13 +3,47 @@
  * The host's signal is turned into the guest's exception: the interrupted registers are the
  * guest's, the block's fault table says which instruction it was.
  */
-#include "engine/dbt/signal.h"
-#include "engine/dbt/dbt.h"
+/* <ucontext.h> has its own REG_ names for the saved registers: here they are HOST_REG_. */
+#define REG_R8 HOST_REG_R8
+#define REG_R9 HOST_REG_R9
+#define REG_R10 HOST_REG_R10
+#define REG_R11 HOST_REG_R11
+#define REG_R12 HOST_REG_R12
+#define REG_R13 HOST_REG_R13
+#define REG_R14 HOST_REG_R14
+#define REG_R15 HOST_REG_R15
+#define REG_RDI HOST_REG_RDI
+#define REG_RSI HOST_REG_RSI
+#define REG_RBP HOST_REG_RBP
+#define REG_RBX HOST_REG_RBX
+#define REG_RDX HOST_REG_RDX
+#define REG_RAX HOST_REG_RAX
+#define REG_RCX HOST_REG_RCX
+#define REG_RSP HOST_REG_RSP
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <ucontext.h>
+#undef REG_R8
+#undef REG_R9
+#undef REG_R10
+#undef REG_R11
+#undef REG_R12
+#undef REG_R13
+#undef REG_R14
+#undef REG_R15
+#undef REG_RDI
+#undef REG_RSI
+#undef REG_RBP
+#undef REG_RBX
+#undef REG_RDX
+#undef REG_RAX
+#undef REG_RCX
+#undef REG_RSP
+
+#include "engine/dbt/dbt.h"
+#include "engine/dbt/hostsig.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/mman.h>
 
 /* Which vCPU this thread runs: a signal handler has no other way to know. */
 static __thread struct cpu *current;
@@ -31,9 +65,10 @@ static const struct fault_site *site_at(const struct block *b, const uint8_t *pc
 
 static void take_regs(struct cpu *cpu, const greg_t *g)
 {
-    static const int order[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
-                                  REG_RSI, REG_RDI, REG_R8,  REG_R9,  -1,      -1,
-                                  REG_R12, REG_R13, REG_R14, REG_R15};
+    static const int order[16] = {
+        HOST_REG_RAX, HOST_REG_RCX, HOST_REG_RDX, HOST_REG_RBX, HOST_REG_RSP, HOST_REG_RBP,
+        HOST_REG_RSI, HOST_REG_RDI, HOST_REG_R8,  HOST_REG_R9,  -1,           -1,
+        HOST_REG_R12, HOST_REG_R13, HOST_REG_R14, HOST_REG_R15};
     for (unsigned i = 0; i < 16; i++)
         if (order[i] >= 0)
             cpu->gpr[i] = (uint64_t)g[order[i]];
@@ -89,8 +124,8 @@ static void handler(int sig, siginfo_t *info, void *ctx)
         cpu->fault.error = 0;
     }
     g[REG_RIP] = (greg_t)(uintptr_t)land;
-    g[REG_RDI] = (greg_t)(uintptr_t)cpu;
-    g[REG_RSP] = (greg_t)(cpu->host_rsp - 8);
+    g[HOST_REG_RDI] = (greg_t)(uintptr_t)cpu;
+    g[HOST_REG_RSP] = (greg_t)(cpu->host_rsp - 8);
 }
 
 int dbt_thread_enter(struct cpu *cpu)

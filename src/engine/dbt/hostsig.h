@@ -1,6 +1,6 @@
 /* Preparing a thread to run translated code. */
-#ifndef ENGINE_DBT_SIGNAL_H
-#define ENGINE_DBT_SIGNAL_H
+#ifndef ENGINE_DBT_HOSTSIG_H
+#define ENGINE_DBT_HOSTSIG_H
 
 struct cpu;
 
