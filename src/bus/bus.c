@@ -21,6 +21,7 @@ struct bus *bus_open(struct ledger *ledger)
     if (!b)
         return NULL;
     b->ledger = ledger;
+    b->clock_cost = bus_clock_cost();
     pthread_mutex_init(&b->change, NULL);
     b->unclaimed[BUS_PIO] = ledger_row(ledger, LEDGER_PIO, "bus", "unclaimed");
     b->unclaimed[BUS_MMIO] = ledger_row(ledger, LEDGER_MMIO, "bus", "unclaimed");

@@ -61,8 +61,9 @@ void bus_write(struct bus *b, enum bus_space space, uint64_t addr, unsigned size
 void bus_ins(struct bus *b, uint64_t port, unsigned size, uint8_t *buf, uint32_t count);
 void bus_outs(struct bus *b, uint64_t port, unsigned size, const uint8_t *buf, uint32_t count);
 /* The same for a region that is not on the bus (a vCPU's LAPIC page); off + size is inside it. */
-uint64_t bus_region_read(struct io_region *r, uint64_t off, unsigned size);
-void bus_region_write(struct io_region *r, uint64_t off, unsigned size, uint64_t val);
+uint64_t bus_region_read(const struct bus *b, struct io_region *r, uint64_t off, unsigned size);
+void bus_region_write(const struct bus *b, struct io_region *r, uint64_t off, unsigned size,
+                      uint64_t val);
 const struct io_region *bus_find(const struct bus *b, enum bus_space space, uint64_t addr);
 
 #endif

@@ -32,11 +32,13 @@ struct bus {
     bool stale;             /* next differs from now */
     pthread_mutex_t change; /* next, seq, stale, the unclaimed rows */
     struct bus_map next[BUS_SPACES];
+    uint64_t clock_cost; /* ns, taken off each sample */
     struct ledger *ledger;
     struct ledger_row *unclaimed[BUS_SPACES];
 };
 
 /* After a handler returned: put into force what it changed. */
 void bus_apply(struct bus *b);
+uint64_t bus_clock_cost(void);
 
 #endif

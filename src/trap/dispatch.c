@@ -96,9 +96,9 @@ static void trap_mmio(struct dispatch *d, unsigned vcpu, struct trap *t)
 
     if (local && range_in(t->addr, t->size, local->base, local->len)) {
         if (t->write)
-            bus_region_write(local, t->addr - local->base, t->size, t->value);
+            bus_region_write(d->bus, local, t->addr - local->base, t->size, t->value);
         else
-            t->value = bus_region_read(local, t->addr - local->base, t->size);
+            t->value = bus_region_read(d->bus, local, t->addr - local->base, t->size);
     } else if (t->write) {
         bus_write(d->bus, BUS_MMIO, t->addr, t->size, t->value);
     } else {
