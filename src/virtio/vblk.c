@@ -173,6 +173,7 @@ static int req_data(struct vblk *d, struct vblk_req *r, bool in, uint64_t sector
     n = vq_hold(&d->v.queue[0].vq, c, in, skip, len, r->iov, ARRAY_LEN(r->iov));
     if (n < 0)
         return n;
+    r->blk.iov = r->iov;
     r->blk.iovs = n;
     r->data_len = in ? (uint32_t)len : 0;
     r->held = in;
