@@ -1,0 +1,104 @@
+/*
+ * A machine: the devices a board is made of, wired. The board plays the board maker and the
+ * firmware: it alone knows addresses and pins (board/map.h), places PCI functions and writes the
+ * tables that tell the guest.
+ */
+#ifndef BOARD_BOARD_H
+#define BOARD_BOARD_H
+
+#include "bus/dev.h"
+
+struct acpi_machine;
+struct blk;
+struct chip;
+struct chr;
+struct intr_ops;
+struct io_region;
+
+#define BOARD_DEVS  48
+#define BOARD_DISKS 16
+#define BOARD_VCPUS 64
+
+enum board_via { BOARD_IDE = 1, BOARD_VIRTIO = 2, BOARD_REGDISK_PIO = 4, BOARD_REGDISK_MMIO = 8 };
+
+struct board_disk {
+    struct blk *blk;    /* borrowed */
+    unsigned via;       /* enum board_via; several: one disk behind several controllers */
+    const char *serial; /* or NULL */
+};
+
+enum board_leave { BOARD_POWER_OFF, BOARD_RESET, BOARD_DEBUG_EXIT };
+
+struct board_setup { /* all borrowed for the life of the board */
+    unsigned vcpus;
+    struct bus *bus;
+    struct ram *ram;
+    struct loop *loop;
+    pthread_mutex_t *lock;
+    struct ledger *ledger;
+    struct chr *console; /* at COM1 */
+    const struct board_disk *disk;
+    unsigned disks;
+    bool debug_exit;
+    uint64_t tsc_hz;
+    uint64_t (*tsc_to_ns)(void *ctx, unsigned vcpu, uint64_t tsc); /* see irq/chip.h */
+    void (*kick)(void *ctx, unsigned vcpu);
+    /* The guest wants to leave. Called with the VM lock held. */
+    void (*leave)(void *ctx, enum board_leave why, uint32_t value);
+    void *ctx;
+};
+
+struct board {
+    const struct board_class *cls;
+    const struct board_setup *setup;
+    struct chip *chip;
+    struct pci_bus *pci;
+    struct dev dev[BOARD_DEVS]; /* in order of creation; destroyed in reverse */
+    unsigned devs;
+    char names[BOARD_DEVS][16];
+    unsigned slot;        /* next free PCI slot */
+    unsigned regdisks[2]; /* PIO, MMIO: how many there are */
+};
+
+struct board_class {
+    const char *name, *summary;
+    int (*build)(struct board *b, struct error *err);
+    /* Fills what is particular to this board's tables. */
+    void (*acpi)(struct acpi_machine *m);
+};
+
+extern const struct board_class board_pc, board_micro;
+const struct board_class *board_find(const char *name); /* NULL: no such board */
+
+/* Builds the machine. On error nothing is left behind. */
+int board_open(struct board **out, const struct board_class *cls, const struct board_setup *s,
+               struct error *err);
+void board_close(struct board *b);
+/* As power-on; caller holds the VM lock, no vCPU runs. PCI functions are placed anew. */
+void board_reset(struct board *b);
+/* Writes the ACPI tables into guest RAM; *rsdp is where they start. */
+int board_tables(struct board *b, uint64_t *rsdp, struct error *err);
+const struct intr_ops *board_intr(struct board *b, void **ctl);
+struct io_region *board_lapic(struct board *b, unsigned vcpu);
+
+/* ---- for the parts lists ---- */
+
+struct dev_env board_env(struct board *b, const char *name); /* no line yet */
+struct dev_env board_env_irq(struct board *b, const char *name, unsigned gsi);
+int board_keep(struct board *b, int created, const struct dev_class *cls, void *dev,
+               const char *name);
+int board_keep_dev(struct board *b, int created, const struct dev *d);
+const char *board_name(struct board *b, const char *prefix, unsigned n);
+void board_reset_line(void *board); /* what reset pins and registers call */
+void board_power_off(void *board);
+/* Parts that all boards have alike. */
+int board_com(struct board *b, const char *name, uint64_t base, unsigned gsi, struct chr *chr);
+int board_rtc(struct board *b);
+int board_debug_exit(struct board *b);
+int board_disks(struct board *b, unsigned via_known, unsigned pci_first, unsigned pci_lines,
+                struct error *err);
+
+/* firmware.c: gives each BAR an address, switches decoding on, writes interrupt lines. */
+void firmware_place(struct board *b, unsigned pci_first, unsigned pci_lines);
+
+#endif
