@@ -9,7 +9,8 @@ struct loop;
 struct error;
 
 struct chr_ops {
-    void (*send)(struct chr *c, const uint8_t *buf, size_t len); /* never blocks the guest for long */
+    void (*send)(struct chr *c, const uint8_t *buf,
+                 size_t len); /* never blocks the guest for long */
     void (*flush)(struct chr *c);
     void (*close)(struct chr *c);
 };

@@ -1,0 +1,292 @@
+/*
+ * Making, running and ending a machine. The order of making is the order of need, and vm_close
+ * undoes whatever part of it was done.
+ */
+#include "vm/vm.h"
+#include "back/blk.h"
+#include "back/chr.h"
+#include "core/ledger.h"
+#include "core/log.h"
+#include "core/tsc.h"
+#include "vm/vm_impl.h"
+#include "vm/vm_signal.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define NS 1000000000ull
+
+void vm_leave(struct vm *vm, enum vm_end end, uint32_t value)
+{
+    if (vm->end == VM_RUNNING) {
+        vm->end = end;
+        vm->end_value = value;
+    }
+    vcpus_kick_stop(vm);
+    loop_stop(vm->loop);
+}
+
+/* ---- what the board and the loop call back ---- */
+
+static void on_leave(void *ctx, enum board_leave why, uint32_t value)
+{
+    static const enum vm_end end[] = {[BOARD_POWER_OFF] = VM_POWER_OFF,
+                                      [BOARD_RESET] = VM_RESET,
+                                      [BOARD_DEBUG_EXIT] = VM_DEBUG_EXIT};
+
+    vm_leave(ctx, end[why], value);
+}
+
+static void on_escape(void *ctx)
+{
+    vm_leave(ctx, VM_QUIT, 0);
+}
+
+static void on_deadline(void *ctx)
+{
+    vm_leave(ctx, VM_TIMEOUT, 0);
+}
+
+static void on_signal(void *ctx, uint32_t events)
+{
+    struct vm *vm = ctx;
+
+    (void)events;
+    if (signals_take(vm->signals))
+        vm_leave(vm, VM_QUIT, 0);
+}
+
+/* VM time at which this vCPU's TSC reaches tsc: the guest's counter is the host's plus an offset.
+ */
+static uint64_t on_tsc(void *ctx, unsigned vcpu, uint64_t tsc)
+{
+    struct vm *vm = ctx;
+    uint64_t offset = vm->engine && vm->ops->tsc_offset ? vm->ops->tsc_offset(vm->engine, vcpu) : 0;
+    uint64_t guest_now = tsc_read() + offset, now = loop_now(vm->loop);
+    unsigned __int128 ns;
+
+    if (tsc <= guest_now)
+        return now;
+    ns = (unsigned __int128)(tsc - guest_now) * NS / vm->tsc_hz;
+    return ns > INT64_MAX - now ? INT64_MAX : now + (uint64_t)ns;
+}
+
+/* ---- making ---- */
+
+static int memory_make(struct vm *vm, struct error *err)
+{
+    uint64_t size = vm->setup->memory;
+    int code = ram_open(&vm->ram, size);
+
+    if (code)
+        return error_set(err, code, "--memory: %llu MiB can't be had: %s",
+                         (unsigned long long)(size >> 20), strerror(-code));
+    vm->ram_made = true;
+    return 0;
+}
+
+static int core_make(struct vm *vm, struct error *err)
+{
+    pthread_mutex_init(&vm->lock, NULL);
+    vm->lock_made = true;
+    vcpus_init(vm);
+    vm->tsc_hz = tsc_hz();
+    vm->ledger = ledger_open();
+    vm->loop = loop_open(&vm->lock, false);
+    vm->bus = vm->ledger ? bus_open(vm->ledger) : NULL;
+    if (!vm->loop || !vm->bus)
+        return error_set(err, -ENOMEM, "not enough memory or descriptors to start");
+    return 0;
+}
+
+static int disks_make(struct vm *vm, struct error *err)
+{
+    for (unsigned i = 0; i < vm->setup->disks; i++) {
+        const struct vm_disk *d = &vm->setup->disk[i];
+        char name[16];
+        struct blk_open_opts o = {.path = d->path, .readonly = d->readonly, .name = name};
+        int code;
+
+        snprintf(name, sizeof(name), "disk%u", i);
+        code = blk_open(&vm->blk[i], &o, vm->loop, vm->ledger, err);
+        if (code)
+            return code;
+        vm->disk[i] = (struct board_disk){vm->blk[i], d->via, d->serial};
+    }
+    return 0;
+}
+
+static int board_make(struct vm *vm, struct error *err)
+{
+    int code;
+
+    vm->board_setup = (struct board_setup){
+        .vcpus = VM_VCPUS,
+        .bus = vm->bus,
+        .ram = &vm->ram,
+        .loop = vm->loop,
+        .lock = &vm->lock,
+        .ledger = vm->ledger,
+        .console = vm->console,
+        .disk = vm->disk,
+        .disks = vm->setup->disks,
+        .debug_exit = vm->setup->debug_exit,
+        .tsc_hz = vm->tsc_hz,
+        .tsc_to_ns = on_tsc,
+        .kick = vcpu_kick,
+        .leave = on_leave,
+        .ctx = vm,
+    };
+    code = board_open(&vm->board, vm->setup->board, &vm->board_setup, err);
+    if (code)
+        return code;
+    vm->intr = board_intr(vm->board, &vm->intr_ctl);
+    code = dispatch_init(&vm->dispatch, vm->bus, vm->loop, &vm->lock, vm->ledger, VM_VCPUS);
+    if (code)
+        return error_set(err, code, "not enough memory to start");
+    vm->dispatch_made = true;
+    for (unsigned i = 0; i < VM_VCPUS; i++)
+        vm->dispatch.local[i] = board_lapic(vm->board, i);
+    return 0;
+}
+
+static int engine_make(struct vm *vm, struct error *err)
+{
+    const struct engine_env env = {
+        .ram = &vm->ram,
+        .ledger = vm->ledger,
+        .vcpus = VM_VCPUS,
+        .trap = dispatch_trap,
+        .trap_ctx = &vm->dispatch,
+        .intr = vm->intr,
+        .intr_ctl = vm->intr_ctl,
+        .tsc_hz = vm->tsc_hz,
+    };
+
+    return vm->ops->open(&vm->engine, &env, err);
+}
+
+static int boot_make(struct vm *vm, struct error *err)
+{
+    const struct vm_setup *s = vm->setup;
+    struct boot_args args = {.ram = &vm->ram,
+                             .kernel = &s->kernel,
+                             .initrd = s->initrd,
+                             .initrds = s->initrds,
+                             .cmdline = s->cmdline,
+                             .way = s->way};
+    struct cpu_regs regs;
+    int code = board_tables(vm->board, &args.rsdp, err);
+
+    if (!code && getrandom(args.seed, sizeof(args.seed), 0) != (ssize_t)sizeof(args.seed))
+        code = error_set(err, -EIO, "no random numbers for the guest's seed");
+    if (!code)
+        code = boot_load(&args, &regs, err);
+    if (!code)
+        vm->ops->set_regs(vm->engine, 0, &regs);
+    return code;
+}
+
+int vm_open(struct vm **out, const struct vm_setup *s, struct error *err)
+{
+    struct vm *vm = calloc(1, sizeof(*vm));
+    int code;
+
+    if (!vm)
+        return error_set(err, -ENOMEM, "not enough memory to start");
+    vm->setup = s;
+    vm->ops = s->engine;
+    vm->signals = -1;
+    code = memory_make(vm, err);
+    if (!code)
+        code = core_make(vm, err);
+    if (!code)
+        code = disks_make(vm, err);
+    if (!code)
+        code = chr_open(&vm->console, s->console, vm->loop, on_escape, vm, err);
+    if (!code)
+        code = board_make(vm, err);
+    if (!code)
+        code = engine_make(vm, err);
+    if (!code)
+        code = boot_make(vm, err);
+    if (code)
+        vm_close(vm);
+    else
+        *out = vm;
+    return code;
+}
+
+/* ---- running ---- */
+
+enum vm_end vm_run(struct vm *vm, uint32_t *value)
+{
+    int err;
+
+    vm->signals = signals_open();
+    if (vm->signals >= 0)
+        loop_fd(vm->loop, vm->signals, EPOLLIN, on_signal, vm);
+    loop_timer_init(&vm->deadline, vm->loop, on_deadline, vm);
+    if (vm->setup->timeout_ns)
+        loop_timer_set(&vm->deadline, loop_now(vm->loop) + vm->setup->timeout_ns);
+    err = vcpus_start(vm);
+    if (!err)
+        err = loop_run(vm->loop);
+    vcpus_stop(vm);
+    loop_timer_stop(&vm->deadline);
+    if (err) {
+        log_error("the machine could not run: %s", strerror(-err));
+        vm->end = VM_FAILED;
+    }
+    *value = vm->end_value;
+    return vm->end;
+}
+
+struct ledger *vm_ledger(struct vm *vm)
+{
+    return vm->ledger;
+}
+
+/* Backends go before the ledger they count in, and after the devices that use them. */
+static void backends_close(struct vm *vm)
+{
+    chr_close(vm->console);
+    for (unsigned i = 0; i < VM_DISKS_MAX; i++)
+        blk_close(vm->blk[i]);
+}
+
+void vm_close(struct vm *vm)
+{
+    if (vm->engine)
+        vm->ops->close(vm->engine);
+    vm->engine = NULL;
+    if (vm->lock_made)
+        pthread_mutex_lock(&vm->lock);
+    board_close(vm->board);
+    backends_close(vm);
+    if (vm->signals >= 0)
+        loop_fd_drop(vm->loop, vm->signals);
+    if (vm->lock_made)
+        pthread_mutex_unlock(&vm->lock);
+    if (vm->signals >= 0)
+        close(vm->signals);
+    if (vm->dispatch_made)
+        dispatch_free(&vm->dispatch);
+    if (vm->bus)
+        bus_close(vm->bus);
+    if (vm->loop)
+        loop_close(vm->loop);
+    if (vm->ledger)
+        ledger_close(vm->ledger);
+    if (vm->lock_made) {
+        vcpus_free(vm);
+        pthread_mutex_destroy(&vm->lock);
+    }
+    if (vm->ram_made)
+        ram_close(&vm->ram);
+    free(vm);
+}

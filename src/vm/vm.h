@@ -1,0 +1,62 @@
+/*
+ * A virtual machine: RAM, a board, an engine, one thread a vCPU, and the main thread in the event
+ * loop. Everything is made by vm_open or nothing is; nothing runs before vm_run.
+ */
+#ifndef VM_VM_H
+#define VM_VM_H
+
+#include "board/boot.h"
+#include "core/error.h"
+
+struct board_class;
+struct engine_ops;
+struct ledger;
+struct vm;
+
+#define VM_DISKS_MAX 16
+
+struct vm_disk {
+    const char *path; /* as blk_open takes it */
+    unsigned via;     /* enum board_via, one or more */
+    bool readonly;
+    const char *serial; /* or NULL */
+};
+
+struct vm_setup {
+    const struct engine_ops *engine;
+    const struct board_class *board;
+    uint64_t memory; /* bytes */
+    const char *console;
+    struct vm_disk disk[VM_DISKS_MAX];
+    unsigned disks;
+    struct boot_file kernel, initrd[BOOT_MODULES];
+    unsigned initrds;
+    const char *cmdline;
+    enum boot_way way;
+    bool debug_exit;
+    uint64_t timeout_ns; /* 0: none */
+};
+
+enum vm_end {
+    VM_RUNNING,
+    VM_POWER_OFF,
+    VM_RESET,  /* the guest pulled a reset line: reboot, or panic with panic=-1 */
+    VM_TRIPLE, /* triple fault */
+    VM_HALTED, /* every vCPU halted with interrupts off: nothing can wake it */
+    VM_TIMEOUT,
+    VM_DEBUG_EXIT,
+    VM_QUIT,   /* the user: escape key or a signal */
+    VM_FAILED, /* the engine could not go on; said on stderr */
+};
+
+/* The setup's strings are borrowed until vm_close; its files are only read here. */
+int vm_open(struct vm **out, const struct vm_setup *s, struct error *err);
+/* Runs until the guest or the user ends it. *value: what the guest wrote to the exit port. */
+enum vm_end vm_run(struct vm *vm, uint32_t *value);
+struct ledger *vm_ledger(struct vm *vm);
+void vm_close(struct vm *vm);
+
+/* Memory of this process beyond resident guest RAM, in bytes; 0 if /proc does not tell. */
+uint64_t vm_footprint(void);
+
+#endif

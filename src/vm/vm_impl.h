@@ -1,0 +1,63 @@
+/* Shared by the files of vm/. */
+#ifndef VM_VM_IMPL_H
+#define VM_VM_IMPL_H
+
+#include "board/board.h"
+#include "core/loop.h"
+#include "engine/engine.h"
+#include "mem/ram.h"
+#include "trap/dispatch.h"
+#include "vm/vm.h"
+
+#define VM_VCPUS 1
+
+struct vcpu {
+    struct vm *vm;
+    unsigned index;
+    pthread_t thread;
+    bool started;
+    /* The halted vCPU sleeps here; a kick is remembered so that it can't be missed. */
+    pthread_mutex_t sleep;
+    pthread_cond_t wake;
+    bool kicked, asleep;
+};
+
+struct vm {
+    const struct vm_setup *setup;
+    const struct engine_ops *ops;
+    struct engine *engine;
+    struct ram ram;
+    bool ram_made, lock_made, dispatch_made;
+    struct ledger *ledger;
+    struct loop *loop;
+    pthread_mutex_t lock; /* the VM lock: device regions, loop handlers */
+    struct bus *bus;
+    struct board *board;
+    struct board_setup board_setup;
+    struct dispatch dispatch;
+    const struct intr_ops *intr;
+    void *intr_ctl;
+    struct chr *console;
+    struct blk *blk[VM_DISKS_MAX];
+    struct board_disk disk[VM_DISKS_MAX];
+    struct loop_timer deadline;
+    int signals; /* signalfd, or -1 */
+    uint64_t tsc_hz;
+    enum vm_end end; /* under the VM lock; the first reason stays */
+    uint32_t end_value;
+    bool stop; /* atomic: threads leave */
+    struct vcpu vcpu[VM_VCPUS];
+};
+
+/* The VM lock is held. */
+void vm_leave(struct vm *vm, enum vm_end end, uint32_t value);
+
+/* vm_cpu.c */
+int vcpus_init(struct vm *vm);
+int vcpus_start(struct vm *vm);
+void vcpus_stop(struct vm *vm); /* and join */
+void vcpus_free(struct vm *vm);
+void vcpu_kick(void *vm, unsigned vcpu);
+void vcpus_kick_stop(struct vm *vm);
+
+#endif

@@ -1,0 +1,12 @@
+/* The signals that end a run, as a descriptor. Apart from the rest because <signal.h> and
+ * core/cpu_regs.h name registers alike. */
+#ifndef VM_VM_SIGNAL_H
+#define VM_VM_SIGNAL_H
+
+#include <stdbool.h>
+
+/* Blocks them (before any thread is made, so that all leave them to the loop): a descriptor, -1. */
+int signals_open(void);
+bool signals_take(int fd); /* one came */
+
+#endif
