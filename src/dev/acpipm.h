@@ -13,12 +13,12 @@
 
 struct acpipm;
 
-struct acpipm_opts {   /* port bases; 0: not there */
-    uint64_t pm1_evt;  /* 4 ports: status, enable */
-    uint64_t pm1_cnt;  /* 2 ports; SCI_EN is always 1 (the FADT's SMI_CMD is 0) */
-    uint64_t pm_tmr;   /* 4 ports; 24 bits */
-    uint64_t gpe0;     /* 4 ports: 2 of status, 2 of enable */
-    uint64_t reset;    /* 1 port */
+struct acpipm_opts {               /* port bases; 0: not there */
+    uint64_t pm1_evt;              /* 4 ports: status, enable */
+    uint64_t pm1_cnt;              /* 2 ports; SCI_EN is always 1 (the FADT's SMI_CMD is 0) */
+    uint64_t pm_tmr;               /* 4 ports; 24 bits */
+    uint64_t gpe0;                 /* 4 ports: 2 of status, 2 of enable */
+    uint64_t reset;                /* 1 port */
     uint64_t sleep_ctl, sleep_sts; /* 1 port each */
     void (*power_off)(void *ctx);
     void (*reset_vm)(void *ctx);

@@ -15,7 +15,8 @@ struct i8042_opts {
 };
 
 int i8042_create(struct i8042 **out, const struct dev_env *env, const struct i8042_opts *o);
-/* Scan codes (set 2 as the keyboard sends them) typed by the user; dropped when the buffer is full. */
+/* Scan codes (set 2 as the keyboard sends them) typed by the user; dropped when the buffer is full.
+ */
 void i8042_type(struct i8042 *k, const uint8_t *codes, size_t n);
 extern const struct dev_class i8042_class;
 

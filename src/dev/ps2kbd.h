@@ -11,9 +11,9 @@ struct state;
 struct ps2kbd {
     uint8_t queue[PS2KBD_QUEUE]; /* bytes on their way to the controller */
     uint8_t head, count;
-    uint8_t command;             /* one that waits for its argument, else 0 */
-    uint8_t leds, rate, set;     /* LED bits, typematic byte, scan code set */
-    uint8_t last;                /* for RESEND */
+    uint8_t command;         /* one that waits for its argument, else 0 */
+    uint8_t leds, rate, set; /* LED bits, typematic byte, scan code set */
+    uint8_t last;            /* for RESEND */
     bool scanning;
 };
 
