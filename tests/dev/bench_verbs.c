@@ -122,6 +122,26 @@ static int verb_intr(struct bench *b, struct script *s, int argc, char **argv, s
     return got < 0 ? 0 : error_set(err, -EPROTO, "expected none, got 0x%x", (unsigned)got);
 }
 
+/* msr CPU NUMBER [EXPECT | = VALUE | gp]: an MSR of the interrupt controllers; gp: it must fault */
+static int verb_msr(struct bench *b, struct script *s, int argc, char **argv, struct error *err)
+{
+    bool write = argc == 5 && !strcmp(argv[3], "="), fault = argc == 4 && !strcmp(argv[3], "gp");
+    uint64_t cpu = 0, msr = 0, val = 0;
+    int e = script_number(s, argv[1], &cpu, err);
+
+    if (!e)
+        e = script_number(s, argv[2], &msr, err);
+    if (!e && write)
+        e = script_number(s, argv[4], &val, err);
+    if (e || !b->intr || !b->intr->msr_read || argc > 4 + write)
+        return e ? e : error_set(err, -EINVAL, "msr CPU NUMBER [EXPECT | = VALUE | gp]");
+    e = write ? b->intr->msr_write(b->intr_ctl, (unsigned)cpu, (uint32_t)msr, val)
+              : b->intr->msr_read(b->intr_ctl, (unsigned)cpu, (uint32_t)msr, &val);
+    if ((e != 0) != fault)
+        return error_set(err, -EPROTO, "the access %s", e ? "faulted" : "did not fault");
+    return write || fault || argc == 3 ? 0 : script_expect(s, argv[3], val, err);
+}
+
 /* input CABLE BYTES…: what arrives at a serial port */
 static int verb_input(struct bench *b, struct script *s, int argc, char **argv, struct error *err)
 {
@@ -297,7 +317,7 @@ int bench_verb(void *bench, struct script *s, int argc, char **argv, struct erro
         {"device", verb_device, 2}, {"irq", verb_irq, 3},       {"msi", verb_msi, 2},
         {"event", verb_event, 2},   {"pin", verb_pin, 4},       {"intr", verb_intr, 4},
         {"input", verb_input, 3},   {"output", verb_output, 3}, {"type", verb_type, 2},
-        {"disk", verb_disk, 4},
+        {"disk", verb_disk, 4},     {"msr", verb_msr, 3},
     };
     size_t i;
 
