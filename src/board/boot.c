@@ -7,6 +7,7 @@
  */
 #include "board/boot.h"
 #include "board/unpack.h"
+#include "core/cpu_regs.h"
 #include "core/error.h"
 #include "core/types.h"
 #include "mem/ram.h"

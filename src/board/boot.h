@@ -6,9 +6,10 @@
 #ifndef BOARD_BOOT_H
 #define BOARD_BOOT_H
 
-#include "core/cpu_regs.h"
 #include "mem/dma.h"
 
+struct bytes;
+struct cpu_regs;
 struct error;
 
 /* Low memory as the loaders use it. All of it is RAM to the guest but for the ACPI tables. */
@@ -89,6 +90,8 @@ void boot_regs_long(struct boot *b, uint64_t rip);   /* 64-bit mode, 4 GiB ident
 void boot_regs_flat32(struct boot *b, uint64_t rip); /* protected mode, flat, no paging */
 
 bool linux_is(const struct boot_file *f);
+/* The ELF kernel in a bzImage, at most max bytes; -ENOTSUP: packed in a way unpack doesn't know. */
+int linux_unpack(const struct boot_file *f, uint64_t max, struct bytes *out, struct error *err);
 int linux_load(struct boot *b); /* bzImage */
 int linux_enter(struct boot *b, uint64_t entry, const uint8_t *header, size_t header_len);
 

@@ -5,6 +5,7 @@
  * Left out: relocation; a kernel that is not linked to run where its headers say.
  */
 #include "board/boot.h"
+#include "core/cpu_regs.h"
 #include "core/error.h"
 #include <errno.h>
 #include <string.h>

@@ -11,6 +11,7 @@
  */
 #include "board/boot.h"
 #include "board/unpack.h"
+#include "core/cpu_regs.h"
 #include "core/error.h"
 #include "mem/ram.h"
 #include <errno.h>
@@ -148,28 +149,50 @@ static int unpacker_enter(struct boot *b, const uint8_t *pm, size_t pm_len)
     return linux_enter(b, at + ENTRY64, image, b->args->kernel->len);
 }
 
-static int payload_load(struct boot *b, enum packing packing, const uint8_t *p, size_t len)
+/* Finds the packed kernel; *n is its length with the size field at its end. */
+static int payload_find(struct boot_file const *f, const uint8_t **p, size_t *n, const char **why)
 {
-    /* The four bytes after the packed stream tell its unpacked size (gzip ends in them itself). */
-    size_t size = le32_get(p + len - 4), used;
-    struct bytes out = {0};
-    struct elf_image e;
-    int err;
+    size_t sects = f->data[SETUP_SECTS] ? f->data[SETUP_SECTS] : 4, skip = (sects + 1) * 512;
+    uint32_t off = le32_get(f->data + PAYLOAD_OFFSET), len = le32_get(f->data + PAYLOAD_LENGTH);
 
-    if (size > b->args->ram->size)
-        return -ENOSPC; /* "does not fit" */
-    err = unpack(packing, p, packing == PACK_GZIP ? len : len - 4, &out, size + 4096, &used);
-    if (err)
-        err = error_set(b->err, err, "--kernel %s: its %s payload is damaged",
-                        b->args->kernel->path, packing_name(packing));
-    else if (!elf_is(out.at, out.len))
-        err = bad(b, "its payload is not an ELF kernel");
-    else
-        err = elf_load(b, out.at, out.len, &e);
-    bytes_free(&out);
-    if (err)
-        return err;
-    return linux_enter(b, e.entry, b->args->kernel->data, b->args->kernel->len);
+    *why = "the image is cut short in its setup code";
+    if (skip >= f->len)
+        return -ENOEXEC;
+    *why = "the image is cut short, or its payload lies outside it";
+    if (len < 16 || !range_in(off, len, 0, f->len - skip))
+        return -ENOEXEC;
+    *p = f->data + skip + off;
+    *n = len;
+    return 0;
+}
+
+int linux_unpack(const struct boot_file *f, uint64_t max, struct bytes *out, struct error *err)
+{
+    const uint8_t *p;
+    const char *why;
+    size_t len, size, used;
+    enum packing packing;
+    int code = payload_find(f, &p, &len, &why);
+
+    if (code)
+        return error_set(err, code, "--kernel %s: %s", f->path, why);
+    packing = packing_of(p, len);
+    if (packing == PACK_NONE || packing == PACK_OTHER)
+        return packing == PACK_OTHER
+                   ? -ENOTSUP
+                   : error_set(err, -ENOEXEC, "--kernel %s: its payload is packed in no known way",
+                               f->path);
+    /* The four bytes after the packed stream tell its unpacked size (gzip ends in them itself). */
+    size = le32_get(p + len - 4);
+    if (size > max)
+        return -ENOSPC;
+    code = unpack(packing, p, packing == PACK_GZIP ? len : len - 4, out, size + 4096, &used);
+    if (code)
+        return error_set(err, code, "--kernel %s: its %s payload is damaged", f->path,
+                         packing_name(packing));
+    if (!elf_is(out->at, out->len))
+        return error_set(err, -ENOEXEC, "--kernel %s: its payload is not an ELF kernel", f->path);
+    return 0;
 }
 
 static int image_check(struct boot *b, const uint8_t *image)
@@ -190,23 +213,21 @@ static int image_check(struct boot *b, const uint8_t *image)
 
 int linux_load(struct boot *b)
 {
-    const uint8_t *image = b->args->kernel->data, *pm;
-    size_t len = b->args->kernel->len, sects = image[SETUP_SECTS] ? image[SETUP_SECTS] : 4;
-    size_t skip = (sects + 1) * 512;
-    uint32_t off = le32_get(image + PAYLOAD_OFFSET), n = le32_get(image + PAYLOAD_LENGTH);
-    enum packing packing;
-    int err = image_check(b, image);
+    const struct boot_file *f = b->args->kernel;
+    size_t skip = ((f->data[SETUP_SECTS] ? f->data[SETUP_SECTS] : 4u) + 1u) * 512u;
+    struct bytes out = {0};
+    struct elf_image e;
+    int err = image_check(b, f->data);
 
     if (err)
         return err;
-    if (skip >= len)
-        return bad(b, "the image is cut short in its setup code");
-    pm = image + skip;
-    if (n < 16 || !range_in(off, n, 0, len - skip))
-        return bad(b, "the image is cut short, or its payload lies outside it");
-    packing = packing_of(pm + off, n);
-    if (packing == PACK_NONE)
-        return bad(b, "its payload is packed in no known way");
-    return packing == PACK_OTHER ? unpacker_enter(b, pm, len - skip)
-                                 : payload_load(b, packing, pm + off, n);
+    err = linux_unpack(f, b->args->ram->size, &out, b->err);
+    if (err == -ENOTSUP) {
+        bytes_free(&out);
+        return unpacker_enter(b, f->data + skip, f->len - skip);
+    }
+    if (!err)
+        err = elf_load(b, out.at, out.len, &e);
+    bytes_free(&out);
+    return err ? err : linux_enter(b, e.entry, f->data, f->len);
 }

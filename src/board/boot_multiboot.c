@@ -5,6 +5,7 @@
  * one starts without), APM, drives, symbol tables.
  */
 #include "board/boot.h"
+#include "core/cpu_regs.h"
 #include "core/error.h"
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,56 @@
 /* viaduct: the command line. One verb a file; this one finds the verb. */
-int main(void)
+#include "cli/cli.h"
+#include "core/log.h"
+#include <stdio.h>
+#include <string.h>
+
+static const struct verb *const verbs[] = {&verb_run, &verb_guest, &verb_version, &verb_help};
+
+static int help_run(int argc, char **argv)
 {
-    return 0;
+    (void)argc;
+    (void)argv;
+    printf("viaduct: an x86-64 virtual machine monitor whose heart is I/O\n\n");
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        printf("  viaduct %-8s %-22s %s\n", verbs[i]->name, verbs[i]->args, verbs[i]->summary);
+    printf("\nviaduct VERB --help tells a verb's options; man viaduct tells the rest.\n");
+    return EXIT_OFF;
+}
+
+const struct verb verb_help = {"help", "", "this list", help_run};
+
+static int version_run(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    printf("viaduct 0.1.0\n");
+    return EXIT_OFF;
+}
+
+const struct verb verb_version = {"version", "", "which version this is", version_run};
+
+static const struct verb *verb_find(const char *name)
+{
+    if (!strncmp(name, "--", 2)) /* viaduct --help, viaduct --version */
+        name += 2;
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        if (!strcmp(verbs[i]->name, name))
+            return verbs[i];
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    const struct verb *v;
+
+    if (argc < 2) {
+        log_error("no verb; try: viaduct run, viaduct guest fetch, viaduct help");
+        return EXIT_USAGE;
+    }
+    v = verb_find(argv[1]);
+    if (!v) {
+        log_error("%s: no such verb; viaduct help lists them", argv[1]);
+        return EXIT_USAGE;
+    }
+    return v->run(argc - 1, argv + 1);
 }

@@ -1,0 +1,54 @@
+/* The verbs, and what they share. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "core/types.h"
+
+struct error;
+
+/* Exit statuses. Even, so that none is one of --debug-exit's, which are odd: (value << 1) | 1. */
+enum {
+    EXIT_OFF = 0,      /* the guest powered off; or the verb did its work */
+    EXIT_USAGE = 2,    /* the command line, or a file it names, can't be used; nothing ran */
+    EXIT_VMM = 4,      /* viaduct itself failed */
+    EXIT_RESET = 6,    /* the guest reset itself: reboot, or a panic */
+    EXIT_TRIPLE = 8,   /* triple fault */
+    EXIT_TIMEOUT = 10, /* --timeout was over */
+    EXIT_QUIT = 12,    /* the user ended it: escape key or a signal */
+    EXIT_HALTED = 14,  /* the guest halted with interrupts off */
+};
+
+struct verb {
+    const char *name, *args, *summary;
+    int (*run)(int argc, char **argv); /* argv[0] is the verb */
+};
+
+extern const struct verb verb_run, verb_guest, verb_version, verb_help;
+
+/* ---- options: --name VALUE, --name=VALUE, --flag ---- */
+
+struct opt {
+    const char *name;  /* without the dashes */
+    const char *value; /* what stands for the value in help; NULL: a flag */
+    const char *help;
+    /* Takes the value (NULL for a flag); 0, or -EINVAL with err filled. */
+    int (*take)(void *ctx, const char *value, struct error *err);
+};
+
+/*
+ * Reads all options; opts ends with name NULL. --help prints usage and is told by *help. Words that
+ * are no options go to word(), if given. 0, or -EINVAL with err filled.
+ */
+int opt_parse(const struct opt *opts, int argc, char **argv, void *ctx,
+              int (*word)(void *ctx, const char *word, struct error *err), bool *help,
+              struct error *err);
+void opt_help(const struct verb *verb, const struct opt *opts);
+/* "512M", "2G", "65536K"; a number alone is MiB. 0 or -EINVAL. */
+int opt_size(const char *s, uint64_t *bytes);
+
+/* guest.c: where the bundled guest lives. */
+#define GUEST_KERNEL "vmlinux"
+#define GUEST_INITRD "initramfs.cpio"
+int guest_dir(char *buf, size_t room, const char *given);
+
+#endif
