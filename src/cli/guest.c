@@ -89,7 +89,8 @@ static int kernel_package(char *name, size_t room, struct error *err)
         at += strlen("Depends: ");
         at[strcspn(at, " \n")] = 0;
         found = strlen(at) < room;
-        snprintf(name, room, "%s", at);
+        if (found)
+            memcpy(name, at, strlen(at) + 1);
     }
     if (f)
         pclose(f);
