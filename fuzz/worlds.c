@@ -1,0 +1,71 @@
+/* The worlds, one a target: a bench with one device, told in the language of register scripts. */
+#include "worlds.h"
+
+#define PIO(base, len)                                                                             \
+    {                                                                                              \
+        BUS_PIO, base, len                                                                         \
+    }
+#define MMIO(base, len)                                                                            \
+    {                                                                                              \
+        BUS_MMIO, base, len                                                                        \
+    }
+#define MEM(base, len)                                                                             \
+    {                                                                                              \
+        BUS_SPACES, base, len                                                                      \
+    }
+
+#define VBLK                                                                                       \
+    "device hostbridge\n"                                                                          \
+    "device virtio-blk as vd0 disk=d serial=fuzz devfn=8\n"                                        \
+    "outl 0xcf8 0x80000810\noutl 0xcfc 0xe0000000\n"                                               \
+    "outl 0xcf8 0x80000818\noutl 0xcfc 0xe0010000\n"                                               \
+    "outl 0xcf8 0x80000820\noutl 0xcfc 0xe0020000\n"                                               \
+    "outl 0xcf8 0x80000804\noutw 0xcfc 6\n"
+
+/* A driver has been here: negotiated, one queue of 16 at 0x1000, 0x2000, 0x3000, a read ready. */
+#define VBLK_DRIVER                                                                                \
+    "write 0xe0000014 1 3\n"                                                                       \
+    "write 0xe0000008 4 0\nwrite 0xe000000c 4 0x30006a00\n"                                        \
+    "write 0xe0000008 4 1\nwrite 0xe000000c 4 1\n"                                                 \
+    "write 0xe0000014 1 11\n"                                                                      \
+    "write 0xe0000018 2 16\nwrite 0xe0000020 4 0x1000\n"                                           \
+    "write 0xe0000028 4 0x2000\nwrite 0xe0000030 4 0x3000\n"                                       \
+    "write 0xe000001c 2 1\nwrite 0xe0000014 1 15\n"                                                \
+    "mem 0x1000 le64:0x4000 le32:16 le16:1 le16:1\n"                                               \
+    "mem 0x1010 le64:0x5000 le32:512 le16:3 le16:2\n"                                              \
+    "mem 0x1020 le64:0x4010 le32:1 le16:2 le16:0\n"                                                \
+    "mem 0x2000 le16:0 le16:1\n"
+
+const struct world worlds[] = {
+    {"acpipm",
+     "device acpipm pm1_evt=0x600 pm1_cnt=0x604 pm_tmr=0x608 gpe0=0x620 reset=0x610 "
+     "sleep_ctl=0x611 sleep_sts=0x612\n",
+     {PIO(0x600, 0x28)}},
+    {"debugexit", "device debugexit\n", {PIO(0xf4, 4)}},
+    {"hostbridge", "device hostbridge\n", {PIO(0xcf8, 8)}},
+    {"i8042", "device i8042\n", {PIO(0x60, 1), PIO(0x64, 1), PIO(0x60, 8)}},
+    {"ide",
+     "device hostbridge\ndevice ide disk0=d devfn=9\n"
+     "outl 0xcf8 0x80000904\noutw 0xcfc 5\noutl 0xcf8 0x80000920\noutl 0xcfc 0xc001\n",
+     {PIO(0x1f0, 8), PIO(0x3f6, 1), PIO(0xc000, 16), PIO(0x170, 8), PIO(0x376, 1), PIO(0xcf8, 8),
+      MEM(0x1000, 64)}},
+    {"ioapic", "device ioapic\n", {MMIO(0xfec00000, 0x20), MMIO(0xfec00000, 0x100)}},
+    {"lapic",
+     "device irqchip vcpus=2\n",
+     {MMIO(0xfee00000, 0x400), MMIO(0xfec00000, 0x20), PIO(0x20, 2), PIO(0xa0, 2), PIO(0x4d0, 2)}},
+    {"pic8259", "device pic8259\n", {PIO(0x20, 2), PIO(0xa0, 2), PIO(0x4d0, 2)}},
+    {"pit8254", "device pit8254\n", {PIO(0x40, 4), PIO(0x61, 1)}},
+    {"regdisk_mmio", "device regdisk disk=d space=mmio\n", {MMIO(0xd0000000, 0x1000)}},
+    {"regdisk_pio", "device regdisk disk=d\n", {PIO(0xc000, 0x40)}},
+    {"rtc146818", "device rtc146818\n", {PIO(0x70, 2)}},
+    {"uart16550", "device uart16550 as com1\n", {PIO(0x3f8, 8)}},
+    {"vblk",
+     VBLK VBLK_DRIVER,
+     {MMIO(0xe0010000, 4), MMIO(0xe0000000, 0x38), MMIO(0xe0002000, 0x40), MMIO(0xe0001000, 4),
+      PIO(0xcf8, 8), MEM(0x1000, 0x100), MEM(0x2000, 0x28), MEM(0x4000, 0x80)}},
+    {"vpci",
+     VBLK,
+     {MMIO(0xe0000000, 0x38), MMIO(0xe0020000, 0x20), MMIO(0xe0000000, 0x4000), PIO(0xcf8, 8),
+      MMIO(0xe0010000, 0x1000), MMIO(0xe0020800, 8)}},
+    {0},
+};
