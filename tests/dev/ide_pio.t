@@ -91,6 +91,7 @@ inb ST OK
 irq ide0 edges 0
 outb CNT 24
 outb ST 0xc4
+inb ST DRQ
 insw DATA 4096 rand:8192:2
 irq ide0 edges 2        # the second block is there at once
 inb ST DRQ
@@ -144,7 +145,7 @@ outsw DATA rand:512:4
 inb ST OK
 irq ide0 edges 1
 disk d check 100 rand:512:3 rand:512:4
-ledger blk d write writes=4     # three put by this script, ours in one piece
+ledger blk d write writes=2     # one put by this script, ours in one piece
 # WRITE MULTIPLE, and the 32-bit port.
 outb CNT 16
 outb L0 200
@@ -187,7 +188,7 @@ inb ERR 0x10
 outb DEV 0xe0
 
 # Errors: past the end, unknown commands, SET FEATURES, multiple off; each fails alone.
-irq ide0 edges 2
+irq ide0 edges 3
 outb L0 0
 outb L1 0x40            # 16384
 outb ST 0x20
@@ -246,7 +247,7 @@ inb ST OK
 
 # nIEN: the line stays low, and rises when it is allowed to.
 irq ide0 low
-irq ide0 edges 10
+irq ide0 edges 18
 outb CTL 2
 outb ST 0xec
 irq ide0 low
