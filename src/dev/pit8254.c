@@ -19,9 +19,9 @@ enum { RW_LATCH = 0, RW_LSB = 1, RW_MSB = 2, RW_WORD = 3, READ_BACK = 3 };
 enum { RB_NO_COUNT = 0x20, RB_NO_STATUS = 0x10, STATUS_OUT = 0x80, STATUS_NULL = 0x40 };
 enum { B_GATE = 0x01, B_SPEAKER = 0x02, B_REFRESH = 0x10, B_OUT2 = 0x20, B_WRITABLE = 0x0f };
 #define NS           1000000000ull
-#define PERIOD_FLOOR 20000u     /* ns between interrupts, whatever count the guest loads */
-#define WRAPS        655360000u /* ticks; a multiple of 65536 and of 10000: the value is the same */
-#define REFRESH_NS   15085u     /* DRAM refresh requests, toggling port B bit 4 */
+#define PERIOD_FLOOR 20000u       /* ns between interrupts, whatever count the guest loads */
+#define AGE_MAX      (1ull << 60) /* of a loaded count, ns or ticks: 36 years; sums can't overflow */
+#define REFRESH_NS   15085u       /* DRAM refresh requests, toggling port B bit 4 */
 
 struct channel {
     uint8_t control; /* RW, mode, BCD as in the control word's low six bits */
@@ -29,9 +29,9 @@ struct channel {
     bool loaded;     /* a count was written since the control word */
     bool running;    /* gate and trigger allow it to count */
     bool gate;
-    uint64_t start; /* VM time of the load or trigger, while running */
-    uint64_t held;  /* ticks counted when the gate stopped it */
-    uint8_t low;    /* first byte of a two-byte write */
+    int64_t start; /* VM time of the load or trigger, while running; loaded state may be older */
+    uint64_t held; /* ticks counted when the gate stopped it */
+    uint8_t low;   /* first byte of a two-byte write */
     bool write_high, read_high;
     uint16_t latch;
     uint8_t latched; /* bytes of the latch still to be read, 0..2 */
@@ -74,7 +74,7 @@ static uint64_t to_ns(uint64_t ticks) /* rounded up: at that time the tick has h
 
 static uint64_t elapsed(const struct channel *c, uint64_t now)
 {
-    return c->held + (c->running && now > c->start ? to_ticks(now - c->start) : 0);
+    return c->held + (c->running ? to_ticks(now - (uint64_t)c->start) : 0);
 }
 
 static bool periodic(const struct channel *c)
@@ -133,7 +133,7 @@ static uint64_t next_edge(const struct channel *c, uint64_t now)
         at = (t / c->count + 1) * c->count;
     else if (t >= c->count)
         return 0;
-    return c->start + to_ns(at - c->held);
+    return (uint64_t)c->start + to_ns(at - c->held);
 }
 
 static void arm(struct pit8254 *p, uint64_t floor)
@@ -178,7 +178,7 @@ static void changed(struct pit8254 *p, const struct channel *c)
 static void trigger(struct channel *c, uint64_t now)
 {
     c->held = 0;
-    c->start = now;
+    c->start = (int64_t)now;
     c->running = true;
 }
 
@@ -318,7 +318,7 @@ static void gate_set(struct channel *c, bool gate, uint64_t now)
     if (rose && (edge || periodic(c))) { /* starts from the full count */
         trigger(c, now);
     } else if (rose) {
-        c->start = now;
+        c->start = (int64_t)now;
         c->running = true;
     } else if (fell && !edge) {
         c->held = periodic(c) ? 0 : elapsed(c, now);
@@ -351,10 +351,10 @@ static const struct io_ops port_b_ops = {.read = port_b_read, .write = port_b_wr
 
 /* ---- state, reset, create ---- */
 
-/* Time goes into the stream as ticks since the start: VM time is another one after a load. */
+/* Time goes into the stream as the count's age: VM time is another one after a load. */
 static void channel_state(struct channel *c, struct state *st, uint64_t now)
 {
-    uint64_t age = c->running && now > c->start ? now - c->start : 0;
+    uint64_t age = c->running ? now - (uint64_t)c->start : 0;
 
     state_u8(st, &c->control);
     state_u32(st, &c->count);
@@ -372,19 +372,13 @@ static void channel_state(struct channel *c, struct state *st, uint64_t now)
     state_bool(st, &c->status_latched);
     c->control &= 0x3f;
     state_check(st, c->latched <= 2 && c->count >= 1 && c->count <= 0x10000);
+    state_check(st, age <= AGE_MAX && c->held <= AGE_MAX);
     if (!st->load)
         return;
-    if (st->err) {
-        c->count = 0x10000;
-        c->latched = 0;
-        age = 0;
-    }
-    c->held += to_ticks(age);
-    if (periodic(c))
-        c->held %= c->count;
-    else if (c->held > WRAPS)
-        c->held = WRAPS + c->held % WRAPS;
-    c->start = now;
+    if (st->err)
+        *c = (struct channel){.control = 0x36, .count = 0x10000};
+    else
+        c->start = (int64_t)(now - age);
 }
 
 static void pit_state(void *dev, struct state *st)
