@@ -351,7 +351,7 @@ static int status_of(enum vm_end end, uint32_t value)
     case VM_RESET: return EXIT_RESET;
     case VM_TRIPLE: log_info("the guest took a triple fault"); return EXIT_TRIPLE;
     case VM_HALTED: log_info("the guest halted with interrupts off"); return EXIT_HALTED;
-    case VM_TIMEOUT: log_info("--timeout is over"); return EXIT_TIMEOUT;
+    case VM_TIMEOUT: return EXIT_TIMEOUT;
     case VM_DEBUG_EXIT: return (int)((value << 1 | 1) & 0xff);
     case VM_QUIT: return EXIT_QUIT;
     default: return EXIT_VMM;

@@ -5,6 +5,7 @@
 #include "vm/vm.h"
 #include "back/blk.h"
 #include "back/chr.h"
+#include "core/cpu_regs.h"
 #include "core/ledger.h"
 #include "core/log.h"
 #include "core/tsc.h"
@@ -60,18 +61,17 @@ static void on_signal(void *ctx, uint32_t events)
         vm_leave(vm, VM_QUIT, 0);
 }
 
-/* VM time at which this vCPU's TSC reaches tsc: the guest's counter is the host's plus an offset.
- */
+/* VM time at which the host's TSC reaches tsc: engines take their guests' offsets off before. */
 static uint64_t on_tsc(void *ctx, unsigned vcpu, uint64_t tsc)
 {
     struct vm *vm = ctx;
-    uint64_t offset = vm->engine && vm->ops->tsc_offset ? vm->ops->tsc_offset(vm->engine, vcpu) : 0;
-    uint64_t guest_now = tsc_read() + offset, now = loop_now(vm->loop);
+    uint64_t tsc_now = tsc_read(), now = loop_now(vm->loop);
     unsigned __int128 ns;
 
-    if (tsc <= guest_now)
+    (void)vcpu;
+    if (tsc <= tsc_now)
         return now;
-    ns = (unsigned __int128)(tsc - guest_now) * NS / vm->tsc_hz;
+    ns = (unsigned __int128)(tsc - tsc_now) * NS / vm->tsc_hz;
     return ns > INT64_MAX - now ? INT64_MAX : now + (uint64_t)ns;
 }
 
@@ -223,6 +223,16 @@ int vm_open(struct vm **out, const struct vm_setup *s, struct error *err)
 
 /* ---- running ---- */
 
+/* A guest that did not come to its end: where it was is the first thing to ask. */
+static void where_report(struct vm *vm)
+{
+    struct cpu_regs r;
+
+    vm->ops->get_regs(vm->engine, 0, &r);
+    log_info("--timeout is over; the guest was at 0x%llx, flags 0x%llx, cr3 0x%llx",
+             (unsigned long long)r.rip, (unsigned long long)r.rflags, (unsigned long long)r.cr3);
+}
+
 enum vm_end vm_run(struct vm *vm, uint32_t *value)
 {
     int err;
@@ -237,6 +247,8 @@ enum vm_end vm_run(struct vm *vm, uint32_t *value)
     if (!err)
         err = loop_run(vm->loop);
     vcpus_stop(vm);
+    if (vm->end == VM_TIMEOUT)
+        where_report(vm);
     loop_timer_stop(&vm->deadline);
     if (err) {
         log_error("the machine could not run: %s", strerror(-err));

@@ -259,6 +259,7 @@ int sys_wbinvd(struct cpu *cpu, const struct insn *i)
 int sys_hlt(struct cpu *cpu, const struct insn *i)
 {
     need_cpl0(cpu);
+    cpu->shadow = false; /* of an STI before it: ends with this instruction */
     cpu->halted = true;
     return insn_leave(cpu, i);
 }
