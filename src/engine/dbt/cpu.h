@@ -74,6 +74,8 @@ struct mmio_entry { /* recently used pages that are not RAM */
 
 #define FLUSH_LIST 1024u
 
+enum { SHADOW_NONE, SHADOW_STI, SHADOW_SS /* holds back #DB too */ };
+
 struct insn;
 struct dbt;
 
@@ -91,7 +93,7 @@ struct cpu {
     /* System state. */
     uint32_t flags_sys;       /* RFLAGS bits other than FL_ARITH; bit 1 set */
     uint8_t cpl;
-    bool shadow;              /* STI / MOV SS: no interrupt before the next instruction ends */
+    uint8_t shadow;           /* SHADOW_*: no interrupt before the next instruction ends */
     bool nmi_blocked;
     bool halted;
     bool shutdown;
@@ -136,7 +138,8 @@ struct cpu {
     struct { uint64_t lin; unsigned len; bool user; } wb; /* a bounced store to finish */
     uint8_t bounce[192] __attribute__((aligned(64)));
 
-    bool fpu_saved;           /* vector state is in fpu[] (else live in the host's registers) */
+    bool fpu_saved;           /* x87 and SSE state is in fpu[], else live in the host's registers */
+    bool vec_saved;           /* just the SSE part is */
     uint8_t fpu[512] __attribute__((aligned(64)));
 
     /* What the MMU remembers, and lists of what to forget at a MOV CR3. */
@@ -224,8 +227,10 @@ static inline void cpu_set_rflags(struct cpu *cpu, uint32_t v)
 
 /* Call the VM with a trap from a helper; vector state is put away and back. */
 void cpu_trap(struct cpu *cpu, struct trap *t);
-/* Put vector state into cpu->fpu (idempotent); the way back into translated code restores it. */
+/* Put x87 and SSE state into cpu->fpu (idempotent); the way back into translated code, which is
+ * cpu_fpu_back, loads it again. */
 void cpu_fpu_save(struct cpu *cpu);
+void cpu_fpu_back(struct cpu *cpu);
 
 /* sys_decode.c: is this instruction a system instruction? Fills out and returns true; else the
  * translator runs it natively. Unsupported or unclaimed instructions become a #UD helper. */

@@ -22,6 +22,7 @@ enum {
     MODE_NOSSE = 128,  /* CR4.OSFXSR clear: SSE raises #UD */
     MODE_STEP = 256,   /* TF or hardware breakpoints: one instruction a block, never linked */
     MODE_FPWAIT = 512, /* CR0.MP with TS: FWAIT raises #NM too */
+    MODE_AC = 2048,    /* CR0.AM, EFLAGS.AC, CPL 3: accesses must be aligned */
     MODE_LEGACY_SEG = 1024, /* not 64-bit: FS/GS limits are checked as well */
 };
 #define MODE_KERNEL64 (MODE_64 | MODE_SS32 | MODE_FLAT)
@@ -171,6 +172,7 @@ void dbt_run(struct cpu *cpu, struct trap *end);
 enum { /* cpu->site */
     SITE_OFF = 0xfff, SITE_LEN_SHIFT = 12, SITE_SIZE_SHIFT = 16, SITE_WRITE = 1 << 24,
     SITE_RMW = 1 << 25, SITE_STACK = 1 << 26, SITE_HOST_FL = 1 << 27, SITE_USER = 1 << 28,
+    SITE_AC = 1 << 29, /* not an access but an alignment fault */
 };
 
 #endif

@@ -140,7 +140,8 @@ static void dbt_set_regs(struct engine *e, unsigned vcpu, const struct cpu_regs 
     cpu->cr0 = r->cr0, cpu->cr2 = r->cr2, cpu->cr3 = r->cr3, cpu->cr4 = r->cr4;
     cpu->efer = r->efer;
     cpu->cpl = (cpu->cr0 & CR0_PE) ? (uint8_t)SEG_DPL_GET(cpu->seg[SEG_SS].attr) : 0;
-    cpu->halted = cpu->shutdown = cpu->shadow = false;
+    cpu->halted = cpu->shutdown = false;
+    cpu->shadow = SHADOW_NONE;
     mmu_flush(cpu, true);
     if ((cpu->cr0 & CR0_PG) && (cpu->cr4 & CR4_PAE) && !(cpu->efer & EFER_LMA) &&
         !setjmp(cpu->fault_jmp))
@@ -157,10 +158,9 @@ static void run(struct engine *e, unsigned vcpu, struct trap *end)
     }
     syscall(SYS_arch_prctl, ARCH_SET_GS, cpu);
     fpu_in(cpu);
-    cpu->fpu_saved = false;
+    cpu->fpu_saved = cpu->vec_saved = false;
     dbt_run(cpu, end);
-    if (cpu->fpu_saved)
-        vec_restore(cpu);
+    cpu_fpu_back(cpu);
     fpu_out(cpu);
     if (end->kind == TRAP_FAIL) {
         end->addr = cpu->rip;

@@ -160,9 +160,24 @@ void gen_linear(struct translator *t, unsigned seg, unsigned areg, unsigned size
     e_gs(b, false, 0x03, areg, SEGF(seg, base));
 }
 
+/* #AC: Intel SDM volume 3, section 6.15. Operands of 2, 4 and 8 bytes. */
+static void check_aligned(struct translator *t, const struct access *a)
+{
+    struct buf *b = t->hot, *c = t->cold;
+    if (!(t->b->mode & MODE_AC) || (a->size != 2 && a->size != 4 && a->size != 8))
+        return;
+    e8(b, 0x41), e8(b, 0xf6), e8(b, 0xc0 | (a->areg & 7)), e8(b, a->size - 1); /* test areg8, */
+    e_jcc(b, CC_NE, rx_here(c));
+    uint8_t *cold = rx_here(c);
+    e_store32_imm(c, GS(site), site_of(t, a) | (uint32_t)SITE_AC);
+    lea_rip(c, H_R11, cold);
+    e_jmp(c, t->d->thunk.slow_fault);
+}
+
 void gen_access(struct translator *t, const struct access *a)
 {
     struct buf *b = t->hot, *c = t->cold;
+    check_aligned(t, a);
     unsigned areg = a->areg, tmp = areg == H_R10 ? H_R11 : H_R10;
     bool wr = a->write;
     size_t tlb = GS(tlb) + ((t->b->mode & MODE_USER ? 2u : 0u) + (wr ? 1u : 0u)) *

@@ -83,8 +83,10 @@ static void fail(struct cpu *cpu, int sig, const uint8_t *pc, const struct block
     cpu->fault.vector = EXC_UD;
 }
 
-static bool guest_vector(int trapno, uint8_t *vector)
+static bool guest_vector(const struct cpu *cpu, int trapno, uint8_t *vector)
 {
+    if (trapno == EXC_XM && !(cpu->cr4 & CR4_OSXMMEXCPT))
+        trapno = EXC_UD;
     switch (trapno) {
     case EXC_DE: case EXC_UD: case EXC_GP: case EXC_MF: case EXC_AC: case EXC_XM:
         *vector = (uint8_t)trapno;
@@ -113,7 +115,7 @@ static void handler(int sig, siginfo_t *info, void *ctx)
     struct block *b = dbt_block_at(cpu->dbt, (uintptr_t)pc);
     const struct fault_site *s = b ? site_at(b, pc) : NULL;
     take_regs(cpu, g);
-    if (!s || !guest_vector((int)g[REG_TRAPNO], &vector)) {
+    if (!s || !guest_vector(cpu, (int)g[REG_TRAPNO], &vector)) {
         fail(cpu, sig, pc, b);
     } else {
         cpu->rip = b->rip + s->off;

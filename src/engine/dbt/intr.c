@@ -289,6 +289,6 @@ void intr_deliver(struct cpu *cpu, uint8_t vector, enum intr_kind kind, bool has
     if (kind == INTR_EXC && e.vector == EXC_DB)
         cpu->dr[7] &= ~(uint64_t)DR7_GD;
     cpu->exc_vector = -1;
-    cpu->shadow = false;
+    cpu->shadow = SHADOW_NONE;
     cpu->halted = false;
 }

@@ -60,6 +60,8 @@ void cpu_mode_update(struct cpu *cpu)
         m |= MODE_NM | (cpu->cr0 & CR0_MP ? (uint32_t)MODE_FPWAIT : 0u);
     if (!(cpu->cr4 & CR4_OSFXSR))
         m |= MODE_NOSSE;
+    if (cpu->cpl == 3 && (cpu->cr0 & CR0_AM) && (cpu->flags_sys & FL_AC))
+        m |= MODE_AC;
     if ((cpu->flags_sys & FL_TF) || (cpu->dr[7] & 0xff))
         m |= MODE_STEP;
     cpu->mode = m;

@@ -42,21 +42,35 @@ _Noreturn void cpu_fault_err(struct cpu *cpu, uint8_t vector, uint32_t error)
 
 void cpu_fpu_save(struct cpu *cpu)
 {
+    if (cpu->vec_saved)
+        vec_restore(cpu);
+    cpu->vec_saved = false;
     if (!cpu->fpu_saved)
-        vec_save(cpu);
+        fpu_save(cpu);
     cpu->fpu_saved = true;
 }
 
-static void fpu_restore(struct cpu *cpu)
+/* SSE registers only, for C code of the dispatcher that may use them. */
+static void vec_away(struct cpu *cpu)
+{
+    if (!cpu->fpu_saved && !cpu->vec_saved) {
+        vec_save(cpu);
+        cpu->vec_saved = true;
+    }
+}
+
+void cpu_fpu_back(struct cpu *cpu)
 {
     if (cpu->fpu_saved)
+        fpu_in(cpu);
+    else if (cpu->vec_saved)
         vec_restore(cpu);
-    cpu->fpu_saved = false;
+    cpu->fpu_saved = cpu->vec_saved = false;
 }
 
 void cpu_trap(struct cpu *cpu, struct trap *t)
 {
-    bool live = !cpu->fpu_saved;
+    bool live = !cpu->fpu_saved && !cpu->vec_saved;
     if (live)
         vec_save(cpu);
     cpu->env->trap(cpu->env->trap_ctx, cpu->index, t);
@@ -71,6 +85,8 @@ int dbt_sysop(struct cpu *cpu, struct sysop *op)
     cpu->rip = op->rip;
     cpu->link = 0;
     int r = op->insn.run(cpu, &op->insn);
+    if (cpu->fpu_saved)
+        cpu_fpu_back(cpu);
     if (r == INSN_JUMP)
         return 1;
     if (!op->insn.ends && !cpu->exit_request)
@@ -115,7 +131,9 @@ void dbt_seg_fault(struct cpu *cpu)
     struct block *b = dbt_block_at(cpu->dbt, cpu->ret);
     if (b)
         cpu->rip = b->rip + (cpu->site & SITE_OFF);
-    cpu_fault_err(cpu, cpu->site & SITE_STACK ? EXC_SS : EXC_GP, 0);
+    cpu->in_slow = false;
+    cpu_fault_err(cpu,
+                  cpu->site & SITE_AC ? EXC_AC : cpu->site & SITE_STACK ? EXC_SS : EXC_GP, 0);
 }
 
 /* ---- between blocks ---- */
@@ -147,7 +165,7 @@ static bool take_interrupts(struct cpu *cpu)
 {
     const struct intr_ops *ops = cpu->env->intr;
     void *ctl = cpu->env->intr_ctl;
-    bool shadow = cpu->shadow;
+    bool shadow = cpu->shadow != SHADOW_NONE;
     if (!ops)
         return false;
     if (!shadow && !cpu->nmi_blocked && ops->nmi && ops->nmi(ctl, cpu->index)) {
@@ -160,7 +178,7 @@ static bool take_interrupts(struct cpu *cpu)
         __atomic_store_n(&cpu->exit_request, 1, __ATOMIC_RELAXED);
         return true;
     }
-    cpu_fpu_save(cpu);
+    vec_away(cpu);
     int vector = ops->ack(ctl, cpu->index);
     if (vector >= 0)
         deliver(cpu, (uint8_t)vector, INTR_EXT);
@@ -244,7 +262,7 @@ static struct block *block_here(struct cpu *cpu, uint64_t lin)
         b = NULL;
     }
     if (!b) {
-        cpu_fpu_save(cpu);
+        vec_away(cpu);
         b = dbt_translate(d, &page);
         if (!b) {
             dbt_flush_all(d);
@@ -276,12 +294,12 @@ static void step(struct cpu *cpu, bool alone)
         cpu_fault(cpu, EXC_DB);
     struct block *b = block_here(cpu, lin);
     uint64_t next = cpu->rip + b->len;
-    cpu->shadow = false;
-    fpu_restore(cpu);
+    cpu->shadow = SHADOW_NONE;
+    cpu_fpu_back(cpu);
     ((enter_fn)(uintptr_t)cpu->dbt->thunk.enter)(cpu, b->entry_mem);
     cpu->flags_sys &= ~(uint32_t)FL_RF;
     /* A software interrupt clears TF and goes elsewhere: no trap after it. */
-    if (trap && ((cpu->flags_sys & FL_TF) || cpu->rip == next)) {
+    if (trap && cpu->shadow != SHADOW_SS && ((cpu->flags_sys & FL_TF) || cpu->rip == next)) {
         cpu->dr[6] |= 0x4000;
         cpu->step_pending = true;
     }

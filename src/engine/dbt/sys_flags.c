@@ -31,7 +31,7 @@ int sys_sti(struct cpu *cpu, const struct insn *i)
     if (cpu->flags_sys & FL_IF)
         return INSN_NEXT;
     cpu->flags_sys |= FL_IF;
-    cpu->shadow = true;
+    cpu->shadow = SHADOW_STI;
     return cpu_irq_waits(cpu) ? insn_leave(cpu, i) : INSN_NEXT;
 }
 

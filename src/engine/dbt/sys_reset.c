@@ -47,7 +47,8 @@ void sys_reset(struct cpu *cpu)
     cpu->misc_enable = 1; /* fast strings */
     cpu_set_rflags(cpu, 2);
     cpu->cpl = 0;
-    cpu->shadow = cpu->nmi_blocked = cpu->halted = cpu->shutdown = cpu->icebp = false;
+    cpu->shadow = SHADOW_NONE;
+    cpu->nmi_blocked = cpu->halted = cpu->shutdown = cpu->icebp = false;
     cpu->exc_vector = -1;
     fpu_reset(cpu);
     mmu_flush(cpu, true);

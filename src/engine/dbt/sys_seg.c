@@ -19,7 +19,7 @@ static void need_prot(struct cpu *cpu)
 static int seg_loaded(struct cpu *cpu, const struct insn *i, unsigned seg)
 {
     if (seg == SEG_SS)
-        cpu->shadow = true;
+        cpu->shadow = SHADOW_SS;
     return i->code_bits == 64 ? INSN_NEXT : insn_leave(cpu, i);
 }
 

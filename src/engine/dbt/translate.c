@@ -78,7 +78,7 @@ static enum got decode_one(struct translator *t, struct decoded *in, const uint8
         return GOT;
     }
     memset(&in->insn, 0, sizeof(in->insn));
-    if (sys_decode(&in->zi, in->op, rip, &in->insn))
+    if (sys_decode(&in->zi, in->op, rip, &in->insn) || legacy_decode(&in->zi, &in->insn))
         return GOT;
     if (!sys_claimed(t->cpu, &in->zi)) {
         in->insn = fault_insn(EXC_UD);

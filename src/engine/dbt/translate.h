@@ -85,6 +85,8 @@ struct access {
 };
 void gen_access(struct translator *t, const struct access *a);
 
+/* legacy.c: AAA and its kin; false: not one of them */
+bool legacy_decode(const ZydisDecodedInstruction *zi, struct insn *out);
 /* gen_insn.c */
 void gen_insn(struct translator *t);
 /* gen_flow.c */

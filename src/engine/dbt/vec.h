@@ -25,19 +25,22 @@ static inline void vec_restore(struct cpu *cpu)
     __asm__ volatile(VEC_EACH(VEC_IN, ) "ldmxcsr 24(%0)" : : "r"(cpu->fpu) : "memory");
 }
 
-/* All of it, at the borders of run(). */
+/* All of it: when the guest asks for its image, and at the borders of run(). */
 static inline void fpu_in(struct cpu *cpu)
 {
     __asm__ volatile("fxrstor64 (%0)" : : "r"(cpu->fpu) : "memory");
 }
 
+static inline void fpu_save(struct cpu *cpu)
+{
+    __asm__ volatile("fxsave64 (%0)" : : "r"(cpu->fpu) : "memory");
+}
+
 static inline void fpu_out(struct cpu *cpu)
 {
     static const uint32_t host_mxcsr = 0x1f80;
-    __asm__ volatile("fxsave64 (%0)\n\tfninit\n\tldmxcsr (%1)"
-                     :
-                     : "r"(cpu->fpu), "r"(&host_mxcsr)
-                     : "memory");
+    fpu_save(cpu);
+    __asm__ volatile("fninit\n\tldmxcsr (%0)" : : "r"(&host_mxcsr) : "memory");
 }
 
 #endif
