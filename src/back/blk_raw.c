@@ -20,10 +20,14 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TMPFS_TYPE 0x01021994 /* TMPFS_MAGIC of <linux/magic.h> */
 #define RAMFS_TYPE 0x858458f6
+
+#define LOCK_TRIES    40u /* 0.4 s in all */
+#define LOCK_PAUSE_NS 10000000
 
 void raw_list_init(struct raw_list *l)
 {
@@ -185,18 +189,25 @@ static int image_size(struct blk_raw *raw, const struct blk_open_opts *o, struct
     return 0;
 }
 
+/* A VMM killed a moment ago: the kernel still finishes the requests in its ring, and holds the lock
+ * until they have all landed, which is what the lock is for. That is worth a short wait. */
 static int image_lock(struct blk_raw *raw, const struct blk_open_opts *o, struct error *err)
 {
     struct flock fl = {.l_type = o->readonly ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
 
-    if (!fcntl(raw->fd, F_OFD_SETLK, &fl))
-        return 0;
-    if (errno == EAGAIN || errno == EACCES)
-        return error_set(err, -EBUSY,
-                         "--disk %s: image is in use (locked by another VM or disk); "
-                         "stop that one, or open it readonly in both",
-                         o->path);
-    return error_set(err, -errno, "--disk %s: can't lock the image: %s", o->path, strerror(errno));
+    for (unsigned i = 0; i < LOCK_TRIES; i++) {
+        if (!fcntl(raw->fd, F_OFD_SETLK, &fl))
+            return 0;
+        if (errno != EAGAIN && errno != EACCES)
+            return error_set(err, -errno, "--disk %s: can't lock the image: %s", o->path,
+                             strerror(errno));
+        nanosleep(&pause, NULL);
+    }
+    return error_set(err, -EBUSY,
+                     "--disk %s: image is in use (locked by another VM or disk); stop that one, or "
+                     "open it readonly in both",
+                     o->path);
 }
 
 static void image_traits(struct blk_raw *raw)

@@ -171,6 +171,13 @@ static void cmd_write(void *dev, uint64_t off, unsigned size, uint64_t val)
         reg_write(ch, (enum ata_reg)(off + i), (uint8_t)(val >> 8 * i));
 }
 
+static void quiesce(struct ide_channel *ch)
+{
+    idebm_stop(ch);
+    for (unsigned i = 0; i < 2; i++)
+        ata_soft_reset(&ch->drive[i]);
+}
+
 /* Alternate status: as Status, but the interrupt stays. */
 static uint64_t ctl_read(void *dev, uint64_t off, unsigned size)
 {
@@ -201,9 +208,7 @@ static void ctl_write(void *dev, uint64_t off, unsigned size, uint64_t val)
     }
     ch->control = (uint8_t)val;
     if (reset) {
-        idebm_stop(ch);
-        for (unsigned i = 0; i < 2; i++)
-            ata_soft_reset(&ch->drive[i]);
+        quiesce(ch);
         ch->sel = 0;
     }
     ide_irq(ch);
@@ -222,6 +227,8 @@ static void ide_state(void *dev, struct state *st)
     for (unsigned c = 0; c < 2; c++) {
         struct ide_channel *ch = &ide->channel[c];
 
+        if (st->load) /* what runs now is not part of what is loaded */
+            quiesce(ch);
         ata_state(&ch->drive[0], st);
         ata_state(&ch->drive[1], st);
         idebm_state(ch, st);

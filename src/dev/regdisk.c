@@ -196,8 +196,7 @@ static void regdisk_state(void *dev, struct state *st)
 {
     struct regdisk *d = dev;
 
-    if (!st->load)
-        blk_drain(d->blk); /* a saved machine has nothing in flight */
+    blk_drain(d->blk); /* a saved machine has nothing in flight, one to be loaded neither */
     state_section(st, "regdisk", 1);
     state_u32(st, &d->x);
     state_u32(st, &d->x_hi);
