@@ -3,6 +3,7 @@
  * initial RAM disk. First byte: how to enter; then the length of the second file, 16 bits.
  */
 #include "board/boot.h"
+#include "core/cpu_regs.h"
 #include "core/error.h"
 #include "input.h"
 #include "mem/ram.h"

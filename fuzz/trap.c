@@ -227,7 +227,7 @@ static void ev_state(struct play *p)
     PROMISE(!state_end(&load));
     state_save_begin(&two);
     bench_state(p->b, &two);
-    PROMISE(one.at == two.at && !memcmp(one.buf, two.buf, one.at));
+    PROMISE(one.at == two.at && (!one.at || !memcmp(one.buf, two.buf, one.at)));
     state_end(&one);
     state_end(&two);
 }

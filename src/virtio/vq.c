@@ -25,6 +25,12 @@ static bool busy_get(const struct vq *q, uint16_t head)
     return q->busy[head / 64] >> head % 64 & 1;
 }
 
+/* Chains that the driver can't have back yet: in flight, or pushed and not shown. */
+static unsigned owned(const struct vq *q)
+{
+    return q->in_flight + (unsigned)(uint16_t)(q->next_used - q->shown);
+}
+
 int vq_start(struct vq *q, struct dma *dma, const struct vq_conf *conf)
 {
     int err;
@@ -54,6 +60,10 @@ int vq_pop(struct vq *q, struct vq_chain *c)
         return n;
     if (c->head >= q->conf.size || busy_get(q, c->head)) {
         q->broken = "a head that is out of range or in flight";
+        return -EINVAL;
+    }
+    if (owned(q) >= q->conf.size) {
+        q->broken = "more chains than the ring has descriptors";
         return -EINVAL;
     }
     if (split_walk(q, c))
@@ -192,8 +202,7 @@ bool vq_sane(const struct vq *q)
         heads += (unsigned)__builtin_popcountll(q->busy[i]);
     if (!q->desc)
         return !q->in_flight && !heads;
-    return heads == q->in_flight && q->in_flight <= q->conf.size &&
-           (uint16_t)(q->next_used - q->shown) <= q->conf.size;
+    return heads == q->in_flight && owned(q) <= q->conf.size;
 }
 
 void vq_state(struct vq *q, struct state *st)

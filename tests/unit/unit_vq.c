@@ -191,6 +191,22 @@ static void a_head_is_in_flight_once(void **state)
     assert_int_equal(w->q.next_used, 2);
 }
 
+/* A head comes back to the driver when it is shown, not before. */
+static void more_chains_than_descriptors(void **state)
+{
+    struct world *w = *state;
+
+    desc(w, DESC, 3, DATA, 1, WRITE, 0);
+    for (unsigned i = 0; i < SIZE; i++) {
+        offer(w, 3);
+        assert_int_equal(vq_pop(&w->q, &w->c), 1);
+        vq_push(&w->q, 3, 1);
+    }
+    assert_true(vq_sane(&w->q));
+    offer(w, 3);
+    assert_int_equal(vq_pop(&w->q, &w->c), -EINVAL);
+}
+
 static void indirect_tables(void **state)
 {
     struct world *w = *state;
@@ -385,6 +401,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(copies_cross_segments, setup, teardown),
         cmocka_unit_test_setup_teardown(a_broken_rule_breaks_the_queue, setup, teardown),
         cmocka_unit_test_setup_teardown(a_head_is_in_flight_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(more_chains_than_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(indirect_tables, setup, teardown),
         cmocka_unit_test_setup_teardown(indices_wrap, setup, teardown),
         cmocka_unit_test_setup_teardown(pushes_show_at_signal, setup, teardown),
