@@ -293,11 +293,11 @@ static void step(struct cpu *cpu, bool alone)
     if ((cpu->dr[7] & 0xff) && !(cpu->flags_sys & FL_RF) && code_breakpoint(cpu, lin))
         cpu_fault(cpu, EXC_DB);
     struct block *b = block_here(cpu, lin);
+    cpu->flags_sys &= ~(uint32_t)FL_RF; /* it holds for one instruction; IRET may set it anew */
     uint64_t next = cpu->rip + b->len;
     cpu->shadow = SHADOW_NONE;
     cpu_fpu_back(cpu);
     ((enter_fn)(uintptr_t)cpu->dbt->thunk.enter)(cpu, b->entry_mem);
-    cpu->flags_sys &= ~(uint32_t)FL_RF;
     /* A software interrupt clears TF and goes elsewhere: no trap after it. */
     if (trap && cpu->shadow != SHADOW_SS && ((cpu->flags_sys & FL_TF) || cpu->rip == next)) {
         cpu->dr[6] |= 0x4000;
