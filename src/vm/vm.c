@@ -249,6 +249,9 @@ enum vm_end vm_run(struct vm *vm, uint32_t *value)
     vcpus_stop(vm);
     if (vm->end == VM_TIMEOUT)
         where_report(vm);
+    pthread_mutex_lock(&vm->lock);
+    vm->console->ops->flush(vm->console); /* before the report that follows it */
+    pthread_mutex_unlock(&vm->lock);
     loop_timer_stop(&vm->deadline);
     if (err) {
         log_error("the machine could not run: %s", strerror(-err));
