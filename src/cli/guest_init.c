@@ -70,6 +70,7 @@ const char guest_demo[] =
     "mount -t ext4 /dev/sda /mnt || fail 'mount of the IDE disk'\n"
     "dd if=/dev/urandom of=/mnt/file bs=64k count=64 2>/dev/null || fail 'write'\n"
     "sync\n"
+    "echo 3 > /proc/sys/vm/drop_caches\n"
     "was=$(sha256sum < /mnt/file)\n"
     "umount /mnt || fail 'umount'\n"
     "echo \"demo: wrote  $was\"\n"

@@ -125,7 +125,7 @@ static int list_add(struct tree *t, const char *name, const char *const *want, s
     char path[80];
     int code = 0;
 
-    strcpy(t->list, "\n"); /* so that each name is between two line ends */
+    memcpy(t->list, "\n", 2); /* so that each name is between two line ends */
     for (; *want && !code; want++)
         code = module_add(t, *want, 0, err);
     snprintf(path, sizeof(path), "lib/modules/%s.list", name);
