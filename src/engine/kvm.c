@@ -134,6 +134,7 @@ static int vcpu_open(struct engine *e, unsigned index, struct error *err)
     if (p == MAP_FAILED)
         return error_set(err, -errno, "mapping vCPU %u: %s", index, strerror(errno));
     v->run = p;
+    v->tsc_deadline = e->user_msr && e->env.tsc_hz && kvm_tsc_look(v);
     return kvm_cpuid_give(e, v, err);
 }
 
@@ -215,5 +216,6 @@ const struct engine_ops engine_kvm = {
     .kick = kvm_kick,
     .reset = kvm_reset,
     .bell = kvm_bell,
+    .tsc_offset = kvm_tsc_offset,
     .footprint = kvm_footprint,
 };

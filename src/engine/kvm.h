@@ -23,9 +23,11 @@ struct kvm_vcpu {
     unsigned index;
     int fd;
     struct kvm_run *run;
-    pid_t tid;       /* who is inside run(), or 0; atomic */
-    unsigned kicked; /* KICK_* bits; atomic */
-    bool wait_sipi;  /* after INIT: nothing runs until the start-up message */
+    pid_t tid;           /* who is inside run(), or 0; atomic */
+    unsigned kicked;     /* KICK_* bits; atomic */
+    uint64_t tsc_offset; /* guest TSC minus host TSC, as of the last look; atomic */
+    bool tsc_deadline;   /* the LAPIC may offer that mode */
+    bool wait_sipi;      /* after INIT: nothing runs until the start-up message */
 };
 
 enum { KICK_LOOK = 1, KICK_STOP = 2 };
@@ -50,6 +52,10 @@ void kvm_get_regs(struct engine *e, unsigned vcpu, struct cpu_regs *r);
 void kvm_set_regs(struct engine *e, unsigned vcpu, const struct cpu_regs *r);
 void kvm_reset(struct engine *e, unsigned vcpu);
 void kvm_startup(struct kvm_vcpu *v, uint8_t vector); /* SIPI: real mode at vector << 12 */
+
+/* kvm_tsc.c */
+bool kvm_tsc_look(struct kvm_vcpu *v); /* on the vCPU's thread: refreshes tsc_offset */
+uint64_t kvm_tsc_offset(const struct engine *e, unsigned vcpu);
 
 /* kvm_run.c */
 void kvm_run_vcpu(struct engine *e, unsigned vcpu, struct trap *end);

@@ -38,7 +38,7 @@ static void leaf1(const struct kvm_vcpu *v, struct kvm_cpuid_entry2 *c)
     c->ebx = (c->ebx & 0xff00) | v->index << 24 | cpus << 16;
     c->ecx &= ~(uint32_t)(L1_ECX_MONITOR | L1_ECX_VMX | L1_ECX_PDCM | L1_ECX_X2APIC |
                           L1_ECX_TSC_DEADLINE);
-    c->ecx |= L1_ECX_HYPERVISOR;
+    c->ecx |= L1_ECX_HYPERVISOR | (v->tsc_deadline ? (uint32_t)L1_ECX_TSC_DEADLINE : 0);
     c->edx = cpus > 1 ? c->edx | L1_EDX_HTT : c->edx & ~(uint32_t)L1_EDX_HTT;
 }
 

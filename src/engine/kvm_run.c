@@ -66,6 +66,8 @@ static void trap_msr(struct kvm_vcpu *v, bool write)
     uint64_t val = run->msr.data;
     int rc = -1;
 
+    if (write)
+        (void)kvm_tsc_look(v);
     if (env->intr && write)
         rc = env->intr->msr_write(env->intr_ctl, v->index, run->msr.index, val);
     else if (env->intr)
