@@ -263,9 +263,15 @@ static int engine_choose(struct run *r, struct error *err)
     bool automatic = !strcmp(r->engine, "auto");
 
     r->vm.engine = strcmp(r->engine, "dbt") ? &engine_kvm : &engine_dbt;
-    if (!r->vm.engine->probe(&why)) {
+    int code = r->vm.engine->probe(&why);
+
+    if (!code) {
         if (automatic)
             log_info("engine kvm: /dev/kvm works here");
+        return 0;
+    }
+    if (code == -EAGAIN && !automatic) { /* it works, but slowly: the user has asked for it */
+        log_warn("--engine %s: %s", r->engine, why.text);
         return 0;
     }
     if (automatic) {

@@ -262,6 +262,7 @@ int sys_hlt(struct cpu *cpu, const struct insn *i)
     need_cpl0(cpu);
     cpu->shadow = false; /* of an STI before it: ends with this instruction */
     cpu->halted = true;
+    cpu->shadow = false; /* of an sti before it: over, or the wake-up would be held back for ever */
     return insn_leave(cpu, i);
 }
 
