@@ -225,6 +225,66 @@ static void real_mode_interrupt_and_iret(void **st)
     assert_true(cpu->flags_sys & FL_IF);
 }
 
+/* 32-bit protected mode: the same tables, read without LMA. */
+static struct cpu *legacy_cpu(void)
+{
+    struct cpu *cpu = fake_cpu();
+
+    cpu->efer = 0;
+    cpu->cr4 = 0;
+    le64_put(fake_mem + GDT + SEL_KCODE, 0x00cf9b000000ffff);
+    le32_put(fake_mem + TSS + 4, KSTACK);
+    le16_put(fake_mem + TSS + 8, SEL_KDATA);
+    cs_put_flat(cpu, SEL_UCODE32 | 3, 3, false);
+    ss_put_flat(cpu, SEL_UDATA | 3, 3);
+    cpu->gpr[REG_RSP] = USTACK;
+    return cpu;
+}
+
+static void protected_mode_interrupt_and_iret(void **st)
+{
+    struct cpu *cpu = legacy_cpu();
+
+    (void)st;
+    le32_put(fake_mem + IDT + 14 * 8, SEL_KCODE << 16 | 0x6100);
+    le32_put(fake_mem + IDT + 14 * 8 + 4, 0x8f00);
+    cpu->flags_sys |= FL_IF;
+    assert_int_equal(fake_deliver(cpu, EXC_PF, INTR_EXC, true, 5, CODE), 0);
+    assert_int_equal(cpu->rip, 0x6100);
+    assert_int_equal(cpu->seg[SEG_SS].sel, SEL_KDATA);
+    assert_int_equal(cpu->gpr[REG_RSP], KSTACK - 24);
+    assert_int_equal(le32_get(fake_mem + KSTACK - 24), 5);
+    assert_int_equal(le32_get(fake_mem + KSTACK - 8), USTACK);
+    assert_true(cpu->flags_sys & FL_IF); /* a trap gate */
+    cpu->gpr[REG_RSP] += 4;
+    assert_int_equal(EXEC(cpu, "\xcf"), INSN_JUMP);
+    assert_int_equal(cpu->cpl, 3);
+    assert_int_equal(cpu->rip, CODE);
+    assert_int_equal(cpu->gpr[REG_RSP], USTACK);
+}
+
+static void call_gate_switches_stack_and_copies_parameters(void **st)
+{
+    struct cpu *cpu = legacy_cpu();
+
+    (void)st;
+    le32_put(fake_mem + GDT + SEL_READONLY, SEL_KCODE << 16 | 0x6200);
+    le32_put(fake_mem + GDT + SEL_READONLY + 4, 0xec02); /* DPL 3, two parameters */
+    le32_put(fake_mem + USTACK, 0x11111111);
+    le32_put(fake_mem + USTACK + 4, 0x22222222);
+    assert_int_equal(EXEC(cpu, "\x9a\0\0\0\0\x5b\0"), INSN_JUMP);
+    assert_int_equal(cpu->cpl, 0);
+    assert_int_equal(cpu->rip, 0x6200);
+    assert_int_equal(cpu->gpr[REG_RSP], KSTACK - 24);
+    assert_int_equal(le32_get(fake_mem + KSTACK - 24), CODE + 7);
+    assert_int_equal(le32_get(fake_mem + KSTACK - 16), 0x11111111);
+    assert_int_equal(le32_get(fake_mem + KSTACK - 12), 0x22222222);
+    assert_int_equal(EXEC(cpu, "\xca\x08\0"), INSN_JUMP);
+    assert_int_equal(cpu->cpl, 3);
+    assert_int_equal(cpu->rip, CODE + 7);
+    assert_int_equal(cpu->gpr[REG_RSP], USTACK + 8);
+}
+
 static void fxrstor_refuses_reserved_mxcsr(void **st)
 {
     struct cpu *cpu = fake_cpu();
@@ -375,6 +435,8 @@ int main(void)
         cmocka_unit_test(control_registers_refuse_what_is_reserved),
         cmocka_unit_test(unknown_msrs_fault),
         cmocka_unit_test(real_mode_interrupt_and_iret),
+        cmocka_unit_test(protected_mode_interrupt_and_iret),
+        cmocka_unit_test(call_gate_switches_stack_and_copies_parameters),
         cmocka_unit_test(fxrstor_refuses_reserved_mxcsr),
         cmocka_unit_test(rep_movs_and_stos_match_the_model),
         cmocka_unit_test(repe_cmps_and_repne_scas_stop_where_they_should),
