@@ -1,0 +1,117 @@
+#!/bin/bash
+# timeout: 600
+# Each bare-metal guest runs on each engine and reports no failure; engines print the same lines.
+# QEMU's translator, where installed, is the oracle of the guests themselves. On a software KVM only
+# the guests its kernel can run are tried, and one that it can't: the VM must stop and name the
+# instruction. "tests/boot/guests.sh dbt exceptions" runs one of them and shows all it says.
+: "${ROOT:=$(cd "$(dirname "$0")/../.." && pwd)}" "${BUILD:=$ROOT/build}" "${VIADUCT:=$BUILD/viaduct}"
+out=$(mktemp -d) && trap 'rm -rf "$out"' EXIT
+guests="hello exceptions paging modes strings syscall fpu debug seg32 timers bench"
+slow_kvm_guests="hello strings"
+count=0
+
+tap() { # verdict name
+    count=$((count + 1))
+    echo "$1 $count - $2"
+}
+
+limit() { timeout -s KILL 90 "$@" </dev/null; }
+
+viaduct() { # engine guest [options]
+    limit "$VIADUCT" run --engine "$1" --memory 64M --debug-exit --timeout 60 \
+        --kernel "$BUILD/guests/$2.elf" --console stdio "${@:3}" 2>"$out/err"
+}
+
+qemu() { # guest
+    limit qemu-system-x86_64 -accel tcg -m 64 -nodefaults -display none -serial stdio -no-reboot \
+        -cpu qemu64,vendor=GenuineIntel,+smep,+smap,+pdpe1gb,+fsgsbase,+sse4.2 \
+        -device isa-debug-exit,iobase=0xf4,iosize=4 -kernel "$BUILD/guests/$1.elf" -append tcg \
+        2>"$out/err"
+}
+
+judge() { # engine guest exit-status wanted-status
+    if [ "$3" = "$4" ] && ! grep -aq '^FAIL' "$out/$1.$2"; then
+        tap ok "$2 on $1"
+    else
+        tap "not ok" "$2 on $1: exit status $3"
+        grep -a '^FAIL' "$out/$1.$2" | head -20
+        tail -3 "$out/err"
+    fi
+}
+
+run() { # engine guest
+    case $1 in
+    qemu) qemu "$2" ;;
+    *) viaduct "$1" "$2" ;;
+    esac | tr -d '\r' >"$out/$1.$2"
+    judge "$1" "$2" "${PIPESTATUS[0]}" 1
+}
+
+regdisk() { # engine way
+    viaduct "$1" regdisk --disk mem:1M,via=regdisk-$2 --append "via=$2 sectors=16" |
+        tr -d '\r' >"$out/$1.regdisk-$2"
+    judge "$1" regdisk-$2 "${PIPESTATUS[0]}" 1
+}
+
+triple() { # engine
+    viaduct "$1" triple | tr -d '\r' >"$out/$1.triple"
+    judge "$1" triple "${PIPESTATUS[0]}" 8
+}
+
+# Says the same as on dbt, apart from figures and what a CPU may lack.
+same() { # engine guest
+    local a="$out/dbt.$2" b="$out/$1.$2"
+    [ -s "$a" ] && [ -s "$b" ] || return
+    if diff <(grep -a '^ok' "$a" | sed 's/ # skip.*//') \
+        <(grep -a '^ok' "$b" | sed 's/ # skip.*//') >"$out/diff"; then
+        tap ok "$2 says the same on dbt and $1"
+    else
+        tap "not ok" "$2 says the same on dbt and $1"
+        head -10 "$out/diff"
+    fi
+}
+
+on_dbt() {
+    for g in $guests; do run dbt "$g"; done
+    triple dbt
+    regdisk dbt pio
+    regdisk dbt mmio
+}
+
+on_kvm() {
+    viaduct kvm hello >/dev/null
+    if [ $? != 1 ]; then
+        tap ok "engine kvm # SKIP $(tail -1 "$out/err")"
+        return
+    fi
+    if grep -q 'software KVM' "$out/err"; then
+        for g in $slow_kvm_guests; do run kvm "$g"; same kvm "$g"; done
+        viaduct kvm exceptions >/dev/null
+        [ $? = 4 ] && grep -q 'instruction cc (int3)' "$out/err" &&
+            tap ok "an internal error of KVM names the instruction" ||
+            tap "not ok" "an internal error of KVM names the instruction: $(tail -1 "$out/err")"
+    else
+        for g in $guests; do run kvm "$g"; same kvm "$g"; done
+        triple kvm
+    fi
+    regdisk kvm pio
+    regdisk kvm mmio
+}
+
+on_qemu() {
+    if ! command -v qemu-system-x86_64 >/dev/null; then
+        tap ok "guests on QEMU # SKIP no qemu-system-x86_64"
+        return
+    fi
+    for g in $guests; do run qemu "$g"; done
+}
+
+if [ $# = 2 ]; then
+    case $1 in qemu) qemu "$2" ;; *) viaduct "$1" "$2" ;; esac
+    status=$?
+    cat "$out/err"
+    exit $status
+fi
+on_dbt
+on_kvm
+on_qemu
