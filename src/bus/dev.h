@@ -15,25 +15,25 @@ struct ledger;
 struct state;
 struct error;
 
-struct dev_env { /* all handed by the board; borrowed for the life of the device */
-    const char *name;        /* instance: "com1" */
+struct dev_env {      /* all handed by the board; borrowed for the life of the device */
+    const char *name; /* instance: "com1" */
     struct bus *bus;
-    struct ram *ram;         /* to make its dma view of */
-    struct loop *loop;       /* timers, deferred completions */
-    pthread_mutex_t *lock;   /* the lock of all its regions (the VM lock) */
+    struct ram *ram;       /* to make its dma view of */
+    struct loop *loop;     /* timers, deferred completions */
+    pthread_mutex_t *lock; /* the lock of all its regions (the VM lock) */
     struct ledger *ledger;
-    struct irq irq;          /* its line, if it has one */
-    struct msi_sink msi;     /* where PCI functions send messages */
-    struct pci_bus *pci;     /* for PCI functions, else NULL */
-    uint8_t devfn;           /* for PCI functions */
+    struct irq irq;      /* its line, if it has one */
+    struct msi_sink msi; /* where PCI functions send messages */
+    struct pci_bus *pci; /* for PCI functions, else NULL */
+    uint8_t devfn;       /* for PCI functions */
 };
 
 struct dev_class {
-    const char *name;                    /* as in the class table and in docs */
+    const char *name; /* as in the class table and in docs */
     const char *summary;
     void (*reset)(void *dev);
     void (*state)(void *dev, struct state *st);
-    void (*destroy)(void *dev);          /* unmaps, cancels, frees */
+    void (*destroy)(void *dev); /* unmaps, cancels, frees */
 };
 
 /* A created device as boards and the VM hold it. create functions are typed, one per device. */

@@ -105,9 +105,10 @@ static void func_update(struct bus *bus, struct pci_func *f)
             bar_update(bus, f, i);
 }
 
-/* All functions: one BAR's move may let another in that was refused before. */
-static void decode_update(struct pci_bus *pb)
+/* First the one that was written, then all: its move may let another in that was refused. */
+static void decode_update(struct pci_bus *pb, struct pci_func *f)
 {
+    func_update(pb->bus, f);
     for (unsigned i = 0; i < PCI_FUNCS; i++)
         if (pb->func[i])
             func_update(pb->bus, pb->func[i]);
@@ -169,7 +170,7 @@ void pci_cfg_write(struct pci_bus *pb, unsigned devfn, unsigned off, unsigned si
         f->cfg[i] = (uint8_t)((f->cfg[i] & ~f->wmask[i]) | (v & f->wmask[i]));
         f->cfg[i] &= (uint8_t) ~(v & f->w1c[i]);
     }
-    decode_update(pb);
+    decode_update(pb, f);
     func_effects(f);
     if (f->cfg_written)
         f->cfg_written(f->dev, off, size);

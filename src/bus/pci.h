@@ -9,7 +9,7 @@
 #include "bus/dev.h"
 #include "mem/dma.h"
 
-#define PCI_BARS 6
+#define PCI_BARS     6
 #define PCI_CFG_SIZE 256
 
 struct pci_func;
@@ -21,15 +21,15 @@ struct pci_bar {
 
 struct pci_func {
     uint8_t cfg[PCI_CFG_SIZE];
-    uint8_t wmask[PCI_CFG_SIZE];   /* guest-writable bits */
-    uint8_t w1c[PCI_CFG_SIZE];     /* write-one-to-clear bits */
+    uint8_t wmask[PCI_CFG_SIZE]; /* guest-writable bits */
+    uint8_t w1c[PCI_CFG_SIZE];   /* write-one-to-clear bits */
     struct pci_bar bar[PCI_BARS];
-    struct dma dma;                /* enabled follows command bit 2 */
+    struct dma dma; /* enabled follows command bit 2 */
     struct dev_env env;
     const char *name;
-    bool intx;                     /* level the device wants on INTA# */
-    uint8_t cap_end;               /* where the next capability goes; starts at 0x40 */
-    struct pci_msix *msix;         /* bus/pci_cap.h */
+    bool intx;             /* level the device wants on INTA# */
+    uint8_t cap_end;       /* where the next capability goes; starts at 0x40 */
+    struct pci_msix *msix; /* bus/pci_cap.h */
     /* Optional: told after a config write took effect (e.g. IDE's mode bits). */
     void (*cfg_written)(void *dev, unsigned off, unsigned size);
     /* Optional: told before a config read, for bytes that are computed (virtio's window). */
@@ -52,7 +52,8 @@ void pci_bus_close(struct pci_bus *pb);
 uint32_t pci_cfg_read(struct pci_bus *pb, unsigned devfn, unsigned off, unsigned size);
 void pci_cfg_write(struct pci_bus *pb, unsigned devfn, unsigned off, unsigned size, uint32_t val);
 
-/* Fills cfg and wmask; env.name, pci, devfn, irq and lock are used. BARs are added before attach. */
+/* Fills cfg and wmask; env.name, pci, devfn, irq and lock are used. BARs are added before attach.
+ */
 int pci_func_init(struct pci_func *f, const struct dev_env *env, const struct pci_ids *ids,
                   void *dev);
 void pci_func_bar(struct pci_func *f, unsigned index, struct io_region *region, bool is64);

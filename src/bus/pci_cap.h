@@ -18,7 +18,7 @@ struct pci_msix {
  * pci_msix_read/_write for offsets inside them. */
 int pci_msix_init(struct pci_msix *m, struct pci_func *f, unsigned count, unsigned bar,
                   uint32_t table_off, uint32_t pba_off);
-uint64_t pci_msix_read(struct pci_msix *m, uint32_t off, unsigned size);  /* off: into the table */
+uint64_t pci_msix_read(struct pci_msix *m, uint32_t off, unsigned size); /* off: into the table */
 void pci_msix_write(struct pci_msix *m, uint32_t off, unsigned size, uint64_t val);
 uint64_t pci_msix_pba(struct pci_msix *m, uint32_t off, unsigned size);
 bool pci_msix_enabled(const struct pci_msix *m);

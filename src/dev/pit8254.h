@@ -9,8 +9,7 @@
 struct pit8254;
 
 /* env->irq is channel 0's output. base: 4 ports (0x40); port_b: 1 port (0x61), 0 for none. */
-int pit8254_create(struct pit8254 **out, const struct dev_env *env, uint64_t base,
-                   uint64_t port_b);
+int pit8254_create(struct pit8254 **out, const struct dev_env *env, uint64_t base, uint64_t port_b);
 extern const struct dev_class pit8254_class;
 
 #endif
