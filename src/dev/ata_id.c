@@ -73,7 +73,7 @@ void ata_identify(const struct ata_drive *d, uint8_t *page)
     put_text(page, 23, firmware, sizeof(firmware) - 1, 8);
     put_text(page, 27, model, sizeof(model) - 1, 40);
     put(page, 47, 0x8000 | ATA_MULTIPLE_MAX);
-    put(page, 48, 1);      /* doubleword data port */
+    put(page, 48, 0x4000); /* no trusted computing (before ATA8 this word meant something else) */
     put(page, 49, 0x0f00); /* IORDY, LBA, DMA */
     put(page, 50, 0x4000);
     put(page, 51, 0x0200);

@@ -29,6 +29,20 @@ inl X+0x3c 0
 inl COUNT 1
 inl STATUS 0
 
+# Everything new, with 64-bit addresses and a count: seven writes and the look at STATUS.
+ledger mark
+outl X 8
+outl X_HI 0
+outl Z 0x50000
+outl Z_HI 0
+outl COUNT 4
+outl Y 0
+outl CMD 1
+inl STATUS DONE
+ledger exit cpu0 pio writes=8
+check 0x50000 rand:2048:2
+outl COUNT 1
+
 # A read costs four traps to start (X, Y, Z, CMD) and one to see that it is done: five.
 ledger mark
 outl X 5
@@ -66,7 +80,7 @@ irq rd high
 outl ACK DONE
 irq rd low
 irq rd edges 1
-ledger exit cpu0 pio writes=5
+ledger exit cpu0 pio writes=5   # X, Z, CMD, ACK; COUNT because it changed
 check 0x20000 rand:2048:2
 inl STATUS 0
 
