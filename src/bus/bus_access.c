@@ -36,7 +36,7 @@ static uint64_t clock_ns(void)
 
 static bool sample_due(const struct ledger_row *row)
 {
-    return row && !((row->reads + row->writes) & SAMPLE_MASK);
+    return row && ((row->reads + row->writes) & SAMPLE_MASK) == SAMPLE_MASK;
 }
 
 static void sample_add(const struct bus *b, struct ledger_row *row, uint64_t start)

@@ -26,7 +26,7 @@ static bool row_used(const struct ledger_row *row)
 static void print_row(const struct ledger_row *row, FILE *out)
 {
     fprintf(out,
-            "%-5s %-12s %-14s %11" PRIu64 " %11" PRIu64 " %13" PRIu64 " %13" PRIu64 " %8" PRIu64,
+            "%-5s %-14s %-14s %11" PRIu64 " %11" PRIu64 " %13" PRIu64 " %13" PRIu64 " %8" PRIu64,
             ledger_kind_name(row->kind), row->dev, row->name, row->reads, row->writes,
             row->read_bytes, row->write_bytes, row->refused);
     if (row->samples)
@@ -49,7 +49,7 @@ static void print_kind(const struct ledger *l, enum ledger_kind kind, FILE *out)
     }
     if (rows > 1)
         fprintf(out,
-                "%-5s %-12s %-14s %11" PRIu64 " %11" PRIu64 " %13" PRIu64 " %13" PRIu64 " %8" PRIu64
+                "%-5s %-14s %-14s %11" PRIu64 " %11" PRIu64 " %13" PRIu64 " %13" PRIu64 " %8" PRIu64
                 "\n",
                 ledger_kind_name(kind), "=", "all", sum.reads, sum.writes, sum.read_bytes,
                 sum.write_bytes, sum.refused);
@@ -59,7 +59,7 @@ void ledger_print(const struct ledger *l, FILE *out)
 {
     unsigned kind;
 
-    fprintf(out, "%-5s %-12s %-14s %11s %11s %13s %13s %8s %9s\n", "kind", "device", "where",
+    fprintf(out, "%-5s %-14s %-14s %11s %11s %13s %13s %8s %9s\n", "kind", "device", "where",
             "reads", "writes", "bytes read", "bytes written", "refused", "ns each");
     for (kind = 0; kind < LEDGER_KINDS; kind++)
         print_kind(l, kind, out);
