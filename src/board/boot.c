@@ -137,7 +137,7 @@ int boot_initrd(struct boot *b, uint64_t limit, gpa_t *at, uint64_t *len)
     if (!b->args->initrds)
         return 0;
     err = initrd_join(b, &all);
-    if (!err && !unpack_initramfs(all.at, all.len, &flat, b->low_end / 4) &&
+    if (!err && !unpack_initramfs(all.at, all.len, &flat, b->low_end / 4) && flat.len &&
         boot_high(b, flat.len, limit))
         use = &flat;
     if (!err) {
