@@ -293,6 +293,29 @@ static void kill_block(struct dbt *d, struct block *b)
     d->invalidated++;
 }
 
+/* Which lines still matter, now that blocks are gone. */
+static void lines_again(struct dbt *d, struct code_page *cp, gpa_t page)
+{
+    cp->lines = 0;
+    for (struct block *b = cp->blocks; b; b = b->page_next[page_slot(b, page)]) {
+        unsigned lo = (unsigned)(b->phys & 4095), hi = lo + b->len;
+        if ((b->phys & ~4095ull) != page) {
+            lines_add(d, page, 0, hi - 4096);
+            continue;
+        }
+        lines_add(d, page, lo, hi > 4096 ? 4096 : hi);
+        for (unsigned i = 0; i < b->ranges; i++)
+            lines_add(d, page, b->range[i].lo, b->range[i].hi);
+    }
+}
+
+bool dbt_touches_code(struct dbt *d, gpa_t gpa, unsigned len)
+{
+    const struct code_page *cp = page_of(d, gpa, false);
+    unsigned lo = (unsigned)(gpa & 4095);
+    return cp && (cp->lines & line_mask(lo, lo + len));
+}
+
 static bool invalidate_in_page(struct dbt *d, gpa_t page, unsigned lo, unsigned hi)
 {
     struct code_page *cp = page_of(d, page, false);
@@ -309,6 +332,8 @@ static bool invalidate_in_page(struct dbt *d, gpa_t page, unsigned lo, unsigned 
             hit = true;
         }
     }
+    if (hit)
+        lines_again(d, cp, page);
     return hit;
 }
 

@@ -66,6 +66,15 @@ struct itlb_entry { /* code fetch */
     bool user, global;
 };
 
+#define XLAT_SETS 1024u
+struct xlat_entry { /* second level of the TLB: hashed, and keeps pages that hold code */
+    uint64_t tag;   /* linear page | 1, 0 = empty */
+    uint64_t gen;
+    gpa_t gpa;
+    uint8_t *host;
+    bool writable, global, large;
+};
+
 #define MMIO_SETS 8u
 struct mmio_entry { /* recently used pages that are not RAM */
     uint64_t tag;   /* linear page | user << 1 | write, or ~0 */
@@ -149,6 +158,7 @@ struct cpu {
     unsigned tlb_listed;
     struct itlb_entry itlb[ITLB_SETS];
     uint64_t itlb_gen, itlb_gen_global;
+    struct xlat_entry xlat[2][XLAT_SETS]; /* [user] */
     struct mmio_entry mmio[MMIO_SETS];
     uint64_t large_filter[8]; /* 2 MiB regions that large pages were cached for, hashed */
     struct jc_entry jc[3][JC_SETS]; /* by mode: 64-bit kernel, 64-bit user, the current other */

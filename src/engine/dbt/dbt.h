@@ -129,6 +129,7 @@ void *dbt_alloc(struct dbt *d, size_t n);         /* NULL: full */
 bool dbt_room(const struct dbt *d);               /* for one more block of any size */
 void dbt_insert(struct dbt *d, struct block *b);
 bool dbt_invalidate(struct dbt *d, gpa_t gpa, uint64_t len); /* true: some block is gone */
+bool dbt_touches_code(struct dbt *d, gpa_t gpa, unsigned len); /* within one page */
 void dbt_link(struct dbt *d, struct exit *x, struct block *to, bool cross);
 void dbt_unlink_cross(struct dbt *d);
 

@@ -21,7 +21,7 @@ struct walk {
     gpa_t gpa;         /* of the 4 KiB page */
     bool writable;     /* by this privilege, dirty bit set already */
     bool global, large;
-    uint32_t error;    /* PF error code when the walk failed */
+    uint32_t error;    /* when the walk failed: page fault error code + 1; else 0 */
 };
 
 enum { ACC_WRITE = 1, ACC_USER = 2, ACC_FETCH = 4, ACC_PROBE = 8 /* touch no A/D bits */ };
@@ -44,8 +44,8 @@ static void pte_set(uint8_t *p, uint32_t bits)
 
 static bool walk_fail(struct walk *w, unsigned acc, uint32_t why)
 {
-    w->error = why | (acc & ACC_WRITE ? PF_W : 0u) | (acc & ACC_USER ? PF_U : 0u) |
-               (acc & ACC_FETCH ? PF_I : 0u);
+    w->error = 1 + (why | (acc & ACC_WRITE ? PF_W : 0u) | (acc & ACC_USER ? PF_U : 0u) |
+               (acc & ACC_FETCH ? PF_I : 0u));
     return false;
 }
 
@@ -143,7 +143,7 @@ static bool walk(struct cpu *cpu, uint64_t lin, unsigned acc, struct walk *w)
     bool ok = cpu->cr4 & CR4_PAE ? walk64(cpu, lin, acc, w) : walk32(cpu, lin, acc, w);
     /* I/D is only reported where no-execute exists. */
     if (!ok && !((cpu->cr4 & CR4_PAE) && (cpu->efer & EFER_NXE)))
-        w->error &= ~(uint32_t)PF_I;
+        w->error = ((w->error - 1) & ~(uint32_t)PF_I) + 1;
     return ok;
 }
 
@@ -159,6 +159,12 @@ _Noreturn static void page_fault(struct cpu *cpu, uint64_t lin, uint32_t error)
 }
 
 /* ---- the TLB ---- */
+
+static struct xlat_entry *xlat_slot(struct cpu *cpu, uint64_t page, bool user)
+{
+    uint64_t n = page >> 12;
+    return &cpu->xlat[user][(n ^ n >> 9 ^ n >> 18) & (XLAT_SETS - 1)];
+}
 
 static uint64_t tlb_invalid_tag(unsigned set)
 {
@@ -207,6 +213,12 @@ static void tlb_fill(struct cpu *cpu, unsigned user, unsigned write, uint64_t pa
     }
 }
 
+static bool has_code(const struct cpu *cpu, gpa_t gpa)
+{
+    const struct ram *ram = cpu->env->ram;
+    return ram->page_flags[ram_page(ram, gpa)] & RAM_CODE;
+}
+
 /* Make what may be cached of a page just walked fast. */
 static void tlb_learn(struct cpu *cpu, unsigned user, uint64_t page, const struct walk *w,
                       uint8_t *host)
@@ -214,7 +226,7 @@ static void tlb_learn(struct cpu *cpu, unsigned user, uint64_t page, const struc
     if (watched(cpu, page))
         return;
     tlb_fill(cpu, user, 0, page, w, host);
-    if (w->writable && !(cpu->env->ram->page_flags[ram_page(cpu->env->ram, w->gpa)] & RAM_CODE))
+    if (w->writable && !has_code(cpu, w->gpa))
         tlb_fill(cpu, user, 1, page, w, host);
 }
 
@@ -274,6 +286,8 @@ void mmu_flush_page(struct cpu *cpu, uint64_t lin)
     struct itlb_entry *it = &cpu->itlb[(page >> 12) % ITLB_SETS];
     if (it->tag == (page | 1))
         it->tag = 0;
+    for (unsigned u = 0; u < 2; u++)
+        xlat_slot(cpu, page, u)->tag = 0;
     h = (unsigned)(page >> 12) & 0xffff;
     if (cpu->exec_filter[h / 64] >> (h % 64) & 1) {
         jc_flush(cpu, true);
@@ -329,7 +343,7 @@ struct itlb_entry *mmu_fetch(struct cpu *cpu, uint64_t lin)
     if (!canonical(cpu, lin))
         cpu_fault_err(cpu, EXC_GP, 0);
     if (!walk(cpu, lin, ACC_FETCH | (user ? ACC_USER : 0), &w))
-        page_fault(cpu, lin, w.error);
+        page_fault(cpu, lin, w.error - 1);
     if (w.large)
         large_note(cpu, page);
     itlb_set(cpu, it, page, &w, user);
@@ -360,6 +374,31 @@ static bool mmio_hit(struct cpu *cpu, uint64_t key, struct mmio_entry **slot)
     return (*slot)->tag == key;
 }
 
+static bool xlat_hit(const struct cpu *cpu, const struct xlat_entry *e, uint64_t page, bool write)
+{
+    return e->tag == (page | 1) && e->gen == (e->global ? cpu->itlb_gen_global : cpu->itlb_gen) &&
+           (e->writable || !write);
+}
+
+/* Host page of a RAM page by the walk or what is remembered of it; NULL: not RAM, see w->gpa. */
+static uint8_t *translate(struct cpu *cpu, uint64_t page, bool write, bool user, struct walk *w)
+{
+    struct xlat_entry *e = xlat_slot(cpu, page, user);
+    if (xlat_hit(cpu, e, page, write)) {
+        *w = (struct walk){.gpa = e->gpa, .writable = e->writable, .global = e->global,
+                           .large = e->large};
+        return e->host;
+    }
+    if (!walk(cpu, page, (write ? ACC_WRITE : 0) | (user ? ACC_USER : 0), w))
+        return NULL;
+    uint8_t *host = ram_ptr(cpu->env->ram, w->gpa, PAGE);
+    if (host)
+        *e = (struct xlat_entry){.tag = page | 1, .gpa = w->gpa, .host = host,
+                                 .gen = w->global ? cpu->itlb_gen_global : cpu->itlb_gen,
+                                 .writable = w->writable, .global = w->global, .large = w->large};
+    return host;
+}
+
 static struct place resolve(struct cpu *cpu, uint64_t lin, bool write, bool user, bool stack)
 {
     uint64_t page = PAGE_BASE(lin);
@@ -369,9 +408,9 @@ static struct place resolve(struct cpu *cpu, uint64_t lin, bool write, bool user
     struct walk w;
     if (!canonical(cpu, lin))
         cpu_fault_err(cpu, stack ? EXC_SS : EXC_GP, 0);
-    if (!walk(cpu, lin, (write ? ACC_WRITE : 0) | (user ? ACC_USER : 0), &w))
-        page_fault(cpu, lin, w.error);
-    uint8_t *host = ram_ptr(cpu->env->ram, w.gpa, PAGE);
+    uint8_t *host = translate(cpu, page, write, user, &w);
+    if (!host && w.error)
+        page_fault(cpu, lin, w.error - 1);
     if (host)
         tlb_learn(cpu, user, page, &w, host);
     else
@@ -431,9 +470,7 @@ static void piece_read(struct cpu *cpu, struct place at, uint8_t *buf, unsigned 
 
 static bool code_write(struct cpu *cpu, gpa_t gpa, unsigned n)
 {
-    struct ram *ram = cpu->env->ram;
-    return (ram->page_flags[ram_page(ram, gpa)] & RAM_CODE) && cpu->dbt &&
-           dbt_invalidate(cpu->dbt, gpa, n);
+    return has_code(cpu, gpa) && cpu->dbt && dbt_invalidate(cpu->dbt, gpa, n);
 }
 
 static bool piece_write(struct cpu *cpu, struct place at, const uint8_t *buf, unsigned n)
@@ -496,8 +533,8 @@ uint8_t *mmu_slow(struct cpu *cpu, uint64_t lin, unsigned size, bool write, bool
     unsigned first;
     cpu->wb.len = 0;
     access_parts(cpu, lin, size, write, user, stack, part, &first);
-    bool code = write && part[0].host &&
-                (cpu->env->ram->page_flags[ram_page(cpu->env->ram, part[0].gpa)] & RAM_CODE);
+    bool code = write && part[0].host && has_code(cpu, part[0].gpa) &&
+                (!cpu->dbt || dbt_touches_code(cpu->dbt, part[0].gpa, first));
     if (first == size && part[0].host && !code)
         return part[0].host;
     uint8_t *b = cpu->bounce + (lin & 63); /* same alignment as the guest's address */
@@ -592,7 +629,7 @@ uint8_t *mem_span(struct cpu *cpu, uint64_t lin, bool write, bool user, unsigned
         return (uint8_t *)(lin - e->tag + e->host);
     struct place at = resolve(cpu, lin, write, user, false);
     if (!at.host || watched(cpu, PAGE_BASE(lin)) ||
-        (write && (cpu->env->ram->page_flags[ram_page(cpu->env->ram, at.gpa)] & RAM_CODE)))
+        (write && has_code(cpu, at.gpa)))
         return NULL;
     return at.host;
 }
