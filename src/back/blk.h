@@ -9,7 +9,7 @@
 #include "core/types.h"
 #include <sys/uio.h>
 
-#define BLK_SECTOR 512u
+#define BLK_SECTOR   512u
 #define BLK_SEGS_MAX 256
 
 struct blk;
@@ -21,8 +21,8 @@ enum blk_op { BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD, BLK_ZEROES, BLK_OPS }
 
 struct blk_req {
     enum blk_op op;
-    uint64_t sector, sectors;  /* 512-byte units; range is checked by blk_submit */
-    struct iovec *iov;         /* READ, WRITE: sum of lengths == sectors * 512 */
+    uint64_t sector, sectors; /* 512-byte units; range is checked by blk_submit */
+    struct iovec *iov;        /* READ, WRITE: sum of lengths == sectors * 512 */
     int iovs;
     void (*done)(struct blk_req *req, int err); /* 0 or -errno */
     void *owner;
@@ -37,8 +37,8 @@ struct blk_req {
 struct blk_ops {
     const char *name;
     void (*submit)(struct blk *b, struct blk_req *req);
-    void (*drain)(struct blk *b);  /* returns when blk_finish was called for all it was given */
-    void (*close)(struct blk *b);  /* nothing is in flight; frees what contains b */
+    void (*drain)(struct blk *b); /* returns when blk_finish was called for all it was given */
+    void (*close)(struct blk *b); /* nothing is in flight; frees what contains b */
 };
 
 struct blk {
@@ -55,9 +55,9 @@ struct blk {
 };
 
 struct blk_open_opts {
-    const char *path;     /* what the user gave */
+    const char *path; /* what the user gave */
     bool readonly;
-    const char *name;     /* ledger name: "disk0" */
+    const char *name; /* ledger name: "disk0" */
 };
 
 /* A raw image file or block device, through io_uring (or a worker thread where io_uring is not

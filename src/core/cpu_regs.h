@@ -4,8 +4,24 @@
 
 #include "core/types.h"
 
-enum { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-       REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
+enum {
+    REG_RAX,
+    REG_RCX,
+    REG_RDX,
+    REG_RBX,
+    REG_RSP,
+    REG_RBP,
+    REG_RSI,
+    REG_RDI,
+    REG_R8,
+    REG_R9,
+    REG_R10,
+    REG_R11,
+    REG_R12,
+    REG_R13,
+    REG_R14,
+    REG_R15
+};
 enum { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS }; /* order of the Sreg encoding */
 
 struct cpu_seg {
@@ -19,7 +35,10 @@ struct cpu_regs {
     uint64_t gpr[16];
     uint64_t rip, rflags;
     struct cpu_seg seg[6], ldtr, tr;
-    struct { uint64_t base; uint16_t limit; } gdtr, idtr;
+    struct {
+        uint64_t base;
+        uint16_t limit;
+    } gdtr, idtr;
     uint64_t cr0, cr2, cr3, cr4, cr8, efer;
 };
 

@@ -12,7 +12,8 @@ static inline uint64_t tsc_read(void)
     return (uint64_t)hi << 32 | lo;
 }
 
-/* Its frequency, measured against CLOCK_MONOTONIC_RAW; takes about 8 ms. Callers keep the result. */
+/* Its frequency, measured against CLOCK_MONOTONIC_RAW; takes about 8 ms. Callers keep the result.
+ */
 uint64_t tsc_hz(void);
 
 #endif

@@ -18,7 +18,8 @@ struct engine_env {
     struct ram *ram;
     struct ledger *ledger;
     unsigned vcpus;
-    void (*trap)(void *ctx, unsigned vcpu, struct trap *t); /* PIO, MMIO, HCALL: completed in place */
+    void (*trap)(void *ctx, unsigned vcpu,
+                 struct trap *t); /* PIO, MMIO, HCALL: completed in place */
     void *trap_ctx;
     const struct intr_ops *intr; /* the board's interrupt controllers, in user space */
     void *intr_ctl;
