@@ -93,7 +93,7 @@ static void pit_periodic(void)
     pit_start(2, 1193); /* 1 kHz */
     while (ticks < 5 && n++ < 1000)
         sti_hlt_cli();
-    check_eq("five periods of the PIT", ticks, 5);
+    check("five periods of the PIT", ticks >= 5);
     pit_start(0, 0xffff);
     outb(0x21, 0xff);
     cli();

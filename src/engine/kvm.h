@@ -27,6 +27,7 @@ struct kvm_vcpu {
     unsigned kicked;     /* KICK_* bits; atomic */
     uint64_t tsc_offset; /* guest TSC minus host TSC, as of the last look; atomic */
     bool tsc_deadline;   /* the LAPIC may offer that mode */
+    bool halted;         /* left at HLT: only an interrupt, NMI or INIT goes on from there */
     bool wait_sipi;      /* after INIT: nothing runs until the start-up message */
 };
 

@@ -205,6 +205,7 @@ void kvm_reset(struct engine *e, unsigned vcpu)
         (void)ioctl(v->fd, KVM_SET_SREGS, &s);
     }
     v->wait_sipi = vcpu != 0;
+    v->halted = false;
 }
 
 void kvm_startup(struct kvm_vcpu *v, uint8_t vector)

@@ -92,6 +92,26 @@ static bool init_take(struct kvm_vcpu *v)
     return !v->wait_sipi;
 }
 
+/*
+ * A vCPU that has halted stays so whatever it was kicked for: the kernel would go on behind the
+ * HLT, so it is entered only for an interrupt, or for an NMI, which is handed over here. True:
+ * stay.
+ */
+static bool halt_stays(struct kvm_vcpu *v)
+{
+    const struct engine_env *env = &v->engine->env;
+
+    if (!v->halted)
+        return false;
+    if (env->intr->nmi && env->intr->nmi(env->intr_ctl, v->index)) {
+        (void)ioctl(v->fd, KVM_NMI);
+        v->halted = false;
+    } else if (v->run->if_flag && env->intr->pending(env->intr_ctl, v->index) >= 0) {
+        v->halted = false;
+    }
+    return v->halted;
+}
+
 /* Before entry: hand over an NMI or an interrupt if the vCPU can take it, else ask to be told. */
 static void interrupts_offer(struct kvm_vcpu *v)
 {
@@ -134,8 +154,7 @@ static bool exit_serve(struct kvm_vcpu *v, struct trap *end)
     case KVM_EXIT_SET_TPR: /* CR8 was taken after KVM_RUN */
     case KVM_EXIT_INTR: return false;
     case KVM_EXIT_HLT:
-        if (env->intr && v->run->if_flag && env->intr->pending(env->intr_ctl, v->index) >= 0)
-            return false;
+        v->halted = env->intr != NULL; /* with interrupts to wait for */
         end->kind = TRAP_HALT;
         return true;
     case KVM_EXIT_SHUTDOWN: end->kind = TRAP_SHUTDOWN; return true;
@@ -156,7 +175,7 @@ static bool step(struct kvm_vcpu *v, bool *stop, struct trap *end)
     *stop |= (kicked & KICK_STOP) != 0;
     if (*stop)
         v->run->immediate_exit = 1;
-    else if (env->intr && !init_take(v)) {
+    else if (env->intr && (!init_take(v) || halt_stays(v))) {
         end->kind = TRAP_HALT;
         return true;
     } else if (env->intr)
