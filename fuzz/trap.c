@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { RAM_SIZE = 1 << 20, EVENTS_MAX = 512, DISK_SECTORS = 128, BYTES_MAX = 256 };
+enum { RAM_SIZE = 1 << 20, EVENTS_MAX = 512, DISK_SECTORS = 128, BYTES_MAX = 256, WALKS_MAX = 4 };
 
 enum event {
     EV_WRITE,
@@ -39,6 +39,7 @@ struct play {
     struct bench *b;
     const struct world *w;
     unsigned windows;
+    unsigned walks; /* state walks so far: they are slow, and a few tell all */
     struct input in;
 };
 
@@ -219,6 +220,8 @@ static void ev_state(struct play *p)
 {
     struct state one, two, load;
 
+    if (p->walks++ >= WALKS_MAX)
+        return;
     state_save_begin(&one);
     bench_state(p->b, &one);
     PROMISE(!one.err);
@@ -238,6 +241,8 @@ static void ev_noise(struct play *p)
     struct state save, load;
     unsigned n = 1 + take_u8(&p->in) % 8;
 
+    if (p->walks++ >= WALKS_MAX)
+        return;
     state_save_begin(&save);
     bench_state(p->b, &save);
     for (; n && save.at; n--) {
