@@ -360,6 +360,7 @@ void dbt_flush_all(struct dbt *d)
             __atomic_fetch_and(&d->ram->page_flags[i], (uint8_t)~RAM_CODE, __ATOMIC_SEQ_CST);
     memset(d->page_index, 0, pages * sizeof(*d->page_index));
     memset(d->hash, 0, sizeof(d->hash));
+    memset(d->refused, 0, sizeof(d->refused));
     d->hot.p = d->hot_start;
     d->cold.p = d->cold_start;
     d->arena_at = d->blocks = d->cross_used = 0;

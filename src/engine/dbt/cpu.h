@@ -134,6 +134,7 @@ struct cpu {
     uint64_t ret;             /* where a thunk goes back to */
     uint32_t link;            /* exit to link, 0 = none */
     uint32_t site;            /* the memory access in the slow path: SITE_* in dbt.h */
+    bool nogroup;             /* the next block must run without groups: group.c */
     bool in_slow;             /* a fault now is that access's */
     uint64_t post_fl;
     uint64_t seg_end[6], seg_lo[6], seg_wend[6]; /* legacy modes: offsets allowed, see mode.c */

@@ -23,6 +23,7 @@ enum {
     MODE_STEP = 256,   /* TF or hardware breakpoints: one instruction a block, never linked */
     MODE_FPWAIT = 512, /* CR0.MP with TS: FWAIT raises #NM too */
     MODE_AC = 2048,    /* CR0.AM, EFLAGS.AC, CPL 3: accesses must be aligned */
+    MODE_NOGROUP = 4096, /* this block checks each access by itself: see group.c */
     MODE_LEGACY_SEG = 1024, /* not 64-bit: FS/GS limits are checked as well */
 };
 #define MODE_KERNEL64 (MODE_64 | MODE_SS32 | MODE_FLAT)
@@ -35,6 +36,8 @@ enum {
 #define BLOCK_EXITS 8
 #define HASH_BITS 15
 #define PHYS_NONE UINT64_MAX
+#define REFUSED_SETS 4096u
+#define REFUSED_MAX 16 /* then the instruction begins no group any more */
 
 struct block;
 
@@ -115,6 +118,7 @@ struct dbt {
         unsigned used;
         bool overflow;
     } dma;
+    uint8_t refused[REFUSED_SETS]; /* groups refused, by RIP hashed: see group.c */
     uint64_t translated, invalidated, flushed; /* blocks; for the report */
     struct translator *tr;
 };
@@ -151,7 +155,13 @@ void mmu_code_page(struct cpu *cpu, gpa_t gpa); /* page got its first translatio
 void mmu_reset(struct cpu *cpu);
 uint8_t *mmu_slow(struct cpu *cpu, uint64_t lin, unsigned size, bool write, bool rmw, bool user,
                   bool stack);      /* address to run the instruction on; may be cpu->bounce */
+uint8_t *mmu_window(struct cpu *cpu, uint64_t lin, unsigned size, bool write, bool user); /* or NULL */
 bool mmu_writeback(struct cpu *cpu); /* finish a bounced store; true: code was invalidated */
+
+static inline uint8_t *group_refusals(struct dbt *d, uint64_t rip)
+{
+    return &d->refused[(rip ^ rip >> 12) % REFUSED_SETS];
+}
 
 /* mode.c */
 void cpu_mode_update(struct cpu *cpu); /* mode, cs_base, segment bounds from the system state */
@@ -173,6 +183,7 @@ void dbt_run(struct cpu *cpu, struct trap *end);
 enum { /* cpu->site */
     SITE_OFF = 0xfff, SITE_LEN_SHIFT = 12, SITE_SIZE_SHIFT = 16, SITE_WRITE = 1 << 24,
     SITE_RMW = 1 << 25, SITE_STACK = 1 << 26, SITE_HOST_FL = 1 << 27, SITE_USER = 1 << 28,
+    SITE_GROUP = 1 << 30, /* a window of several accesses: all or nothing */
     SITE_AC = 1 << 29, /* not an access but an alignment fault */
 };
 

@@ -205,7 +205,7 @@ static void emit_load_target(struct translator *t, struct buf *b, unsigned areg,
     if (size == 2)
         e8(b, 0x45), e8(b, 0x0f), e8(b, 0xb7), e8(b, 0x10 | (areg & 7)); /* movzx r10d, word [] */
     else
-        e_mem(b, size == 8, 0x8b, H_R10, areg, 0);
+        e_mem(b, size == 8, 0x8b, H_R10, areg, op_disp(t));
 }
 
 /* r10 = the target of an indirect near branch */
@@ -267,6 +267,11 @@ static void gen_ret(struct translator *t)
     struct ret r = {.size = flow_size(t)};
     if (in->zi.operand_count_visible && in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
         r.extra = (unsigned)in->op[0].imm.value.u & 0xffff;
+    if (in->grouped) {
+        emit_ret(t, t->hot, H_R10, &r);
+        gen_indirect(t);
+        return;
+    }
     flags_clobber(t);
     gen_stack_ea(t, H_R10, 0);
     gen_linear(t, SEG_SS, H_R10, r.size, false);

@@ -140,6 +140,16 @@ static void emit_vex(struct buf *b, const struct decoded *in, bool mem, unsigned
         e8(b, in->bytes[i]);
 }
 
+static void emit_modrm(struct buf *b, unsigned reg, unsigned rm, int32_t disp)
+{
+    unsigned mod = disp == 0 && (rm & 7) != 5 ? 0u : disp == (int8_t)disp ? 1u : 2u;
+    e8(b, mod << 6 | reg << 3 | (rm & 7));
+    if (mod == 1)
+        e8(b, (uint8_t)disp);
+    else if (mod == 2)
+        e32(b, (uint32_t)disp);
+}
+
 /* The instruction itself; rm is the register that holds its memory operand's host address. */
 static void emit_bytes(struct translator *t, struct buf *b, const struct native *n, unsigned rm)
 {
@@ -200,7 +210,7 @@ static void emit_bytes(struct translator *t, struct buf *b, const struct native 
         return;
     }
     unsigned reg = n->bit_reg ? (rm == H_R10 ? H_R11 : H_R10) & 7u : zi->raw.modrm.reg;
-    e8(b, reg << 3 | (rm & 7));
+    emit_modrm(b, reg, rm, op_disp(t));
     for (unsigned k = 0; k < 2; k++) /* immediates keep their size: it follows from 0x66 */
         if (zi->raw.imm[k].size)
             ebytes(b, in->bytes + zi->raw.imm[k].offset, zi->raw.imm[k].size / 8u);
@@ -310,6 +320,10 @@ static void gen_memory(struct translator *t, struct native *n)
                               (act & ZYDIS_OPERAND_ACTION_CONDWRITE) != 0,
                        .op = emit_native,
                        .arg = n};
+    if (in->grouped) {
+        emit_native(t, t->hot, H_R10, n);
+        return;
+    }
     flags_clobber(t);
     gen_ea(t, n->m, areg, 0);
     if (n->xlat || n->rdi)
@@ -339,23 +353,23 @@ static void gen_lea(struct translator *t)
     const struct decoded *in = cur(t);
     unsigned dst = reg_id(in->op[0].reg.value), size = in->op[0].size;
     struct buf *b = t->hot;
-    gen_ea(t, &in->op[1], H_R10, 0);
+    gen_ea(t, &in->op[1], H_R11, 0); /* r10 may hold a window: group.c */
     if (size == 16) {
         if (dst == H_R10 || dst == H_R11) {
             e8(b, 0x65), e8(b, 0x66), e8(b, 0x44), e8(b, 0x89);
-            e_gs_modrm(b, H_R10, GPR(dst));
+            e_gs_modrm(b, H_R11, GPR(dst));
         } else {
             e8(b, 0x66);
-            e_rr(b, false, 0x89, dst, H_R10);
+            e_rr(b, false, 0x89, dst, H_R11);
         }
         return;
     }
     if (size == 32)
-        e_mov32(b, H_R10, H_R10);
+        e_mov32(b, H_R11, H_R11);
     if (dst == H_R10 || dst == H_R11)
-        e_store(b, H_R10, GPR(dst));
+        e_store(b, H_R11, GPR(dst));
     else
-        e_mov(b, dst, H_R10);
+        e_mov(b, dst, H_R11);
 }
 
 /* lea with ordinary registers: as itself. */

@@ -28,7 +28,7 @@ static unsigned reg_in(struct translator *t, unsigned reg, unsigned tmp)
     return tmp;
 }
 
-static void lea_sib(struct buf *b, bool w, unsigned dst, unsigned base, unsigned index,
+void emit_lea_sib(struct buf *b, bool w, unsigned dst, unsigned base, unsigned index,
                     unsigned scale, int32_t disp)
 {
     unsigned ss = scale == 8 ? 3 : scale == 4 ? 2 : scale == 2 ? 1 : 0;
@@ -74,7 +74,7 @@ void gen_ea(struct translator *t, const ZydisDecodedOperand *o, unsigned areg, i
     bool w = width == 64, far = disp != (int32_t)disp;
     if (index != 16) {
         unsigned hi = reg_in(t, index, other), hb = base == 16 ? 16 : reg_in(t, base, areg);
-        lea_sib(t->hot, w, areg, hb, hi, m->scale, far ? 0 : (int32_t)disp);
+        emit_lea_sib(t->hot, w, areg, hb, hi, m->scale, far ? 0 : (int32_t)disp);
     } else {
         unsigned hb = reg_in(t, base, areg);
         if (disp == 0 && w)
@@ -84,7 +84,7 @@ void gen_ea(struct translator *t, const ZydisDecodedOperand *o, unsigned areg, i
     }
     if (far) {
         e_mov_imm(t->hot, other, (uint64_t)disp);
-        lea_sib(t->hot, w, areg, areg, other, 1, 0);
+        emit_lea_sib(t->hot, w, areg, areg, other, 1, 0);
     }
     if (width == 16)
         e8(t->hot, 0x45), e8(t->hot, 0x0f), e8(t->hot, 0xb7),
@@ -174,31 +174,69 @@ static void check_aligned(struct translator *t, const struct access *a)
     e_jmp(c, t->d->thunk.slow_fault);
 }
 
-void gen_access(struct translator *t, const struct access *a)
+static size_t tlb_of(const struct translator *t, bool write)
 {
-    struct buf *b = t->hot, *c = t->cold;
-    check_aligned(t, a);
-    unsigned areg = a->areg, tmp = areg == H_R10 ? H_R11 : H_R10;
-    bool wr = a->write;
-    size_t tlb = GS(tlb) + ((t->b->mode & MODE_USER ? 2u : 0u) + (wr ? 1u : 0u)) *
-                               sizeof(struct tlb_entry) * TLB_SETS;
+    return GS(tlb) + ((t->b->mode & MODE_USER ? 2u : 0u) + (write ? 1u : 0u)) *
+                         sizeof(struct tlb_entry) * TLB_SETS;
+}
+
+/* The check: areg from linear to host address. Returns the jump to patch to the slow path. */
+static uint8_t *gen_check(struct translator *t, unsigned areg, unsigned size, bool write)
+{
+    struct buf *b = t->hot;
+    unsigned tmp = areg == H_R10 ? H_R11 : H_R10;
+    size_t tlb = tlb_of(t, write);
     e_mov32(b, tmp, areg);
     e8(b, 0x41), e8(b, 0xc1), e8(b, 0xe8 | (tmp & 7)), e8(b, 8);                 /* shr tmp, 8 */
     e8(b, 0x41), e8(b, 0x81), e8(b, 0xe0 | (tmp & 7)), e32(b, (TLB_SETS - 1) << 4); /* and */
     e8(b, 0x65), e8(b, 0x4d), e8(b, 0x2b);                                       /* sub areg, tag */
     e8(b, 0x80 | (areg & 7) << 3 | (tmp & 7)), e32(b, (uint32_t)tlb);
-    e8(b, 0x49), e8(b, 0x81), e8(b, 0xf8 | (areg & 7)), e32(b, 4096 - a->size);  /* cmp */
+    e8(b, 0x49), e8(b, 0x81), e8(b, 0xf8 | (areg & 7)), e32(b, 4096 - size);  /* cmp */
     e8(b, 0x0f), e8(b, 0x87);
     uint8_t *miss = e_later(b);
     e8(b, 0x65), e8(b, 0x4d), e8(b, 0x03);                                       /* add areg, host */
     e8(b, 0x80 | (areg & 7) << 3 | (tmp & 7)), e32(b, (uint32_t)tlb + 8);
+    return miss;
+}
+
+/* In the slow path: the linear address again. */
+static void cold_linear(struct translator *t, unsigned areg, bool write)
+{
+    struct buf *c = t->cold;
+    unsigned tmp = areg == H_R10 ? H_R11 : H_R10;
+    e8(c, 0x65), e8(c, 0x4d), e8(c, 0x03); /* add areg, tag */
+    e8(c, 0x80 | (areg & 7) << 3 | (tmp & 7)), e32(c, (uint32_t)tlb_of(t, write));
+}
+
+void gen_window(struct translator *t, unsigned size, bool write)
+{
+    struct buf *c = t->cold;
+    struct access a = {.areg = H_R10, .size = size, .write = write};
+    uint8_t *miss = gen_check(t, H_R10, size, write);
+    e_here(t->hot, miss, rx_here(c));
+    cold_linear(t, H_R10, write);
+    e_store32_imm(c, GS(site), site_of(t, &a) | (uint32_t)SITE_GROUP);
+    lea_rip(c, H_R11, rx_here(t->hot));
+    e_jmp(c, t->d->thunk.slow[0]);
+}
+
+void gen_access(struct translator *t, const struct access *a)
+{
+    struct buf *b = t->hot, *c = t->cold;
+    unsigned areg = a->areg, tmp = areg == H_R10 ? H_R11 : H_R10;
+    bool wr = a->write;
+    if (cur(t)->grouped) { /* checked already: see group.c */
+        a->op(t, b, H_R10, a->arg);
+        return;
+    }
+    check_aligned(t, a);
+    uint8_t *miss = gen_check(t, areg, a->size, wr);
     const uint8_t *hit = rx_here(b);
     enum flags_at fl = t->fl;
     a->op(t, b, areg, a->arg);
 
     e_here(b, miss, rx_here(c));
-    e8(c, 0x65), e8(c, 0x4d), e8(c, 0x03); /* add areg, tag: the linear address again */
-    e8(c, 0x80 | (areg & 7) << 3 | (tmp & 7)), e32(c, (uint32_t)tlb);
+    cold_linear(t, areg, wr);
     e_store32_imm(c, GS(site), site_of(t, a) | (t->fl == FLAGS_HOST ? (uint32_t)SITE_HOST_FL : 0));
     if (!wr) {
         lea_rip(c, tmp, hit);

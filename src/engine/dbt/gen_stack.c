@@ -9,11 +9,11 @@ struct push {
     uint64_t imm;
 };
 
-static void store_sized(struct buf *b, unsigned reg, unsigned areg, unsigned size)
+static void store_sized(struct buf *b, unsigned reg, unsigned areg, int32_t disp, unsigned size)
 {
     if (size == 2)
         e8(b, 0x66);
-    e_mem(b, size == 8, 0x89, reg, areg, 0);
+    e_mem(b, size == 8, 0x89, reg, areg, disp);
 }
 
 static void emit_push(struct translator *t, struct buf *b, unsigned areg, void *arg)
@@ -22,25 +22,29 @@ static void emit_push(struct translator *t, struct buf *b, unsigned areg, void *
     if (p->kind == PUSH_IMM && (int64_t)p->imm == (int32_t)p->imm) {
         if (p->size == 2)
             e8(b, 0x66);
-        e_mem(b, p->size == 8, 0xc7, 0, areg, 0);
+        e_mem(b, p->size == 8, 0xc7, 0, areg, op_disp(t));
         if (p->size == 2)
             e16(b, (unsigned)p->imm & 0xffff);
         else
             e32(b, (uint32_t)p->imm);
     } else if (p->kind == PUSH_REG && p->reg != H_R10 && p->reg != H_R11) {
-        store_sized(b, p->reg, areg, p->size);
+        store_sized(b, p->reg, areg, op_disp(t), p->size);
     } else {
         if (p->kind == PUSH_IMM)
             e_mov_imm(b, H_R11, p->imm);
         else
             e_load(b, H_R11, p->kind == PUSH_REG ? GPR(p->reg) : GS(scratch));
-        store_sized(b, H_R11, areg, p->size);
+        store_sized(b, H_R11, areg, op_disp(t), p->size);
     }
     gen_sp_add(t, b, -(int)p->size, H_R11);
 }
 
 static void gen_push(struct translator *t, struct push *p)
 {
+    if (cur(t)->grouped) {
+        emit_push(t, t->hot, H_R10, p);
+        return;
+    }
     flags_clobber(t);
     gen_stack_ea(t, H_R10, -(int)p->size);
     gen_linear(t, SEG_SS, H_R10, p->size, true);
@@ -72,7 +76,7 @@ static void emit_pop(struct translator *t, struct buf *b, unsigned areg, void *a
     unsigned dst = direct ? p->reg : H_R11;
     if (p->size == 2)
         e8(b, 0x66);
-    e_mem(b, p->size == 8, 0x8b, dst, areg, 0);
+    e_mem(b, p->size == 8, 0x8b, dst, areg, op_disp(t));
     if (!direct) {
         e8(b, 0x65);
         if (p->size == 2)
@@ -87,6 +91,10 @@ static void emit_pop(struct translator *t, struct buf *b, unsigned areg, void *a
 
 static void gen_pop(struct translator *t, struct pop *p)
 {
+    if (cur(t)->grouped) {
+        emit_pop(t, t->hot, H_R10, p);
+        return;
+    }
     flags_clobber(t);
     gen_stack_ea(t, H_R10, 0);
     gen_linear(t, SEG_SS, H_R10, p->size, false);
@@ -130,7 +138,7 @@ static void emit_pop_store(struct translator *t, struct buf *b, unsigned areg, v
 {
     unsigned size = *(const unsigned *)arg;
     e_load(b, H_R11, GS(scratch));
-    store_sized(b, H_R11, areg, size);
+    store_sized(b, H_R11, areg, 0, size);
     gen_sp_add(t, b, (int)size, H_R11);
 }
 

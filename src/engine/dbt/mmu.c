@@ -551,6 +551,20 @@ uint8_t *mmu_slow(struct cpu *cpu, uint64_t lin, unsigned size, bool write, bool
     return b;
 }
 
+uint8_t *mmu_window(struct cpu *cpu, uint64_t lin, unsigned size, bool write, bool user)
+{
+    struct walk w;
+    uint64_t page = PAGE_BASE(lin);
+    if (PAGE_OFF(lin) + size > PAGE || !canonical(cpu, lin))
+        return NULL;
+    uint8_t *host = translate(cpu, page, write, user, &w);
+    if (!host || (write && has_code(cpu, w.gpa) &&
+                  dbt_touches_code(cpu->dbt, w.gpa | PAGE_OFF(lin), size)))
+        return NULL;
+    tlb_learn(cpu, user, page, &w, host);
+    return host + PAGE_OFF(lin);
+}
+
 bool mmu_writeback(struct cpu *cpu)
 {
     struct place part[2];

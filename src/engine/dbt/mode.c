@@ -75,6 +75,7 @@ void cpu_mode_update(struct cpu *cpu)
 
 unsigned jc_slot(uint32_t mode)
 {
+    mode &= ~(uint32_t)MODE_NOGROUP;
     return mode == MODE_KERNEL64 ? 0 : mode == MODE_USER64 ? 1 : 2;
 }
 

@@ -97,6 +97,18 @@ int dbt_sysop(struct cpu *cpu, struct sysop *op)
     return 1;
 }
 
+/* Leave at the instruction that begins the group. */
+static void group_refused(struct cpu *cpu)
+{
+    struct block *b = dbt_block_at(cpu->dbt, cpu->ret - 1);
+    cpu->rip = site_rip(cpu);
+    cpu->nogroup = true;
+    cpu->link = 0;
+    uint8_t *n = group_refusals(cpu->dbt, cpu->rip);
+    if (b && *n < REFUSED_MAX && ++*n == REFUSED_MAX)
+        dbt_invalidate(cpu->dbt, b->phys, 1);
+}
+
 uint64_t dbt_slow(struct cpu *cpu, uint64_t lin)
 {
     uint32_t s = cpu->site;
@@ -105,6 +117,13 @@ uint64_t dbt_slow(struct cpu *cpu, uint64_t lin)
     cpu->in_slow = true;
     if (!(cpu->mode & MODE_64))
         lin &= UINT32_MAX;
+    if (s & SITE_GROUP) {
+        uint8_t *w = mmu_window(cpu, lin, size, write, user);
+        if (!w)
+            group_refused(cpu);
+        cpu->in_slow = false;
+        return (uint64_t)w;
+    }
     uint8_t *p = mmu_slow(cpu, lin, size, write, s & SITE_RMW, user, s & SITE_STACK);
     cpu->in_slow = false;
     return (uint64_t)p;
@@ -207,7 +226,7 @@ static void exec_note(struct cpu *cpu, uint64_t lin)
 static void jc_put(struct cpu *cpu, const struct block *b, uint64_t lin, bool global)
 {
     unsigned slot = jc_slot(cpu->mode), i = jc_index(cpu->rip);
-    if (cpu->mode & MODE_STEP)
+    if (cpu->mode & (MODE_STEP | MODE_NOGROUP))
         return;
     cpu->jc[slot][i] = (struct jc_entry){cpu->rip, b->entry_mem};
     exec_note(cpu, lin);
@@ -225,10 +244,11 @@ static void try_link(struct cpu *cpu, struct block *b, uint64_t lin, bool global
     struct dbt *d = cpu->dbt;
     uint32_t id = cpu->link;
     cpu->link = 0;
-    if (!id || id >= d->exits || (cpu->mode & MODE_STEP) || b->phys2 != PHYS_NONE)
+    if (!id || id >= d->exits || (cpu->mode & (MODE_STEP | MODE_NOGROUP)) ||
+        b->phys2 != PHYS_NONE)
         return;
     struct exit *x = d->exit_by_id[id];
-    if (x->target != b->rip || x->from->mode != b->mode || x->from->cs_base != b->cs_base)
+    if (x->target != b->rip || (x->from->mode & ~(uint32_t)MODE_NOGROUP) != b->mode || x->from->cs_base != b->cs_base)
         return;
     uint64_t from = x->from->rip + x->from->cs_base;
     bool same = (from & ~4095ull) == (lin & ~4095ull) &&
@@ -283,6 +303,9 @@ static void step(struct cpu *cpu, bool alone)
     cpu_mode_update(cpu);
     if (alone)
         cpu->mode |= MODE_STEP;
+    if (cpu->nogroup)
+        cpu->mode |= MODE_NOGROUP;
+    cpu->nogroup = false;
     uint64_t lin = cpu->rip + cpu->cs_base;
     if (!(cpu->mode & MODE_64)) {
         lin &= UINT32_MAX;

@@ -159,9 +159,14 @@ static const uint8_t *slow_thunk(struct buf *b, unsigned areg)
     e_store(b, areg == H_R10 ? H_R11 : H_R10, GS(ret));
     e_mov(b, H_RSI, areg);
     call_c(b, (const void *)(uintptr_t)dbt_slow);
+    e_rr(b, true, 0x85, H_RAX, H_RAX); /* 0: a group was refused, leave before it */
+    e8(b, 0x0f), e8(b, 0x84);
+    uint8_t *leave = e_later(b);
     e_mov(b, areg, H_RAX);
     regs_load_clobbered(b);
     jmp_gs(b, GS(ret));
+    e_here(b, leave, rx_here(b));
+    leave_to_c(b);
     return at;
 }
 

@@ -64,6 +64,7 @@ static enum got decode_one(struct translator *t, struct decoded *in, const uint8
     if (st == ZYDIS_STATUS_NO_MORE_DATA && room < 15)
         return GOT_STRADDLE;
     in->sys = true;
+    in->grouped = false;
     in->taken = 0;
     if (!ZYAN_SUCCESS(st)) {
         memset(&in->zi, 0, sizeof(in->zi));
@@ -220,9 +221,11 @@ static void generate(struct translator *t)
         if (in->sys) {
             if (in->insn.run != sys_nop)
                 gen_sysop(t, &in->insn);
-        } else if (!gen_flow(t) && !gen_stack(t)) {
-            gen_insn(t);
+            continue;
         }
+        group_begin(t);
+        if (!gen_flow(t) && !gen_stack(t))
+            gen_insn(t);
     }
     t->at = t->n - 1;
     if (!t->ended)

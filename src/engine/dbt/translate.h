@@ -17,6 +17,8 @@ struct decoded {
     uint32_t read, kill;     /* arithmetic flags it reads; it surely overwrites */
     bool writes;             /* touches arithmetic flags at all */
     uint32_t live;           /* arithmetic flags needed just before it */
+    bool grouped;            /* its access is inside the window in r10, at group_disp */
+    int64_t group_disp;
     uint32_t taken;          /* conditional branch: flags needed where it goes */
 };
 
@@ -47,6 +49,12 @@ struct translator {
 static inline const struct decoded *cur(const struct translator *t)
 {
     return &t->in[t->at];
+}
+
+/* Displacement of the current instruction's operand from areg. */
+static inline int32_t op_disp(const struct translator *t)
+{
+    return cur(t)->grouped ? (int32_t)cur(t)->group_disp : 0;
 }
 
 static inline uint32_t live_after(const struct translator *t)
@@ -87,6 +95,11 @@ void gen_access(struct translator *t, const struct access *a);
 
 /* legacy.c: AAA and its kin; false: not one of them */
 bool legacy_decode(const ZydisDecodedInstruction *zi, struct insn *out);
+/* group.c: several accesses, one check */
+void group_begin(struct translator *t);
+void gen_window(struct translator *t, unsigned size, bool write); /* r10: linear to host */
+void emit_lea_sib(struct buf *b, bool w, unsigned dst, unsigned base, unsigned index,
+                  unsigned scale, int32_t disp);
 /* gen_insn.c */
 void gen_insn(struct translator *t);
 /* gen_flow.c */
