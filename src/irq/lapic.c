@@ -290,6 +290,7 @@ static void cpu_state(struct lapic *l, struct state *st)
     state_u32(st, &l->icr_lo);
     state_u32(st, &l->icr_hi);
     state_u32(st, &l->want);
+    l->want &= LAPIC_WANT_NMI | LAPIC_WANT_INIT | LAPIC_WANT_SIPI;
     state_u8(st, &l->sipi);
     set_state(l->isr, st);
     set_state(l->irr, st);
