@@ -360,6 +360,9 @@ void ata_signature(struct ata_drive *d)
     d->error = 1; /* diagnostics passed */
     d->status = ATA_DRDY | ATA_DSC;
     d->phase = ATA_READY;
+    d->write = d->trim = false;
+    d->lba = 0;
+    d->left = d->pos = d->drq = d->fill = 0;
 }
 
 void ata_soft_reset(struct ata_drive *d)
