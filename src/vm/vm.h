@@ -56,7 +56,7 @@ enum vm_end vm_run(struct vm *vm, uint32_t *value);
 struct ledger *vm_ledger(struct vm *vm);
 void vm_close(struct vm *vm);
 
-/* Memory of this process beyond resident guest RAM, in bytes; 0 if /proc does not tell. */
+/* Memory of this process beyond guest RAM, in bytes, each page once; 0 if /proc does not tell. */
 uint64_t vm_footprint(void);
 
 #endif

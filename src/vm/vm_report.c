@@ -1,4 +1,8 @@
-/* What the machine costs beyond the guest's own memory: proc(5), /proc/self/smaps. */
+/*
+ * What the machine costs beyond the guest's own memory: proc(5), /proc/self/smaps. Proportional set
+ * size, since the translator maps its code twice (once to write, once to run): each page counts
+ * once.
+ */
 #include "vm/vm.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,7 +23,7 @@ uint64_t vm_footprint(void)
         /* A mapping's first line starts with its addresses, in hexadecimal and small letters. */
         if (line[0] < 'A' || line[0] >= 'a')
             ram = strstr(line, RAM_NAME) != NULL;
-        else if (!ram && sscanf(line, "Rss: %" SCNu64, &v) == 1)
+        else if (!ram && sscanf(line, "Pss: %" SCNu64, &v) == 1)
             kib += v;
     }
     fclose(f);
