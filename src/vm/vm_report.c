@@ -19,6 +19,7 @@ uint64_t vm_footprint(void)
 
     if (!f)
         return 0;
+    /* Pss, not Rss: the code cache is mapped twice. */
     while (fgets(line, sizeof(line), f)) {
         /* A mapping's first line starts with its addresses, in hexadecimal and small letters. */
         if (line[0] < 'A' || line[0] >= 'a')

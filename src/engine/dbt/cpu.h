@@ -17,24 +17,90 @@
 #include <setjmp.h>
 
 enum { /* RFLAGS */
-    FL_CF = 1, FL_PF = 4, FL_AF = 0x10, FL_ZF = 0x40, FL_SF = 0x80, FL_TF = 0x100, FL_IF = 0x200,
-    FL_DF = 0x400, FL_OF = 0x800, FL_IOPL = 0x3000, FL_NT = 0x4000, FL_RF = 0x10000,
-    FL_VM = 0x20000, FL_AC = 0x40000, FL_VIF = 0x80000, FL_VIP = 0x100000, FL_ID = 0x200000,
-    FL_ARITH = FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF,
+       FL_CF = 1,
+       FL_PF = 4,
+       FL_AF = 0x10,
+       FL_ZF = 0x40,
+       FL_SF = 0x80,
+       FL_TF = 0x100,
+       FL_IF = 0x200,
+       FL_DF = 0x400,
+       FL_OF = 0x800,
+       FL_IOPL = 0x3000,
+       FL_NT = 0x4000,
+       FL_RF = 0x10000,
+       FL_VM = 0x20000,
+       FL_AC = 0x40000,
+       FL_VIF = 0x80000,
+       FL_VIP = 0x100000,
+       FL_ID = 0x200000,
+       FL_ARITH = FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF,
 };
-enum { CR0_PE = 1, CR0_MP = 2, CR0_EM = 4, CR0_TS = 8, CR0_ET = 16, CR0_NE = 32, CR0_WP = 1 << 16,
-       CR0_AM = 1 << 18, CR0_NW = 1 << 29, CR0_CD = 1 << 30 };
+enum {
+    CR0_PE = 1,
+    CR0_MP = 2,
+    CR0_EM = 4,
+    CR0_TS = 8,
+    CR0_ET = 16,
+    CR0_NE = 32,
+    CR0_WP = 1 << 16,
+    CR0_AM = 1 << 18,
+    CR0_NW = 1 << 29,
+    CR0_CD = 1 << 30
+};
 #define CR0_PG 0x80000000u
-enum { CR4_VME = 1, CR4_PVI = 2, CR4_TSD = 4, CR4_DE = 8, CR4_PSE = 0x10, CR4_PAE = 0x20,
-       CR4_MCE = 0x40, CR4_PGE = 0x80, CR4_PCE = 0x100, CR4_OSFXSR = 0x200, CR4_OSXMMEXCPT = 0x400,
-       CR4_FSGSBASE = 0x10000, CR4_SMEP = 0x100000, CR4_SMAP = 0x200000 };
+enum {
+    CR4_VME = 1,
+    CR4_PVI = 2,
+    CR4_TSD = 4,
+    CR4_DE = 8,
+    CR4_PSE = 0x10,
+    CR4_PAE = 0x20,
+    CR4_MCE = 0x40,
+    CR4_PGE = 0x80,
+    CR4_PCE = 0x100,
+    CR4_OSFXSR = 0x200,
+    CR4_OSXMMEXCPT = 0x400,
+    CR4_FSGSBASE = 0x10000,
+    CR4_SMEP = 0x100000,
+    CR4_SMAP = 0x200000
+};
 enum { EFER_SCE = 1, EFER_LME = 0x100, EFER_LMA = 0x400, EFER_NXE = 0x800 };
-enum { EXC_DE = 0, EXC_DB = 1, EXC_NMI = 2, EXC_BP = 3, EXC_OF = 4, EXC_BR = 5, EXC_UD = 6,
-       EXC_NM = 7, EXC_DF = 8, EXC_TS = 10, EXC_NP = 11, EXC_SS = 12, EXC_GP = 13, EXC_PF = 14,
-       EXC_MF = 16, EXC_AC = 17, EXC_MC = 18, EXC_XM = 19 };
+enum {
+    EXC_DE = 0,
+    EXC_DB = 1,
+    EXC_NMI = 2,
+    EXC_BP = 3,
+    EXC_OF = 4,
+    EXC_BR = 5,
+    EXC_UD = 6,
+    EXC_NM = 7,
+    EXC_DF = 8,
+    EXC_TS = 10,
+    EXC_NP = 11,
+    EXC_SS = 12,
+    EXC_GP = 13,
+    EXC_PF = 14,
+    EXC_MF = 16,
+    EXC_AC = 17,
+    EXC_MC = 18,
+    EXC_XM = 19
+};
 enum { /* cpu_seg.attr */
-    SEG_A = 1, SEG_W = 2, SEG_R = 2, SEG_E = 4, SEG_C = 4, SEG_X = 8, SEG_S = 0x10, SEG_DPL = 0x60,
-    SEG_P = 0x80, SEG_AVL = 0x1000, SEG_L = 0x2000, SEG_D = 0x4000, SEG_G = 0x8000 };
+       SEG_A = 1,
+       SEG_W = 2,
+       SEG_R = 2,
+       SEG_E = 4,
+       SEG_C = 4,
+       SEG_X = 8,
+       SEG_S = 0x10,
+       SEG_DPL = 0x60,
+       SEG_P = 0x80,
+       SEG_AVL = 0x1000,
+       SEG_L = 0x2000,
+       SEG_D = 0x4000,
+       SEG_G = 0x8000
+};
 #define SEG_DPL_GET(attr) (((attr) >> 5) & 3)
 
 /*
@@ -61,8 +127,8 @@ struct jc_entry { /* jump cache: RIP -> translated code (its entry with flags in
 struct itlb_entry { /* code fetch */
     uint64_t tag;   /* linear page | 1, 0 = empty */
     uint64_t gen;
-    gpa_t gpa;      /* of the page */
-    uint8_t *host;  /* NULL: not RAM */
+    gpa_t gpa;     /* of the page */
+    uint8_t *host; /* NULL: not RAM */
     bool user, global;
 };
 
@@ -91,38 +157,47 @@ struct dbt;
 struct cpu {
     /* Hot, addressed by generated code as gs:[offset]. */
     uint64_t gpr[16];
-    uint64_t rip;             /* valid at helper calls: of the current instruction */
-    uint64_t fl;              /* arithmetic flags, memory form: LAHF byte in bits 8-15, OF in bit 0 */
-    uint32_t exit_request;    /* set by kick and by helpers: leave translated code soon */
-    uint32_t mode;            /* mode key of the running block, see translate.h */
+    uint64_t rip;          /* valid at helper calls: of the current instruction */
+    uint64_t fl;           /* arithmetic flags, memory form: LAHF byte in bits 8-15, OF in bit 0 */
+    uint32_t exit_request; /* set by kick and by helpers: leave translated code soon */
+    uint32_t mode;         /* mode key of the running block, see translate.h */
     uint64_t scratch[8];
     uint64_t host_rsp;
     void *helper;
 
     /* System state. */
-    uint32_t flags_sys;       /* RFLAGS bits other than FL_ARITH; bit 1 set */
+    uint32_t flags_sys; /* RFLAGS bits other than FL_ARITH; bit 1 set */
     uint8_t cpl;
-    uint8_t shadow;           /* SHADOW_*: no interrupt before the next instruction ends */
+    uint8_t shadow; /* SHADOW_*: no interrupt before the next instruction ends */
     bool nmi_blocked;
     bool halted;
     bool shutdown;
     bool icebp;
     struct cpu_seg seg[6], ldtr, tr;
-    struct { uint64_t base; uint16_t limit; } gdtr, idtr;
+    struct {
+        uint64_t base;
+        uint16_t limit;
+    } gdtr, idtr;
     uint64_t cr0, cr2, cr3, cr4, efer;
-    uint64_t pdpte[4];        /* PAE: loaded at MOV CR3 */
+    uint64_t pdpte[4]; /* PAE: loaded at MOV CR3 */
     uint64_t dr[8];
     uint64_t star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
     uint64_t pat, misc_enable, tsc_offset; /* guest TSC = host TSC + tsc_offset */
 
     /* Exception in delivery, for double faults. */
-    int exc_vector;           /* vector being delivered, or -1 */
-    jmp_buf fault_jmp;        /* cpu_fault comes back to the dispatcher */
-    struct { uint8_t vector; bool has_error; uint32_t error; } fault;
+    int exc_vector;    /* vector being delivered, or -1 */
+    jmp_buf fault_jmp; /* cpu_fault comes back to the dispatcher */
+    struct {
+        uint8_t vector;
+        bool has_error;
+        uint32_t error;
+    } fault;
 
     /* What CPUID claims (leaf 1, leaf 7, leaf 0x80000001) and says; set by sys_init. */
-    struct { uint32_t ecx1, edx1, ebx7, edx7, ecx81, edx81; } feat;
+    struct {
+        uint32_t ecx1, edx1, ebx7, edx7, ecx81, edx81;
+    } feat;
     uint64_t tsc_hz;
 
     unsigned index;
@@ -131,25 +206,29 @@ struct cpu {
 
     /* Run loop. */
     struct cpu *self;
-    uint64_t ret;             /* where a thunk goes back to */
-    uint32_t link;            /* exit to link, 0 = none */
-    uint32_t site;            /* the memory access in the slow path: SITE_* in dbt.h */
-    bool nogroup;             /* the next block must run without groups: group.c */
-    bool in_slow;             /* a fault now is that access's */
+    uint64_t ret;  /* where a thunk goes back to */
+    uint32_t link; /* exit to link, 0 = none */
+    uint32_t site; /* the memory access in the slow path: SITE_* in dbt.h */
+    bool nogroup;  /* the next block must run without groups: group.c */
+    bool in_slow;  /* a fault now is that access's */
     uint64_t post_fl;
     uint64_t seg_end[6], seg_lo[6], seg_wend[6]; /* legacy modes: offsets allowed, see mode.c */
-    uint64_t cs_base;         /* legacy modes: added to RIP to fetch; 0 in 64-bit mode */
-    uint32_t jc_other_mode;   /* which mode and CS base jc[2] holds */
+    uint64_t cs_base;       /* legacy modes: added to RIP to fetch; 0 in 64-bit mode */
+    uint32_t jc_other_mode; /* which mode and CS base jc[2] holds */
     uint64_t jc_other_base;
-    bool stop;                /* run() is asked to return */
-    bool failed;              /* the translator can't go on; why says so */
+    bool stop;   /* run() is asked to return */
+    bool failed; /* the translator can't go on; why says so */
     char why[160];
-    bool step_pending;        /* deliver #DB when the current instruction has ended */
-    struct { uint64_t lin; unsigned len; bool user; } wb; /* a bounced store to finish */
+    bool step_pending; /* deliver #DB when the current instruction has ended */
+    struct {
+        uint64_t lin;
+        unsigned len;
+        bool user;
+    } wb; /* a bounced store to finish */
     uint8_t bounce[192] __attribute__((aligned(64)));
 
-    bool fpu_saved;           /* x87 and SSE state is in fpu[], else live in the host's registers */
-    bool vec_saved;           /* just the SSE part is */
+    bool fpu_saved; /* x87 and SSE state is in fpu[], else live in the host's registers */
+    bool vec_saved; /* just the SSE part is */
     uint8_t fpu[512] __attribute__((aligned(64)));
 
     /* What the MMU remembers, and lists of what to forget at a MOV CR3. */
@@ -161,9 +240,9 @@ struct cpu {
     uint64_t itlb_gen, itlb_gen_global;
     struct xlat_entry xlat[2][XLAT_SETS]; /* [user] */
     struct mmio_entry mmio[MMIO_SETS];
-    uint64_t large_filter[8]; /* 2 MiB regions that large pages were cached for, hashed */
+    uint64_t large_filter[8];       /* 2 MiB regions that large pages were cached for, hashed */
     struct jc_entry jc[3][JC_SETS]; /* by mode: 64-bit kernel, 64-bit user, the current other */
-    uint64_t exec_filter[1024]; /* linear pages that jc or links refer to, hashed */
+    uint64_t exec_filter[1024];     /* linear pages that jc or links refer to, hashed */
     uint16_t jc_list[FLUSH_LIST]; /* slot << JC_BITS | index, of code on pages that aren't global */
     unsigned jc_listed;
 };
@@ -174,43 +253,46 @@ struct insn {
      * caller) or INSN_JUMP (the helper set rip, or changed mode, paging, IF: leave the block).
      * May not return: cpu_fault. */
     int (*run)(struct cpu *cpu, const struct insn *i);
-    uint64_t imm;            /* immediate, or offset of a far pointer */
+    uint64_t imm; /* immediate, or offset of a far pointer */
     int64_t disp;
-    uint16_t sel;            /* selector of a far pointer; ENTER's level */
+    uint16_t sel; /* selector of a far pointer; ENTER's level */
     uint8_t len;
-    uint8_t opsize;          /* operand size in bytes: 1, 2, 4, 8 */
-    uint8_t addrsize;        /* 2, 4, 8 */
-    uint8_t rep;             /* 0, 0xf3, 0xf2 */
-    uint8_t reg;             /* ModRM.reg extended by REX.R (also opcode-embedded register) */
-    uint8_t rm;              /* register number if !mem */
-    bool mem;                /* the ModRM operand is memory */
-    uint8_t seg;             /* segment of the memory operand, overrides applied */
-    uint8_t base, index;     /* 16 = none, 17 = rip (disp is then already absolute) */
-    uint8_t scale;           /* 1, 2, 4, 8 */
-    bool rex;                /* any REX: byte registers 4..7 are SPL.. not AH.. */
-    uint8_t code_bits;       /* 16, 32, 64: the mode it was decoded in */
-    bool ends;               /* always leaves the block */
+    uint8_t opsize;      /* operand size in bytes: 1, 2, 4, 8 */
+    uint8_t addrsize;    /* 2, 4, 8 */
+    uint8_t rep;         /* 0, 0xf3, 0xf2 */
+    uint8_t reg;         /* ModRM.reg extended by REX.R (also opcode-embedded register) */
+    uint8_t rm;          /* register number if !mem */
+    bool mem;            /* the ModRM operand is memory */
+    uint8_t seg;         /* segment of the memory operand, overrides applied */
+    uint8_t base, index; /* 16 = none, 17 = rip (disp is then already absolute) */
+    uint8_t scale;       /* 1, 2, 4, 8 */
+    bool rex;            /* any REX: byte registers 4..7 are SPL.. not AH.. */
+    uint8_t code_bits;   /* 16, 32, 64: the mode it was decoded in */
+    bool ends;           /* always leaves the block */
 };
 enum { INSN_NEXT, INSN_JUMP };
 
 /* ---- what the parts offer each other ---- */
 
 /* Raise an exception from a helper: unwinds to the dispatcher with the state at cpu->rip. */
-_Noreturn void cpu_fault(struct cpu *cpu, uint8_t vector);                     /* no error code */
+_Noreturn void cpu_fault(struct cpu *cpu, uint8_t vector); /* no error code */
 _Noreturn void cpu_fault_err(struct cpu *cpu, uint8_t vector, uint32_t error);
 
 /* mmu.c: memory by linear address, with the right of `user` (cpl == 3) or system (descriptor
- * tables, TSS: user = false). size 1, 2, 4, 8; may straddle pages, hit MMIO, hit translated code. */
+ * tables, TSS: user = false). size 1, 2, 4, 8; may straddle pages, hit MMIO, hit translated code.
+ */
 uint64_t mem_read(struct cpu *cpu, uint64_t lin, unsigned size, bool user);
 void mem_write(struct cpu *cpu, uint64_t lin, unsigned size, uint64_t val, bool user);
-/* Check that [lin, lin+len) could be written (faults if not): before multi-part pushes. len <= 4096 */
+/* Check that [lin, lin+len) could be written (faults if not): before multi-part pushes. len <= 4096
+ */
 void mem_probe_write(struct cpu *cpu, uint64_t lin, unsigned len, bool user);
 /* Host pointer for [lin, end of page), *room = bytes to the page end; NULL if it must go piecewise
- * (MMIO; page holding translated code when writing; watched). Faults as an access of 1 byte would. */
+ * (MMIO; page holding translated code when writing; watched). Faults as an access of 1 byte would.
+ */
 uint8_t *mem_span(struct cpu *cpu, uint64_t lin, bool write, bool user, unsigned *room);
-void mmu_flush(struct cpu *cpu, bool global);     /* CR3 write: false; CR0/CR4/EFER changes: true */
+void mmu_flush(struct cpu *cpu, bool global); /* CR3 write: false; CR0/CR4/EFER changes: true */
 void mmu_flush_page(struct cpu *cpu, uint64_t lin);
-void mmu_load_pdptes(struct cpu *cpu);            /* PAE, at MOV CR3 / CR0.PG / CR4.PAE; may #GP */
+void mmu_load_pdptes(struct cpu *cpu); /* PAE, at MOV CR3 / CR0.PG / CR4.PAE; may #GP */
 
 /* flags */
 static inline uint32_t cpu_flags_arith(const struct cpu *cpu)
@@ -254,7 +336,8 @@ bool sys_claimed(const struct cpu *cpu, const struct ZydisDecodedInstruction_ *z
 /* Once, when the vCPU is made (index, env and vector state aside, cpu is zero): CPUID claims from
  * what the host has; tsc_hz from core/tsc.h. */
 void sys_init(struct cpu *cpu, uint64_t tsc_hz);
-void sys_reset(struct cpu *cpu); /* architectural reset state; CPUID/MSR defaults; x87/SSE in fpu[] */
+void sys_reset(
+    struct cpu *cpu); /* architectural reset state; CPUID/MSR defaults; x87/SSE in fpu[] */
 /* The helper of instructions without effect (prefetch, endbr, reserved NOPs): emit nothing. */
 int sys_nop(struct cpu *cpu, const struct insn *i);
 

@@ -12,45 +12,45 @@
 
 /* Mode key: what a translation depends on besides its bytes. */
 enum {
-    MODE_64 = 1,       /* CS.L */
-    MODE_32 = 2,       /* CS.D; neither: 16-bit */
-    MODE_SS32 = 4,     /* SS.B */
+    MODE_64 = 1,   /* CS.L */
+    MODE_32 = 2,   /* CS.D; neither: 16-bit */
+    MODE_SS32 = 4, /* SS.B */
     MODE_USER = 8,
-    MODE_FLAT = 16,    /* ES, SS, DS: base 0, 4 GiB, writable; 64-bit mode: set */
-    MODE_NM = 32,      /* CR0.TS: x87/MMX/SSE raise #NM */
-    MODE_EM = 64,      /* CR0.EM: x87 raises #NM, SSE #UD */
-    MODE_NOSSE = 128,  /* CR4.OSFXSR clear: SSE raises #UD */
-    MODE_STEP = 256,   /* TF or hardware breakpoints: one instruction a block, never linked */
-    MODE_FPWAIT = 512, /* CR0.MP with TS: FWAIT raises #NM too */
-    MODE_AC = 2048,    /* CR0.AM, EFLAGS.AC, CPL 3: accesses must be aligned */
-    MODE_NOGROUP = 4096, /* this block checks each access by itself: see group.c */
+    MODE_FLAT = 16,         /* ES, SS, DS: base 0, 4 GiB, writable; 64-bit mode: set */
+    MODE_NM = 32,           /* CR0.TS: x87/MMX/SSE raise #NM */
+    MODE_EM = 64,           /* CR0.EM: x87 raises #NM, SSE #UD */
+    MODE_NOSSE = 128,       /* CR4.OSFXSR clear: SSE raises #UD */
+    MODE_STEP = 256,        /* TF or hardware breakpoints: one instruction a block, never linked */
+    MODE_FPWAIT = 512,      /* CR0.MP with TS: FWAIT raises #NM too */
+    MODE_AC = 2048,         /* CR0.AM, EFLAGS.AC, CPL 3: accesses must be aligned */
+    MODE_NOGROUP = 4096,    /* this block checks each access by itself: see group.c */
     MODE_LEGACY_SEG = 1024, /* not 64-bit: FS/GS limits are checked as well */
 };
 #define MODE_KERNEL64 (MODE_64 | MODE_SS32 | MODE_FLAT)
-#define MODE_USER64 (MODE_KERNEL64 | MODE_USER)
+#define MODE_USER64   (MODE_KERNEL64 | MODE_USER)
 
-#define CODE_HOT (20u << 20)
-#define CODE_COLD (20u << 20)
-#define ARENA_SIZE (24u << 20)
-#define BLOCK_INSNS 32
-#define BLOCK_EXITS 8
-#define HASH_BITS 15
-#define PHYS_NONE UINT64_MAX
+#define CODE_HOT     (20u << 20)
+#define CODE_COLD    (20u << 20)
+#define ARENA_SIZE   (24u << 20)
+#define BLOCK_INSNS  32
+#define BLOCK_EXITS  8
+#define HASH_BITS    15
+#define PHYS_NONE    UINT64_MAX
 #define REFUSED_SETS 4096u
-#define REFUSED_MAX 16 /* then the instruction begins no group any more */
+#define REFUSED_MAX  16 /* then the instruction begins no group any more */
 
 struct block;
 
-struct exit {          /* a direct jump out of a block */
-    uint8_t *rel;      /* its rel32, writable alias */
-    uint8_t *stub;     /* run address of its unlinked form */
-    struct block *to;  /* linked to, or NULL */
+struct exit {         /* a direct jump out of a block */
+    uint8_t *rel;     /* its rel32, writable alias */
+    uint8_t *stub;    /* run address of its unlinked form */
+    struct block *to; /* linked to, or NULL */
     struct exit *next_in;
     struct block *from;
-    uint32_t id;       /* index in exit_by_id */
-    uint64_t target;   /* RIP */
-    bool mem_form;     /* leaves with flags in memory */
-    bool cross;        /* on the list of links that depend on a mapping */
+    uint32_t id;     /* index in exit_by_id */
+    uint64_t target; /* RIP */
+    bool mem_form;   /* leaves with flags in memory */
+    bool cross;      /* on the list of links that depend on a mapping */
 };
 
 struct fault_site {    /* an instruction whose native form may raise a host signal */
@@ -65,7 +65,7 @@ struct range16 {
 
 struct block {
     uint64_t rip, cs_base;
-    gpa_t phys, phys2;       /* of the first byte; page of the second part, or PHYS_NONE */
+    gpa_t phys, phys2; /* of the first byte; page of the second part, or PHYS_NONE */
     uint32_t mode;
     uint16_t len;
     uint8_t live_in, ranges, exits, faults;
@@ -74,15 +74,15 @@ struct block {
     const uint8_t *entry_mem; /* flags in cpu->fl */
     const uint8_t *hot, *hot_end, *cold, *cold_end;
     struct block *hash_next, *page_next[2];
-    struct exit *in;          /* who is linked to us */
+    struct exit *in; /* who is linked to us */
     struct exit *exit;
     struct fault_site *fault;
-    struct range16 range[4];  /* bytes of phys's page it depends on */
+    struct range16 range[4]; /* bytes of phys's page it depends on */
 };
 
 struct code_page {
-    uint64_t lines;           /* 64-byte lines that some block depends on */
-    struct block *blocks;     /* linked by page_next[b->phys page != this] */
+    uint64_t lines;       /* 64-byte lines that some block depends on */
+    struct block *blocks; /* linked by page_next[b->phys page != this] */
 };
 
 struct sysop { /* a system instruction in a block */
@@ -93,32 +93,35 @@ struct sysop { /* a system instruction in a block */
 struct dbt {
     struct cpu *cpu;
     struct ram *ram;
-    uint8_t *rw;               /* writable alias of the cache; hot then cold */
-    uint8_t *rx;               /* executable alias */
+    uint8_t *rw; /* writable alias of the cache; hot then cold */
+    uint8_t *rx; /* executable alias */
     struct buf hot, cold;
     uint8_t *hot_start, *cold_start; /* writable; after the thunks */
     uint8_t *arena;
     size_t arena_at;
     struct block *hash[1u << HASH_BITS];
-    struct block **sorted;     /* all blocks in the order of their code */
+    struct block **sorted; /* all blocks in the order of their code */
     unsigned blocks, blocks_max;
-    struct exit **exit_by_id;  /* [1..exits) */
+    struct exit **exit_by_id; /* [1..exits) */
     unsigned exits, exits_max;
-    uint32_t *page_index;      /* by RAM page: index in pages, 0 = none */
+    uint32_t *page_index; /* by RAM page: index in pages, 0 = none */
     struct code_page *pages;
     unsigned pages_used, pages_max;
-    uint32_t *cross_ids;       /* exits linked over a page boundary: valid while a mapping is */
+    uint32_t *cross_ids; /* exits linked over a page boundary: valid while a mapping is */
     unsigned cross_used, cross_max;
     struct { /* thunks, run addresses */
         const uint8_t *enter, *exit, *jc_host[3], *jc_mem[3], *sysop, *slow[2], *slow_fault, *post;
     } thunk;
     struct { /* writes by devices, from any thread */
         pthread_mutex_t lock;
-        struct { gpa_t gpa; uint64_t len; } range[64];
+        struct {
+            gpa_t gpa;
+            uint64_t len;
+        } range[64];
         unsigned used;
         bool overflow;
     } dma;
-    uint8_t refused[REFUSED_SETS]; /* groups refused, by RIP hashed: see group.c */
+    uint8_t refused[REFUSED_SETS];             /* groups refused, by RIP hashed: see group.c */
     uint64_t translated, invalidated, flushed; /* blocks; for the report */
     struct translator *tr;
 };
@@ -126,13 +129,13 @@ struct dbt {
 /* block.c */
 int dbt_cache_open(struct dbt *d);
 void dbt_cache_close(struct dbt *d);
-void dbt_flush_all(struct dbt *d);                /* forget every translation */
+void dbt_flush_all(struct dbt *d); /* forget every translation */
 struct block *dbt_find(struct dbt *d, gpa_t phys, uint64_t rip, uint32_t mode, uint64_t cs_base);
 struct block *dbt_block_at(struct dbt *d, uintptr_t host_pc); /* run address in hot or cold code */
-void *dbt_alloc(struct dbt *d, size_t n);         /* NULL: full */
-bool dbt_room(const struct dbt *d);               /* for one more block of any size */
+void *dbt_alloc(struct dbt *d, size_t n);                     /* NULL: full */
+bool dbt_room(const struct dbt *d);                           /* for one more block of any size */
 void dbt_insert(struct dbt *d, struct block *b);
-bool dbt_invalidate(struct dbt *d, gpa_t gpa, uint64_t len); /* true: some block is gone */
+bool dbt_invalidate(struct dbt *d, gpa_t gpa, uint64_t len);   /* true: some block is gone */
 bool dbt_touches_code(struct dbt *d, gpa_t gpa, unsigned len); /* within one page */
 void dbt_link(struct dbt *d, struct exit *x, struct block *to, bool cross);
 void dbt_unlink_cross(struct dbt *d);
@@ -154,8 +157,9 @@ bool mmu_fetch_try(struct cpu *cpu, uint64_t lin, struct itlb_entry *out); /* no
 void mmu_code_page(struct cpu *cpu, gpa_t gpa); /* page got its first translation: no fast writes */
 void mmu_reset(struct cpu *cpu);
 uint8_t *mmu_slow(struct cpu *cpu, uint64_t lin, unsigned size, bool write, bool rmw, bool user,
-                  bool stack);      /* address to run the instruction on; may be cpu->bounce */
-uint8_t *mmu_window(struct cpu *cpu, uint64_t lin, unsigned size, bool write, bool user); /* or NULL */
+                  bool stack); /* address to run the instruction on; may be cpu->bounce */
+uint8_t *mmu_window(struct cpu *cpu, uint64_t lin, unsigned size, bool write,
+                    bool user);      /* or NULL */
 bool mmu_writeback(struct cpu *cpu); /* finish a bounced store; true: code was invalidated */
 
 static inline uint8_t *group_refusals(struct dbt *d, uint64_t rip)
@@ -181,10 +185,16 @@ void dbt_seg_fault(struct cpu *cpu);
 void dbt_run(struct cpu *cpu, struct trap *end);
 
 enum { /* cpu->site */
-    SITE_OFF = 0xfff, SITE_LEN_SHIFT = 12, SITE_SIZE_SHIFT = 16, SITE_WRITE = 1 << 24,
-    SITE_RMW = 1 << 25, SITE_STACK = 1 << 26, SITE_HOST_FL = 1 << 27, SITE_USER = 1 << 28,
-    SITE_GROUP = 1 << 30, /* a window of several accesses: all or nothing */
-    SITE_AC = 1 << 29, /* not an access but an alignment fault */
+       SITE_OFF = 0xfff,
+       SITE_LEN_SHIFT = 12,
+       SITE_SIZE_SHIFT = 16,
+       SITE_WRITE = 1 << 24,
+       SITE_RMW = 1 << 25,
+       SITE_STACK = 1 << 26,
+       SITE_HOST_FL = 1 << 27,
+       SITE_USER = 1 << 28,
+       SITE_GROUP = 1 << 30, /* a window of several accesses: all or nothing */
+       SITE_AC = 1 << 29,    /* not an access but an alignment fault */
 };
 
 #endif

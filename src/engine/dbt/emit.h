@@ -13,8 +13,23 @@ struct buf { /* p is the writable alias; p + rx is where the code runs */
 };
 
 enum { /* host registers by number; r10 and r11 are the translator's own */
-    H_RAX, H_RCX, H_RDX, H_RBX, H_RSP, H_RBP, H_RSI, H_RDI, H_R8, H_R9, H_R10, H_R11, H_R12,
-    H_R13, H_R14, H_R15 };
+       H_RAX,
+       H_RCX,
+       H_RDX,
+       H_RBX,
+       H_RSP,
+       H_RBP,
+       H_RSI,
+       H_RDI,
+       H_R8,
+       H_R9,
+       H_R10,
+       H_R11,
+       H_R12,
+       H_R13,
+       H_R14,
+       H_R15
+};
 
 static inline void e8(struct buf *b, unsigned v)
 {
@@ -182,7 +197,23 @@ static inline void e_here(const struct buf *b, uint8_t *later, const uint8_t *rx
     le32_put(later, (uint32_t)(int32_t)(rx_target - (later + 4 + b->rx)));
 }
 
-enum { CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S, CC_NS, CC_P, CC_NP, CC_L, CC_GE,
-       CC_LE, CC_G };
+enum {
+    CC_O,
+    CC_NO,
+    CC_B,
+    CC_AE,
+    CC_E,
+    CC_NE,
+    CC_BE,
+    CC_A,
+    CC_S,
+    CC_NS,
+    CC_P,
+    CC_NP,
+    CC_L,
+    CC_GE,
+    CC_LE,
+    CC_G
+};
 
 #endif

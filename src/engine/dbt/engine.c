@@ -57,8 +57,8 @@ static void cpu_free(struct cpu *cpu)
 
 static int cpu_make(struct engine *e, unsigned i)
 {
-    struct cpu *cpu = mmap(NULL, sizeof(*cpu), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                           -1, 0);
+    struct cpu *cpu =
+        mmap(NULL, sizeof(*cpu), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (cpu == MAP_FAILED)
         return -ENOMEM;
     e->cpu[i] = cpu;

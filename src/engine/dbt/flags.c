@@ -23,7 +23,8 @@ static bool shift_may_keep(const struct decoded *in)
     case ZYDIS_MNEMONIC_SHRD: break;
     default: return false;
     }
-    /* A count of zero leaves the flags alone: surely non-zero only as an immediate, or the 1 forms. */
+    /* A count of zero leaves the flags alone: surely non-zero only as an immediate, or the 1 forms.
+     */
     const ZydisDecodedOperand *o = &in->op[in->zi.operand_count_visible - 1];
     return o->type != ZYDIS_OPERAND_TYPE_IMMEDIATE || (o->imm.value.u & 31) == 0;
 }

@@ -230,8 +230,11 @@ static void gen_target(struct translator *t)
     flags_clobber(t);
     gen_ea(t, o, H_R10, 0);
     gen_linear(t, seg, H_R10, size, false);
-    gen_access(t, &(struct access){.areg = H_R10, .size = size, .stack = seg == SEG_SS,
-                                   .op = emit_load_target, .arg = &size});
+    gen_access(t, &(struct access){.areg = H_R10,
+                                   .size = size,
+                                   .stack = seg == SEG_SS,
+                                   .op = emit_load_target,
+                                   .arg = &size});
 }
 
 static void gen_call(struct translator *t)
@@ -275,8 +278,8 @@ static void gen_ret(struct translator *t)
     flags_clobber(t);
     gen_stack_ea(t, H_R10, 0);
     gen_linear(t, SEG_SS, H_R10, r.size, false);
-    gen_access(t, &(struct access){.areg = H_R10, .size = r.size, .stack = true, .op = emit_ret,
-                                   .arg = &r});
+    gen_access(t, &(struct access){
+                      .areg = H_R10, .size = r.size, .stack = true, .op = emit_ret, .arg = &r});
     gen_indirect(t);
 }
 

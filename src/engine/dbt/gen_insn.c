@@ -8,12 +8,12 @@
 struct native {
     bool mem;
     const ZydisDecodedOperand *m;
-    bool load[2], store[2];    /* guest r10, r11 as register operands */
-    bool high;                 /* AH, CH, DH or BH is an operand */
-    uint16_t used;             /* registers named */
-    bool restore;              /* flags must be the host's when it runs */
+    bool load[2], store[2]; /* guest r10, r11 as register operands */
+    bool high;              /* AH, CH, DH or BH is an operand */
+    uint16_t used;          /* registers named */
+    bool restore;           /* flags must be the host's when it runs */
     bool may_fault;
-    uint8_t opcode;            /* BT family with register offset: see bit_address */
+    uint8_t opcode; /* BT family with register offset: see bit_address */
     bool bit_reg, moffs, xlat, rdi;
 };
 
@@ -81,8 +81,8 @@ static void note_reg(struct native *n, const ZydisDecodedInstruction *zi,
     n->used |= (uint16_t)(1u << r);
     if (r != H_R10 && r != H_R11)
         return;
-    bool partial = o->size < 32 || zi->mnemonic == ZYDIS_MNEMONIC_BSF ||
-                   zi->mnemonic == ZYDIS_MNEMONIC_BSR;
+    bool partial =
+        o->size < 32 || zi->mnemonic == ZYDIS_MNEMONIC_BSF || zi->mnemonic == ZYDIS_MNEMONIC_BSR;
     if ((o->actions & (ZYDIS_OPERAND_ACTION_MASK_READ | ZYDIS_OPERAND_ACTION_CONDWRITE)) || partial)
         n->load[r - H_R10] = true;
     if (o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)
@@ -290,8 +290,8 @@ static void bit_address(struct translator *t, const ZydisDecodedOperand *offset,
     if (size == 16)
         e8(b, 0x4d), e8(b, 0x0f), e8(b, 0xbf), e8(b, 0xc0 | (tmp & 7) << 3 | (tmp & 7));
     e_store(b, tmp, GS(scratch) + 8);
-    e8(b, 0x49), e8(b, 0xc1), e8(b, 0xf8 | (tmp & 7)), e8(b, shift);                   /* sar */
-    e8(b, 0x49), e8(b, 0xc1), e8(b, 0xe0 | (tmp & 7)), e8(b, shift - 3);               /* shl */
+    e8(b, 0x49), e8(b, 0xc1), e8(b, 0xf8 | (tmp & 7)), e8(b, shift);     /* sar */
+    e8(b, 0x49), e8(b, 0xc1), e8(b, 0xe0 | (tmp & 7)), e8(b, shift - 3); /* shl */
     e_rr(b, true, 0x01, areg, tmp);
     if (cur(t)->zi.address_width == 32)
         e_mov32(b, areg, areg);
@@ -379,8 +379,7 @@ static bool lea_plain(struct translator *t)
     unsigned base = reg_id(in->op[1].mem.base), index = reg_id(in->op[1].mem.index);
     unsigned dst = reg_id(in->op[0].reg.value);
     return (t->b->mode & MODE_64) && in->zi.address_width == 64 && (base & 14) != 10 &&
-           (index & 14) != 10 && (dst & 14) != 10 &&
-           in->op[1].mem.base != ZYDIS_REGISTER_RIP;
+           (index & 14) != 10 && (dst & 14) != 10 && in->op[1].mem.base != ZYDIS_REGISTER_RIP;
 }
 
 static void gen_implicit(struct translator *t, struct native *n)
@@ -424,16 +423,23 @@ void gen_insn(struct translator *t)
     switch (in->zi.mnemonic) {
     case ZYDIS_MNEMONIC_LEA:
         if (!lea_plain(t)) {
-            if (reg_id(in->op[1].mem.base) != 16 && in->op[1].mem.disp.value != (int32_t)in->op[1].mem.disp.value)
+            if (reg_id(in->op[1].mem.base) != 16 &&
+                in->op[1].mem.disp.value != (int32_t)in->op[1].mem.disp.value)
                 flags_clobber(t);
             gen_lea(t);
             return;
         }
         n.mem = false;
         break;
-    case ZYDIS_MNEMONIC_XLAT: n.xlat = true; gen_implicit(t, &n); return;
+    case ZYDIS_MNEMONIC_XLAT:
+        n.xlat = true;
+        gen_implicit(t, &n);
+        return;
     case ZYDIS_MNEMONIC_MASKMOVQ:
-    case ZYDIS_MNEMONIC_MASKMOVDQU: n.rdi = true; gen_implicit(t, &n); return;
+    case ZYDIS_MNEMONIC_MASKMOVDQU:
+        n.rdi = true;
+        gen_implicit(t, &n);
+        return;
     case ZYDIS_MNEMONIC_CLFLUSH:
     case ZYDIS_MNEMONIC_CLFLUSHOPT:
     case ZYDIS_MNEMONIC_CLWB: return;

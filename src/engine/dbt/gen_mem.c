@@ -29,7 +29,7 @@ static unsigned reg_in(struct translator *t, unsigned reg, unsigned tmp)
 }
 
 void emit_lea_sib(struct buf *b, bool w, unsigned dst, unsigned base, unsigned index,
-                    unsigned scale, int32_t disp)
+                  unsigned scale, int32_t disp)
 {
     unsigned ss = scale == 8 ? 3 : scale == 4 ? 2 : scale == 2 ? 1 : 0;
     unsigned rex = 0x40u | (w ? 8u : 0u) | (dst & 8 ? 4u : 0u) | (index & 8 ? 2u : 0u) |
@@ -187,14 +187,14 @@ static uint8_t *gen_check(struct translator *t, unsigned areg, unsigned size, bo
     unsigned tmp = areg == H_R10 ? H_R11 : H_R10;
     size_t tlb = tlb_of(t, write);
     e_mov32(b, tmp, areg);
-    e8(b, 0x41), e8(b, 0xc1), e8(b, 0xe8 | (tmp & 7)), e8(b, 8);                 /* shr tmp, 8 */
+    e8(b, 0x41), e8(b, 0xc1), e8(b, 0xe8 | (tmp & 7)), e8(b, 8);                    /* shr tmp, 8 */
     e8(b, 0x41), e8(b, 0x81), e8(b, 0xe0 | (tmp & 7)), e32(b, (TLB_SETS - 1) << 4); /* and */
-    e8(b, 0x65), e8(b, 0x4d), e8(b, 0x2b);                                       /* sub areg, tag */
+    e8(b, 0x65), e8(b, 0x4d), e8(b, 0x2b); /* sub areg, tag */
     e8(b, 0x80 | (areg & 7) << 3 | (tmp & 7)), e32(b, (uint32_t)tlb);
-    e8(b, 0x49), e8(b, 0x81), e8(b, 0xf8 | (areg & 7)), e32(b, 4096 - size);  /* cmp */
+    e8(b, 0x49), e8(b, 0x81), e8(b, 0xf8 | (areg & 7)), e32(b, 4096 - size); /* cmp */
     e8(b, 0x0f), e8(b, 0x87);
     uint8_t *miss = e_later(b);
-    e8(b, 0x65), e8(b, 0x4d), e8(b, 0x03);                                       /* add areg, host */
+    e8(b, 0x65), e8(b, 0x4d), e8(b, 0x03); /* add areg, host */
     e8(b, 0x80 | (areg & 7) << 3 | (tmp & 7)), e32(b, (uint32_t)tlb + 8);
     return miss;
 }

@@ -48,8 +48,12 @@ static void gen_push(struct translator *t, struct push *p)
     flags_clobber(t);
     gen_stack_ea(t, H_R10, -(int)p->size);
     gen_linear(t, SEG_SS, H_R10, p->size, true);
-    gen_access(t, &(struct access){.areg = H_R10, .size = p->size, .write = true, .stack = true,
-                                   .op = emit_push, .arg = p});
+    gen_access(t, &(struct access){.areg = H_R10,
+                                   .size = p->size,
+                                   .write = true,
+                                   .stack = true,
+                                   .op = emit_push,
+                                   .arg = p});
 }
 
 void gen_push_imm(struct translator *t, uint64_t v, unsigned size)
@@ -130,8 +134,11 @@ static void gen_load_scratch(struct translator *t, const ZydisDecodedOperand *o,
     flags_clobber(t);
     gen_ea(t, o, H_R10, 0);
     gen_linear(t, seg, H_R10, size, false);
-    gen_access(t, &(struct access){.areg = H_R10, .size = size, .stack = seg == SEG_SS,
-                                   .op = emit_scratch_load_sized, .arg = &size});
+    gen_access(t, &(struct access){.areg = H_R10,
+                                   .size = size,
+                                   .stack = seg == SEG_SS,
+                                   .op = emit_scratch_load_sized,
+                                   .arg = &size});
 }
 
 static void emit_pop_store(struct translator *t, struct buf *b, unsigned areg, void *arg)
@@ -149,8 +156,12 @@ static void gen_pop_mem(struct translator *t, const ZydisDecodedOperand *o, unsi
     gen_pop(t, &(struct pop){.scratch = true, .size = size});
     gen_ea(t, o, H_R10, reg_id(o->mem.base) == H_RSP ? (int64_t)size : 0);
     gen_linear(t, seg, H_R10, size, true);
-    gen_access(t, &(struct access){.areg = H_R10, .size = size, .write = true,
-                                   .stack = seg == SEG_SS, .op = emit_pop_store, .arg = &size});
+    gen_access(t, &(struct access){.areg = H_R10,
+                                   .size = size,
+                                   .write = true,
+                                   .stack = seg == SEG_SS,
+                                   .op = emit_pop_store,
+                                   .arg = &size});
 }
 
 static void emit_leave(struct translator *t, struct buf *b, unsigned areg, void *arg)
@@ -193,7 +204,8 @@ bool gen_stack(struct translator *t)
     switch (in->zi.mnemonic) {
     case ZYDIS_MNEMONIC_PUSH:
         if (o->type == ZYDIS_OPERAND_TYPE_REGISTER) {
-            gen_push(t, &(struct push){.kind = PUSH_REG, .reg = reg_id(o->reg.value), .size = size});
+            gen_push(t,
+                     &(struct push){.kind = PUSH_REG, .reg = reg_id(o->reg.value), .size = size});
         } else if (o->type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
             gen_push_imm(t, o->imm.value.u, size);
         } else {

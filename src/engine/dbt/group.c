@@ -1,12 +1,12 @@
 /*
  * Groups: a run of accesses off one address (same base, index, scale, segment; displacements close
- * together) needs one TLB check. The window's host address stays in r10 from the first access to the
- * last, and the instructions between must leave r10 and the address registers alone. The stack
+ * together) needs one TLB check. The window's host address stays in r10 from the first access to
+ * the last, and the instructions between must leave r10 and the address registers alone. The stack
  * pointer may move by known amounts, so prologues, epilogues and calls are groups.
  *
  * If the window isn't plain memory of one page the whole group is refused, before anything of it
- * has happened: the block is left, and the same instructions run in MODE_NOGROUP, one check each. Where that
- * happens often (device registers, a stack frame across pages) the group is given up.
+ * has happened: the block is left, and the same instructions run in MODE_NOGROUP, one check each.
+ * Where that happens often (device registers, a stack frame across pages) the group is given up.
  */
 #include "engine/dbt/translate.h"
 
@@ -22,8 +22,8 @@ struct ref {
 
 struct scan {
     struct ref key;
-    int64_t lo, hi;     /* window, relative to the address registers at the first access */
-    int64_t sp;         /* how far RSP has moved since then */
+    int64_t lo, hi; /* window, relative to the address registers at the first access */
+    int64_t sp;     /* how far RSP has moved since then */
     bool write, after_branch;
 };
 
@@ -67,8 +67,13 @@ static bool writes_reg(const struct decoded *in, unsigned reg)
 
 static struct ref stack_ref(int64_t disp, bool write)
 {
-    return (struct ref){.base = H_RSP, .index = 16, .scale = 1, .seg = SEG_SS, .size = 8,
-                        .disp = disp, .write = write};
+    return (struct ref){.base = H_RSP,
+                        .index = 16,
+                        .scale = 1,
+                        .seg = SEG_SS,
+                        .size = 8,
+                        .disp = disp,
+                        .write = write};
 }
 
 enum kind { NO_ACCESS, ACCESS, LAST_ACCESS, UNFIT };
@@ -131,8 +136,11 @@ static enum kind ref_of(struct translator *t, unsigned i, int64_t *sp, struct re
     if (!(zi->attributes & ZYDIS_ATTRIB_HAS_MODRM) || zi->address_width != 64 || m->size > 512 ||
         high_byte(in) || m->mem.base == ZYDIS_REGISTER_EIP)
         return UNFIT;
-    *r = (struct ref){.base = reg_id(m->mem.base), .index = reg_id(m->mem.index),
-                      .scale = m->mem.scale, .seg = seg_id(m->mem.segment), .size = m->size / 8u,
+    *r = (struct ref){.base = reg_id(m->mem.base),
+                      .index = reg_id(m->mem.index),
+                      .scale = m->mem.scale,
+                      .seg = seg_id(m->mem.segment),
+                      .size = m->size / 8u,
                       .disp = m->mem.disp.value,
                       .write = (m->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0};
     if (r->seg != SEG_FS && r->seg != SEG_GS)
@@ -148,8 +156,8 @@ static enum kind ref_of(struct translator *t, unsigned i, int64_t *sp, struct re
 
 static bool same_address(const struct ref *a, const struct ref *b)
 {
-    return a->base == b->base && a->index == b->index &&
-           (a->index == 16 || a->scale == b->scale) && a->seg == b->seg;
+    return a->base == b->base && a->index == b->index && (a->index == 16 || a->scale == b->scale) &&
+           a->seg == b->seg;
 }
 
 /* ADD/SUB RSP, imm and LEA RSP, [RSP + disp]: known movements. */
@@ -188,8 +196,7 @@ static bool join(struct scan *s, const struct ref *r)
 {
     int64_t lo = r->disp < s->lo ? r->disp : s->lo;
     int64_t hi = r->disp + r->size > s->hi ? r->disp + (int64_t)r->size : s->hi;
-    if (!same_address(&s->key, r) || hi - lo > WINDOW_MAX || hi != (int32_t)hi ||
-        lo != (int32_t)lo)
+    if (!same_address(&s->key, r) || hi - lo > WINDOW_MAX || hi != (int32_t)hi || lo != (int32_t)lo)
         return false;
     /* A write behind a side exit may not happen: it must not dirty the page by itself. */
     if (r->write && !s->write && s->after_branch)

@@ -4,8 +4,8 @@
  * guest's, the block's fault table says which instruction it was.
  */
 /* <ucontext.h> has its own REG_ names for the saved registers: here they are HOST_REG_. */
-#define REG_R8 HOST_REG_R8
-#define REG_R9 HOST_REG_R9
+#define REG_R8  HOST_REG_R8
+#define REG_R9  HOST_REG_R9
 #define REG_R10 HOST_REG_R10
 #define REG_R11 HOST_REG_R11
 #define REG_R12 HOST_REG_R12
@@ -65,10 +65,10 @@ static const struct fault_site *site_at(const struct block *b, const uint8_t *pc
 
 static void take_regs(struct cpu *cpu, const greg_t *g)
 {
-    static const int order[16] = {
-        HOST_REG_RAX, HOST_REG_RCX, HOST_REG_RDX, HOST_REG_RBX, HOST_REG_RSP, HOST_REG_RBP,
-        HOST_REG_RSI, HOST_REG_RDI, HOST_REG_R8,  HOST_REG_R9,  -1,           -1,
-        HOST_REG_R12, HOST_REG_R13, HOST_REG_R14, HOST_REG_R15};
+    static const int order[16] = {HOST_REG_RAX, HOST_REG_RCX, HOST_REG_RDX, HOST_REG_RBX,
+                                  HOST_REG_RSP, HOST_REG_RBP, HOST_REG_RSI, HOST_REG_RDI,
+                                  HOST_REG_R8,  HOST_REG_R9,  -1,           -1,
+                                  HOST_REG_R12, HOST_REG_R13, HOST_REG_R14, HOST_REG_R15};
     for (unsigned i = 0; i < 16; i++)
         if (order[i] >= 0)
             cpu->gpr[i] = (uint64_t)g[order[i]];
@@ -88,9 +88,12 @@ static bool guest_vector(const struct cpu *cpu, int trapno, uint8_t *vector)
     if (trapno == EXC_XM && !(cpu->cr4 & CR4_OSXMMEXCPT))
         trapno = EXC_UD;
     switch (trapno) {
-    case EXC_DE: case EXC_UD: case EXC_GP: case EXC_MF: case EXC_AC: case EXC_XM:
-        *vector = (uint8_t)trapno;
-        return true;
+    case EXC_DE:
+    case EXC_UD:
+    case EXC_GP:
+    case EXC_MF:
+    case EXC_AC:
+    case EXC_XM: *vector = (uint8_t)trapno; return true;
     default: return false;
     }
 }
@@ -138,7 +141,8 @@ int dbt_thread_enter(struct cpu *cpu)
     void *stack = mmap(NULL, ALT_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (stack == MAP_FAILED)
         return -1;
-    stack_t ss = {.ss_sp = stack, .ss_size = ALT_STACK, .ss_flags = (int)(1u << 31) /* AUTODISARM */};
+    stack_t ss = {
+        .ss_sp = stack, .ss_size = ALT_STACK, .ss_flags = (int)(1u << 31) /* AUTODISARM */};
     sigset_t all;
     struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigfillset(&all);
@@ -149,7 +153,8 @@ int dbt_thread_enter(struct cpu *cpu)
         sigaction(sync[i], &sa, NULL);
         sigdelset(&all, sync[i]);
     }
-    pthread_sigmask(SIG_SETMASK, &all, NULL); /* nothing else may run on the guest's stack pointer */
+    pthread_sigmask(SIG_SETMASK, &all,
+                    NULL); /* nothing else may run on the guest's stack pointer */
     current = cpu;
     return 0;
 }

@@ -1,7 +1,7 @@
 /*
- * The decimal instructions of 16- and 32-bit modes, which 64-bit mode can't run: AAA, AAS, AAD, AAM,
- * DAA, DAS and SALC. Intel SDM volume 2, their operation sections. Flags left undefined there are
- * left as the result implies.
+ * The decimal instructions of 16- and 32-bit modes, which 64-bit mode can't run: AAA, AAS, AAD,
+ * AAM, DAA, DAS and SALC. Intel SDM volume 2, their operation sections. Flags left undefined there
+ * are left as the result implies.
  */
 #include "engine/dbt/translate.h"
 

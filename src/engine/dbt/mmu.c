@@ -7,21 +7,21 @@
 #include "engine/dbt/dbt.h"
 #include "mem/ram.h"
 
-#define PAGE 4096ull
-#define PAGE_OFF(a) ((a) & (PAGE - 1))
+#define PAGE         4096ull
+#define PAGE_OFF(a)  ((a) & (PAGE - 1))
 #define PAGE_BASE(a) ((a) & ~(PAGE - 1))
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x80, PTE_G = 0x100 };
-#define PTE_NX (1ull << 63)
-#define PTE_ADDR 0x000000fffffff000ull     /* 40-bit physical addresses */
-#define PTE_RSVD 0x000fff0000000000ull     /* bits 40-51 */
+#define PTE_NX   (1ull << 63)
+#define PTE_ADDR 0x000000fffffff000ull /* 40-bit physical addresses */
+#define PTE_RSVD 0x000fff0000000000ull /* bits 40-51 */
 enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16 };
 enum { TLBM_GLOBAL = 1, TLBM_LISTED = 2 };
 
 struct walk {
-    gpa_t gpa;         /* of the 4 KiB page */
-    bool writable;     /* by this privilege, dirty bit set already */
+    gpa_t gpa;     /* of the 4 KiB page */
+    bool writable; /* by this privilege, dirty bit set already */
     bool global, large;
-    uint32_t error;    /* when the walk failed: page fault error code + 1; else 0 */
+    uint32_t error; /* when the walk failed: page fault error code + 1; else 0 */
 };
 
 enum { ACC_WRITE = 1, ACC_USER = 2, ACC_FETCH = 4, ACC_PROBE = 8 /* touch no A/D bits */ };
@@ -45,7 +45,7 @@ static void pte_set(uint8_t *p, uint32_t bits)
 static bool walk_fail(struct walk *w, unsigned acc, uint32_t why)
 {
     w->error = 1 + (why | (acc & ACC_WRITE ? PF_W : 0u) | (acc & ACC_USER ? PF_U : 0u) |
-               (acc & ACC_FETCH ? PF_I : 0u));
+                    (acc & ACC_FETCH ? PF_I : 0u));
     return false;
 }
 
@@ -115,8 +115,7 @@ static bool walk64(struct cpu *cpu, uint64_t lin, unsigned acc, struct walk *w)
         if (!(e & PTE_P))
             return walk_fail(w, acc, 0);
         bool leaf = level == 1 || ((e & PTE_PS) && level == 2);
-        if ((e & rsvd) || ((e & PTE_PS) && level > 2) ||
-            (leaf && level == 2 && (e & 0x1fe000)))
+        if ((e & rsvd) || ((e & PTE_PS) && level > 2) || (leaf && level == 2 && (e & 0x1fe000)))
             return walk_fail(w, acc, PF_P | PF_RSVD);
         rights &= e;
         nx |= nxe ? e & PTE_NX : 0;
@@ -354,8 +353,7 @@ bool mmu_fetch_try(struct cpu *cpu, uint64_t lin, struct itlb_entry *out)
 {
     struct walk w;
     bool user = cpu->cpl == 3;
-    if (!canonical(cpu, lin) ||
-        !walk(cpu, lin, ACC_FETCH | ACC_PROBE | (user ? ACC_USER : 0), &w))
+    if (!canonical(cpu, lin) || !walk(cpu, lin, ACC_FETCH | ACC_PROBE | (user ? ACC_USER : 0), &w))
         return false;
     itlb_set(cpu, out, PAGE_BASE(lin), &w, user);
     return true;
@@ -363,7 +361,7 @@ bool mmu_fetch_try(struct cpu *cpu, uint64_t lin, struct itlb_entry *out)
 
 /* ---- data ---- */
 
-struct place { /* a resolved piece of an access that lies in one page */
+struct place {     /* a resolved piece of an access that lies in one page */
     uint8_t *host; /* NULL: not RAM */
     gpa_t gpa;
 };
@@ -385,17 +383,21 @@ static uint8_t *translate(struct cpu *cpu, uint64_t page, bool write, bool user,
 {
     struct xlat_entry *e = xlat_slot(cpu, page, user);
     if (xlat_hit(cpu, e, page, write)) {
-        *w = (struct walk){.gpa = e->gpa, .writable = e->writable, .global = e->global,
-                           .large = e->large};
+        *w = (struct walk){
+            .gpa = e->gpa, .writable = e->writable, .global = e->global, .large = e->large};
         return e->host;
     }
     if (!walk(cpu, page, (write ? ACC_WRITE : 0) | (user ? ACC_USER : 0), w))
         return NULL;
     uint8_t *host = ram_ptr(cpu->env->ram, w->gpa, PAGE);
     if (host)
-        *e = (struct xlat_entry){.tag = page | 1, .gpa = w->gpa, .host = host,
+        *e = (struct xlat_entry){.tag = page | 1,
+                                 .gpa = w->gpa,
+                                 .host = host,
                                  .gen = w->global ? cpu->itlb_gen_global : cpu->itlb_gen,
-                                 .writable = w->writable, .global = w->global, .large = w->large};
+                                 .writable = w->writable,
+                                 .global = w->global,
+                                 .large = w->large};
     return host;
 }
 
@@ -477,9 +479,15 @@ static bool piece_write(struct cpu *cpu, struct place at, const uint8_t *buf, un
 {
     if (at.host) {
         switch (n) { /* one store where the guest's is one, for other CPUs to see */
-        case 2: __atomic_store_n((uint16_t *)(void *)at.host, le16_get(buf), __ATOMIC_RELAXED); break;
-        case 4: __atomic_store_n((uint32_t *)(void *)at.host, le32_get(buf), __ATOMIC_RELAXED); break;
-        case 8: __atomic_store_n((uint64_t *)(void *)at.host, le64_get(buf), __ATOMIC_RELAXED); break;
+        case 2:
+            __atomic_store_n((uint16_t *)(void *)at.host, le16_get(buf), __ATOMIC_RELAXED);
+            break;
+        case 4:
+            __atomic_store_n((uint32_t *)(void *)at.host, le32_get(buf), __ATOMIC_RELAXED);
+            break;
+        case 8:
+            __atomic_store_n((uint64_t *)(void *)at.host, le64_get(buf), __ATOMIC_RELAXED);
+            break;
         default: copy_bytes(at.host, buf, n);
         }
         return code_write(cpu, at.gpa, n);
@@ -558,8 +566,8 @@ uint8_t *mmu_window(struct cpu *cpu, uint64_t lin, unsigned size, bool write, bo
     if (PAGE_OFF(lin) + size > PAGE || !canonical(cpu, lin))
         return NULL;
     uint8_t *host = translate(cpu, page, write, user, &w);
-    if (!host || (write && has_code(cpu, w.gpa) &&
-                  dbt_touches_code(cpu->dbt, w.gpa | PAGE_OFF(lin), size)))
+    if (!host ||
+        (write && has_code(cpu, w.gpa) && dbt_touches_code(cpu->dbt, w.gpa | PAGE_OFF(lin), size)))
         return NULL;
     tlb_learn(cpu, user, page, &w, host);
     return host + PAGE_OFF(lin);
@@ -642,8 +650,7 @@ uint8_t *mem_span(struct cpu *cpu, uint64_t lin, bool write, bool user, unsigned
     if (lin - e->tag < PAGE)
         return (uint8_t *)(lin - e->tag + e->host);
     struct place at = resolve(cpu, lin, write, user, false);
-    if (!at.host || watched(cpu, PAGE_BASE(lin)) ||
-        (write && has_code(cpu, at.gpa)))
+    if (!at.host || watched(cpu, PAGE_BASE(lin)) || (write && has_code(cpu, at.gpa)))
         return NULL;
     return at.host;
 }

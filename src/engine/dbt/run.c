@@ -151,8 +151,7 @@ void dbt_seg_fault(struct cpu *cpu)
     if (b)
         cpu->rip = b->rip + (cpu->site & SITE_OFF);
     cpu->in_slow = false;
-    cpu_fault_err(cpu,
-                  cpu->site & SITE_AC ? EXC_AC : cpu->site & SITE_STACK ? EXC_SS : EXC_GP, 0);
+    cpu_fault_err(cpu, cpu->site & SITE_AC ? EXC_AC : cpu->site & SITE_STACK ? EXC_SS : EXC_GP, 0);
 }
 
 /* ---- between blocks ---- */
@@ -209,8 +208,7 @@ static bool code_breakpoint(struct cpu *cpu, uint64_t lin)
 {
     bool hit = false;
     for (unsigned i = 0; i < 4; i++)
-        if ((cpu->dr[7] >> (2 * i) & 3) && !(cpu->dr[7] >> (16 + 4 * i) & 3) &&
-            cpu->dr[i] == lin) {
+        if ((cpu->dr[7] >> (2 * i) & 3) && !(cpu->dr[7] >> (16 + 4 * i) & 3) && cpu->dr[i] == lin) {
             cpu->dr[6] |= 1u << i;
             hit = true;
         }
@@ -244,11 +242,11 @@ static void try_link(struct cpu *cpu, struct block *b, uint64_t lin, bool global
     struct dbt *d = cpu->dbt;
     uint32_t id = cpu->link;
     cpu->link = 0;
-    if (!id || id >= d->exits || (cpu->mode & (MODE_STEP | MODE_NOGROUP)) ||
-        b->phys2 != PHYS_NONE)
+    if (!id || id >= d->exits || (cpu->mode & (MODE_STEP | MODE_NOGROUP)) || b->phys2 != PHYS_NONE)
         return;
     struct exit *x = d->exit_by_id[id];
-    if (x->target != b->rip || (x->from->mode & ~(uint32_t)MODE_NOGROUP) != b->mode || x->from->cs_base != b->cs_base)
+    if (x->target != b->rip || (x->from->mode & ~(uint32_t)MODE_NOGROUP) != b->mode ||
+        x->from->cs_base != b->cs_base)
         return;
     uint64_t from = x->from->rip + x->from->cs_base;
     bool same = (from & ~4095ull) == (lin & ~4095ull) &&

@@ -232,7 +232,7 @@ int sys_mov_to_dr(struct cpu *cpu, const struct insn *i)
     if (cpu->dr[n] == v)
         return INSN_NEXT;
     cpu->dr[n] = v;
-    mmu_flush(cpu, true); /* watched pages are not cached */
+    mmu_flush(cpu, true);      /* watched pages are not cached */
     return insn_leave(cpu, i); /* breakpoints may have changed */
 }
 

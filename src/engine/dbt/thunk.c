@@ -5,7 +5,7 @@
  */
 #include "engine/dbt/dbt.h"
 
-#define GS(f) offsetof(struct cpu, f)
+#define GS(f)  offsetof(struct cpu, f)
 #define GPR(n) (GS(gpr) + 8 * (size_t)(n))
 
 static void regs_store(struct buf *b)
@@ -80,9 +80,9 @@ static const uint8_t *exit_thunk(struct buf *b)
 void emit_flags_save(struct buf *b, size_t off)
 {
     e_mov(b, H_R11, H_RAX);
-    e8(b, 0x9f);                            /* lahf */
-    e8(b, 0x0f), e8(b, 0x90), e8(b, 0xc0);  /* seto al */
-    e8(b, 0x65), e8(b, 0x66), e8(b, 0x89);  /* mov gs:[off], ax */
+    e8(b, 0x9f);                           /* lahf */
+    e8(b, 0x0f), e8(b, 0x90), e8(b, 0xc0); /* seto al */
+    e8(b, 0x65), e8(b, 0x66), e8(b, 0x89); /* mov gs:[off], ax */
     e_gs_modrm(b, H_RAX, off);
     e_mov(b, H_RAX, H_R11);
 }
@@ -92,8 +92,8 @@ void emit_flags_restore(struct buf *b, size_t off, unsigned tmp)
     e_mov(b, tmp, H_RAX);
     e8(b, 0x65), e8(b, 0x0f), e8(b, 0xb7); /* movzx eax, word gs:[off] */
     e_gs_modrm(b, H_RAX, off);
-    e8(b, 0x04), e8(b, 0x7f);              /* add al, 0x7f: OF from bit 0 */
-    e8(b, 0x9e);                           /* sahf */
+    e8(b, 0x04), e8(b, 0x7f); /* add al, 0x7f: OF from bit 0 */
+    e8(b, 0x9e);              /* sahf */
     e_mov(b, H_RAX, tmp);
 }
 
@@ -108,12 +108,12 @@ uint8_t *emit_jc_lookup(struct buf *b, unsigned slot)
 {
     size_t jc = GS(jc) + slot * sizeof(struct jc_entry) * JC_SETS;
     e_mov(b, H_R11, H_R10);
-    e8(b, 0x49), e8(b, 0xc1), e8(b, 0xeb), e8(b, JC_BITS);                        /* shr r11, 12 */
-    e_rr(b, true, 0x31, H_R11, H_R10);                                            /* xor r11, r10 */
-    e8(b, 0x41), e8(b, 0x81), e8(b, 0xe3), e32(b, JC_SETS - 1);                   /* and r11d */
-    e8(b, 0x41), e8(b, 0xc1), e8(b, 0xe3), e8(b, 4);                              /* shl r11d, 4 */
-    e8(b, 0x65), e8(b, 0x4d), e8(b, 0x3b), e8(b, 0x93), e32(b, (uint32_t)jc);     /* cmp r10, */
-    e8(b, 0x0f), e8(b, 0x85);                                                     /* jne miss */
+    e8(b, 0x49), e8(b, 0xc1), e8(b, 0xeb), e8(b, JC_BITS);                    /* shr r11, 12 */
+    e_rr(b, true, 0x31, H_R11, H_R10);                                        /* xor r11, r10 */
+    e8(b, 0x41), e8(b, 0x81), e8(b, 0xe3), e32(b, JC_SETS - 1);               /* and r11d */
+    e8(b, 0x41), e8(b, 0xc1), e8(b, 0xe3), e8(b, 4);                          /* shl r11d, 4 */
+    e8(b, 0x65), e8(b, 0x4d), e8(b, 0x3b), e8(b, 0x93), e32(b, (uint32_t)jc); /* cmp r10, */
+    e8(b, 0x0f), e8(b, 0x85);                                                 /* jne miss */
     uint8_t *miss = e_later(b);
     e8(b, 0x65), e8(b, 0x41), e8(b, 0xff), e8(b, 0xa3), e32(b, (uint32_t)jc + 8); /* jmp */
     return miss;

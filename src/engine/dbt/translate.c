@@ -48,16 +48,18 @@ static int fault_gp(struct cpu *cpu, const struct insn *i)
 
 static struct insn fault_insn(uint8_t vector)
 {
-    return (struct insn){
-        .run = vector == EXC_UD ? fault_ud : vector == EXC_NM ? fault_nm : fault_gp, .ends = true};
+    return (struct insn){.run = vector == EXC_UD   ? fault_ud
+                                : vector == EXC_NM ? fault_nm
+                                                   : fault_gp,
+                         .ends = true};
 }
 
 /* ---- decoding ---- */
 
 enum got { GOT, GOT_NONE, GOT_STRADDLE };
 
-static enum got decode_one(struct translator *t, struct decoded *in, const uint8_t *p, unsigned room,
-                           uint64_t rip)
+static enum got decode_one(struct translator *t, struct decoded *in, const uint8_t *p,
+                           unsigned room, uint64_t rip)
 {
     ZydisDecoderContext ctx;
     ZyanStatus st = ZydisDecoderDecodeInstruction(t->dec, &ctx, p, room, &in->zi);
@@ -260,8 +262,11 @@ struct block *dbt_translate(struct dbt *d, const struct itlb_entry *page)
     uint64_t lin = cpu->rip + cpu->cs_base;
     if (!dbt_room(d))
         return NULL;
-    struct block tmp = {.rip = cpu->rip, .cs_base = cpu->cs_base, .mode = cpu->mode,
-                        .phys = page->gpa | (lin & 4095), .phys2 = PHYS_NONE};
+    struct block tmp = {.rip = cpu->rip,
+                        .cs_base = cpu->cs_base,
+                        .mode = cpu->mode,
+                        .phys = page->gpa | (lin & 4095),
+                        .phys2 = PHYS_NONE};
     t->b = &tmp;
     t->hot = &d->hot;
     t->cold = &d->cold;

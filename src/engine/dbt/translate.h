@@ -11,15 +11,15 @@ struct decoded {
     ZydisDecodedInstruction zi;
     ZydisDecodedOperand op[OPERANDS];
     uint8_t bytes[15];
-    uint16_t off;            /* from the block's start */
+    uint16_t off; /* from the block's start */
     bool sys;
-    struct insn insn;        /* when sys */
-    uint32_t read, kill;     /* arithmetic flags it reads; it surely overwrites */
-    bool writes;             /* touches arithmetic flags at all */
-    uint32_t live;           /* arithmetic flags needed just before it */
-    bool grouped;            /* its access is inside the window in r10, at group_disp */
+    struct insn insn;    /* when sys */
+    uint32_t read, kill; /* arithmetic flags it reads; it surely overwrites */
+    bool writes;         /* touches arithmetic flags at all */
+    uint32_t live;       /* arithmetic flags needed just before it */
+    bool grouped;        /* its access is inside the window in r10, at group_disp */
     int64_t group_disp;
-    uint32_t taken;          /* conditional branch: flags needed where it goes */
+    uint32_t taken; /* conditional branch: flags needed where it goes */
 };
 
 enum flags_at { FLAGS_HOST, FLAGS_MEM, FLAGS_DEAD };
@@ -31,19 +31,19 @@ struct translator {
     struct block *b;
     struct buf *hot, *cold;
     const ZydisDecoder *dec;
-    uint64_t page_rip;            /* RIP of the page's first byte */
-    const uint8_t *page;          /* host address of the page's bytes */
+    uint64_t page_rip;   /* RIP of the page's first byte */
+    const uint8_t *page; /* host address of the page's bytes */
     struct decoded in[BLOCK_INSNS];
-    unsigned n, at;               /* instructions; the one being generated */
-    uint32_t live_end;            /* flags needed after the last */
+    unsigned n, at;    /* instructions; the one being generated */
+    uint32_t live_end; /* flags needed after the last */
     enum flags_at fl;
     struct exit exits[BLOCK_EXITS];
     struct fault_site fault[BLOCK_INSNS * 2];
-    bool ended;                   /* the last instruction left the block by itself */
+    bool ended; /* the last instruction left the block by itself */
 };
 
-#define GS(f) offsetof(struct cpu, f)
-#define GPR(n) (GS(gpr) + 8 * (size_t)(n))
+#define GS(f)      offsetof(struct cpu, f)
+#define GPR(n)     (GS(gpr) + 8 * (size_t)(n))
 #define SEGF(i, f) (GS(seg) + (size_t)(i) * sizeof(struct cpu_seg) + offsetof(struct cpu_seg, f))
 
 static inline const struct decoded *cur(const struct translator *t)
@@ -72,12 +72,12 @@ static inline uint64_t rip_next(const struct translator *t)
 void flags_of(struct decoded *in);
 uint32_t flags_live_at(struct translator *t, uint64_t rip);
 void flags_live(struct translator *t);
-void flags_clobber(struct translator *t);        /* about to clobber: put them away if needed */
+void flags_clobber(struct translator *t); /* about to clobber: put them away if needed */
 void flags_to_host(struct translator *t);
-void flags_to_mem(struct translator *t);         /* r11 is clobbered */
+void flags_to_mem(struct translator *t); /* r11 is clobbered */
 
 /* gen_mem.c */
-unsigned reg_id(ZydisRegister r);                /* 0..15, or 16 for none */
+unsigned reg_id(ZydisRegister r); /* 0..15, or 16 for none */
 unsigned seg_id(ZydisRegister r);
 void gen_ea(struct translator *t, const ZydisDecodedOperand *o, unsigned areg, int64_t extra);
 void gen_stack_ea(struct translator *t, unsigned areg, int disp);
@@ -103,11 +103,11 @@ void emit_lea_sib(struct buf *b, bool w, unsigned dst, unsigned base, unsigned i
 /* gen_insn.c */
 void gen_insn(struct translator *t);
 /* gen_flow.c */
-bool gen_flow(struct translator *t);             /* false: not a control transfer */
+bool gen_flow(struct translator *t); /* false: not a control transfer */
 void gen_exit(struct translator *t, uint64_t target);
-void gen_indirect(struct translator *t);         /* r10 = RIP */
+void gen_indirect(struct translator *t); /* r10 = RIP */
 /* gen_stack.c */
-bool gen_stack(struct translator *t);            /* push, pop, leave */
+bool gen_stack(struct translator *t); /* push, pop, leave */
 void gen_push_imm(struct translator *t, uint64_t v, unsigned size);
 void gen_push_scratch(struct translator *t, unsigned size); /* cpu->scratch[0] */
 void gen_sp_add(struct translator *t, struct buf *b, int n, unsigned tmp);

@@ -7,9 +7,10 @@
 
 #define VEC_EACH(op, dir)                                                                          \
     op(0, dir) op(1, dir) op(2, dir) op(3, dir) op(4, dir) op(5, dir) op(6, dir) op(7, dir)        \
-    op(8, dir) op(9, dir) op(10, dir) op(11, dir) op(12, dir) op(13, dir) op(14, dir) op(15, dir)
+        op(8, dir) op(9, dir) op(10, dir) op(11, dir) op(12, dir) op(13, dir) op(14, dir)          \
+            op(15, dir)
 #define VEC_OUT(n, dir) "movaps %%xmm" #n ", 160+16*" #n "(%0)\n\t"
-#define VEC_IN(n, dir) "movaps 160+16*" #n "(%0), %%xmm" #n "\n\t"
+#define VEC_IN(n, dir)  "movaps 160+16*" #n "(%0), %%xmm" #n "\n\t"
 
 static inline void vec_save(struct cpu *cpu)
 {
