@@ -116,6 +116,8 @@ struct tlb_entry {
     uint64_t host; /* host address of the page */
 };
 
+#define VICTIM_SETS 256u
+
 #define JC_BITS 12
 #define JC_SETS (1u << JC_BITS)
 struct jc_entry { /* jump cache: RIP -> translated code (its entry with flags in memory) */
@@ -233,6 +235,10 @@ struct cpu {
 
     /* What the MMU remembers, and lists of what to forget at a MOV CR3. */
     struct tlb_entry tlb[2][2][TLB_SETS] __attribute__((aligned(64))); /* [user][write] */
+    /* What the TLB evicted, looked up by thunks before they call C: [user * 2 + write]. */
+    struct tlb_entry victim[4][VICTIM_SETS];
+    uint16_t victim_list[VICTIM_SETS]; /* table << 8 | set, of those used */
+    unsigned victims;
     uint8_t tlb_meta[2][2][TLB_SETS];                                  /* TLBM_* */
     uint16_t tlb_list[FLUSH_LIST];
     unsigned tlb_listed;

@@ -199,6 +199,11 @@ static uint8_t *gen_check(struct translator *t, unsigned areg, unsigned size, bo
     return miss;
 }
 
+static const uint8_t *slow_of(const struct translator *t, unsigned areg, bool write)
+{
+    return t->d->thunk.slow[areg == H_R11][(t->b->mode & MODE_USER ? 2 : 0) + (write ? 1 : 0)];
+}
+
 /* In the slow path: the linear address again. */
 static void cold_linear(struct translator *t, unsigned areg, bool write)
 {
@@ -217,7 +222,7 @@ void gen_window(struct translator *t, unsigned size, bool write)
     cold_linear(t, H_R10, write);
     e_store32_imm(c, GS(site), site_of(t, &a) | (uint32_t)SITE_GROUP);
     lea_rip(c, H_R11, rx_here(t->hot));
-    e_jmp(c, t->d->thunk.slow[0]);
+    e_jmp(c, slow_of(t, H_R10, write));
 }
 
 void gen_access(struct translator *t, const struct access *a)
@@ -240,11 +245,11 @@ void gen_access(struct translator *t, const struct access *a)
     e_store32_imm(c, GS(site), site_of(t, a) | (t->fl == FLAGS_HOST ? (uint32_t)SITE_HOST_FL : 0));
     if (!wr) {
         lea_rip(c, tmp, hit);
-        e_jmp(c, t->d->thunk.slow[areg == H_R11]);
+        e_jmp(c, slow_of(t, areg, wr));
         return;
     }
     lea_rip(c, tmp, rx_here(c) + 7 + 5);
-    e_jmp(c, t->d->thunk.slow[areg == H_R11]);
+    e_jmp(c, slow_of(t, areg, wr));
     enum flags_at after = t->fl;
     t->fl = fl;
     a->op(t, c, areg, a->arg);

@@ -191,11 +191,55 @@ static bool watched(const struct cpu *cpu, uint64_t page)
     return false;
 }
 
+/* Pages that collide in the TLB are apart here. thunk.c computes the same. */
+static unsigned victim_set(uint64_t page)
+{
+    uint64_t n = page >> 12;
+    return (unsigned)(n ^ n >> TLB_BITS ^ n >> (TLB_BITS + 4)) & (VICTIM_SETS - 1);
+}
+
+/* No linear address has an odd tag: nothing can match it. */
+static void victim_drop(struct cpu *cpu, unsigned table, unsigned set)
+{
+    cpu->victim[table][set].tag = UINT64_MAX / 2;
+}
+
+static void victim_flush(struct cpu *cpu)
+{
+    if (cpu->victims < VICTIM_SETS) {
+        for (unsigned i = 0; i < cpu->victims; i++)
+            victim_drop(cpu, cpu->victim_list[i] >> 8, cpu->victim_list[i] & 255);
+    } else {
+        for (unsigned t = 0; t < 4; t++)
+            for (unsigned s = 0; s < VICTIM_SETS; s++)
+                victim_drop(cpu, t, s);
+    }
+    cpu->victims = 0;
+}
+
+static void victim_put(struct cpu *cpu, unsigned table, const struct tlb_entry *e)
+{
+    unsigned set = victim_set(e->tag);
+    cpu->victim[table][set] = *e;
+    if (cpu->victims < VICTIM_SETS)
+        cpu->victim_list[cpu->victims++] = (uint16_t)(table << 8 | set);
+}
+
+static void victim_drop_page(struct cpu *cpu, uint64_t page)
+{
+    for (unsigned t = 0; t < 4; t++)
+        if (cpu->victim[t][victim_set(page)].tag == page)
+            victim_drop(cpu, t, victim_set(page));
+}
+
 static void tlb_fill(struct cpu *cpu, unsigned user, unsigned write, uint64_t page,
                      const struct walk *w, uint8_t *host)
 {
     unsigned set = (unsigned)(page >> 12) & (TLB_SETS - 1);
     uint8_t *meta = &cpu->tlb_meta[user][write][set];
+    const struct tlb_entry *old = &cpu->tlb[user][write][set];
+    if (old->tag != page && old->tag != tlb_invalid_tag(set))
+        victim_put(cpu, user * 2 + write, old);
     cpu->tlb[user][write][set] = (struct tlb_entry){page, (uint64_t)host};
     if (w->large)
         large_note(cpu, page);
@@ -238,6 +282,8 @@ void mmu_reset(struct cpu *cpu)
                 cpu->tlb_meta[u][w][s] = 0;
             }
     cpu->tlb_listed = 0;
+    cpu->victims = VICTIM_SETS;
+    victim_flush(cpu);
     for (unsigned i = 0; i < MMIO_SETS; i++)
         cpu->mmio[i].tag = UINT64_MAX;
     for (unsigned i = 0; i < 8; i++)
@@ -262,6 +308,7 @@ void mmu_flush(struct cpu *cpu, bool global)
         cpu->tlb_meta[u][w][s] &= (uint8_t)~TLBM_LISTED;
     }
     cpu->tlb_listed = 0;
+    victim_flush(cpu);
     for (unsigned i = 0; i < MMIO_SETS; i++)
         cpu->mmio[i].tag = UINT64_MAX;
     cpu->itlb_gen++;
@@ -280,6 +327,7 @@ void mmu_flush_page(struct cpu *cpu, uint64_t lin)
         for (unsigned w = 0; w < 2; w++)
             if (cpu->tlb[u][w][set].tag == page)
                 tlb_drop(cpu, u, w, set);
+    victim_drop_page(cpu, page);
     for (unsigned i = 0; i < MMIO_SETS; i++)
         cpu->mmio[i].tag = UINT64_MAX;
     struct itlb_entry *it = &cpu->itlb[(page >> 12) % ITLB_SETS];
@@ -302,6 +350,10 @@ void mmu_code_page(struct cpu *cpu, gpa_t gpa)
         for (unsigned s = 0; s < TLB_SETS; s++)
             if (cpu->tlb[u][1][s].host == host)
                 tlb_drop(cpu, u, 1, s);
+    for (unsigned t = 1; t < 4; t += 2)
+        for (unsigned s = 0; s < VICTIM_SETS; s++)
+            if (cpu->victim[t][s].host == host)
+                victim_drop(cpu, t, s);
 }
 
 void mmu_load_pdptes(struct cpu *cpu)

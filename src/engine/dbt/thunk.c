@@ -150,11 +150,58 @@ static const uint8_t *sysop_thunk(struct buf *b)
     return at;
 }
 
+static void shift(struct buf *b, unsigned op, unsigned reg, unsigned n) /* 64-bit, rax..rdi */
+{
+    e8(b, 0x48), e8(b, 0xc1), e8(b, op << 3 | 0xc0 | reg), e8(b, n);
+}
+
+/* Is the page among those the TLB evicted? rax and rcx are lent; falls through when it isn't. */
+static void victim_probe(struct buf *b, unsigned areg, unsigned table)
+{
+    enum { SHL = 4, SHR = 5 };
+    size_t at = GS(victim) + table * VICTIM_SETS * sizeof(struct tlb_entry);
+    unsigned ret = areg == H_R10 ? H_R11 : H_R10;
+    e_store(b, H_RAX, GS(scratch) + 32);
+    e_store(b, H_RCX, GS(scratch) + 40);
+    e_mov(b, H_RAX, areg);
+    shift(b, SHR, H_RAX, 12);
+    e_mov(b, H_RCX, H_RAX);
+    shift(b, SHR, H_RCX, TLB_BITS);
+    e_rr(b, true, 0x31, H_RAX, H_RCX);
+    shift(b, SHR, H_RCX, 4);
+    e_rr(b, true, 0x31, H_RAX, H_RCX);
+    e8(b, 0x25), e32(b, VICTIM_SETS - 1); /* and eax, imm32 */
+    shift(b, SHL, H_RAX, 4);
+    e_mov(b, H_RCX, areg);
+    e8(b, 0x65), e8(b, 0x48), e8(b, 0x2b), e8(b, 0x88), e32(b, (uint32_t)at); /* sub rcx, tag */
+    e8(b, 0x48), e8(b, 0x81), e8(b, 0xf9), e32(b, 4095);                      /* cmp rcx, 4095 */
+    e8(b, 0x0f), e8(b, 0x80 | CC_A);
+    uint8_t *miss = e_later(b);
+    e8(b, 0x65), e8(b, 0x48), e8(b, 0x8b), e8(b, 0x80), e32(b, (uint32_t)at + 8); /* mov rax, host */
+    e_rr(b, true, 0x01, H_RAX, H_RCX);
+    e_store(b, H_RAX, GS(scratch) + 48);
+    e8(b, 0x65), e8(b, 0x0f), e8(b, 0xb6); /* movzx eax, byte gs:[site + 2]: the size */
+    e_gs_modrm(b, H_RAX, GS(site) + SITE_SIZE_SHIFT / 8);
+    e_rr(b, true, 0x01, H_RCX, H_RAX);
+    e8(b, 0x48), e8(b, 0x81), e8(b, 0xf9), e32(b, 4096); /* cmp rcx, 4096: the end is in it */
+    e8(b, 0x0f), e8(b, 0x80 | CC_A);
+    uint8_t *across = e_later(b);
+    e_load(b, areg, GS(scratch) + 48);
+    e_load(b, H_RAX, GS(scratch) + 32);
+    e_load(b, H_RCX, GS(scratch) + 40);
+    e8(b, 0x41), e8(b, 0xff), e8(b, 0xe0 | (ret & 7)); /* jmp ret */
+    e_here(b, miss, rx_here(b));
+    e_here(b, across, rx_here(b));
+    e_load(b, H_RAX, GS(scratch) + 32);
+    e_load(b, H_RCX, GS(scratch) + 40);
+}
+
 /* areg = linear address, the other = where to go on, cpu->site = what access. The host address
  * comes back in areg. Flags are saved or dead. */
-static const uint8_t *slow_thunk(struct buf *b, unsigned areg)
+static const uint8_t *slow_thunk(struct buf *b, unsigned areg, unsigned table)
 {
     const uint8_t *at = rx_here(b);
+    victim_probe(b, areg, table);
     regs_store(b);
     e_store(b, areg == H_R10 ? H_R11 : H_R10, GS(ret));
     e_mov(b, H_RSI, areg);
@@ -209,8 +256,10 @@ void dbt_thunks(struct dbt *d)
         d->thunk.jc_mem[s] = jc_thunk(b, s, false, d->thunk.exit);
     }
     d->thunk.sysop = sysop_thunk(b);
-    d->thunk.slow[0] = slow_thunk(b, H_R10);
-    d->thunk.slow[1] = slow_thunk(b, H_R11);
+    for (unsigned table = 0; table < 4; table++) {
+        d->thunk.slow[0][table] = slow_thunk(b, H_R10, table);
+        d->thunk.slow[1][table] = slow_thunk(b, H_R11, table);
+    }
     d->thunk.post = post_thunk(b);
     d->thunk.slow_fault = seg_fault_thunk(b);
 }
