@@ -198,10 +198,10 @@ static unsigned victim_set(uint64_t page)
     return (unsigned)(n ^ n >> TLB_BITS ^ n >> (TLB_BITS + 4)) & (VICTIM_SETS - 1);
 }
 
-/* No linear address has an odd tag: nothing can match it. */
+/* As in the TLB: an empty entry holds a page of another set (0 is of set 0, 4096 of set 1). */
 static void victim_drop(struct cpu *cpu, unsigned table, unsigned set)
 {
-    cpu->victim[table][set].tag = UINT64_MAX / 2;
+    cpu->victim[table][set].tag = set ? 0 : PAGE;
 }
 
 static void victim_flush(struct cpu *cpu)
