@@ -29,6 +29,18 @@ static bool shift_may_keep(const struct decoded *in)
     return o->type != ZYDIS_OPERAND_TYPE_IMMEDIATE || (o->imm.value.u & 31) == 0;
 }
 
+/* What the manual calls undefined, logic and shifts do overwrite; others (IMUL, BT, DIV ...) may
+ * leave as it was, and then the old value shows. */
+static uint32_t undefined_kill(const struct decoded *in)
+{
+    switch (in->zi.meta.category) {
+    case ZYDIS_CATEGORY_LOGICAL:
+    case ZYDIS_CATEGORY_SHIFT:
+    case ZYDIS_CATEGORY_ROTATE: return in->zi.cpu_flags->undefined;
+    default: return 0;
+    }
+}
+
 void flags_of(struct decoded *in)
 {
     const ZydisAccessedFlags *f = in->zi.cpu_flags;
@@ -41,8 +53,8 @@ void flags_of(struct decoded *in)
     if (!f)
         return;
     in->read = f->tested & FL_ARITH;
-    in->kill = (f->modified | f->set_0 | f->set_1 | f->undefined) & FL_ARITH;
-    in->writes = in->kill != 0;
+    in->kill = (f->modified | f->set_0 | f->set_1 | undefined_kill(in)) & FL_ARITH;
+    in->writes = (in->kill | f->undefined) & FL_ARITH;
     if (shift_may_keep(in)) {
         in->read = FL_ARITH;
         in->kill = 0;
@@ -89,9 +101,11 @@ uint32_t flags_live_at(struct translator *t, uint64_t rip)
         if (ends_look(&in.zi))
             break;
         in.sys = false;
-        if (!ZYAN_SUCCESS(ZydisDecoderDecodeOperands(t->dec, &ctx, &in.zi, in.op,
-                                                     in.zi.operand_count_visible)))
-            break;
+        struct insn sys = {0};
+        unsigned ops = in.zi.operand_count < OPERANDS ? in.zi.operand_count : OPERANDS;
+        if (!ZYAN_SUCCESS(ZydisDecoderDecodeOperands(t->dec, &ctx, &in.zi, in.op, (ZyanU8)ops)) ||
+            sys_decode(&in.zi, in.op, t->page_rip + at, &sys) || !sys_claimed(t->cpu, &in.zi))
+            break; /* a helper sees all flags */
         flags_of(&in);
         at += in.zi.length;
         live |= in.read & ~killed;

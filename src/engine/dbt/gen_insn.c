@@ -169,12 +169,14 @@ static void emit_bytes(struct translator *t, struct buf *b, const struct native 
             rep = p;
         else if (p == 0xf0)
             lock = true;
+        else if ((t->b->mode & MODE_64) && (p & 0xf0) == 0x40)
+            ; /* REX counts only right before the opcode */
         else if (p != 0x67 && p != 0x26 && p != 0x2e && p != 0x36 && p != 0x3e && p != 0x64 &&
                  p != 0x65)
             break;
     }
-    if ((t->b->mode & MODE_64) && (in->bytes[i] & 0xf0) == 0x40)
-        rex = in->bytes[i++];
+    if ((t->b->mode & MODE_64) && i && (in->bytes[i - 1] & 0xf0) == 0x40)
+        rex = in->bytes[i - 1];
     if (lock && n->mem)
         e8(b, 0xf0);
     if (wants_66(t, zi, has66))
@@ -183,6 +185,8 @@ static void emit_bytes(struct translator *t, struct buf *b, const struct native 
         e8(b, rep);
     if (n->mem || n->xlat)
         rex = (rex & ~3u) | (rm & 8 ? 0x41u : 0u);
+    if (n->moffs || n->xlat)
+        rex &= ~4u; /* AL, whatever REX.R says */
     if (n->bit_reg)
         rex = (rex & ~4u) | 0x44u; /* the offset is in r11 (or r10): REX.R */
     if (rex)
