@@ -78,34 +78,31 @@ static struct ref stack_ref(int64_t disp, bool write)
 
 enum kind { NO_ACCESS, ACCESS, LAST_ACCESS, UNFIT };
 
-/* What instruction i does with memory, its address as of the group's start if that is off RSP. */
-static enum kind ref_of(struct translator *t, unsigned i, int64_t *sp, struct ref *r)
+/* Stack instructions, which have no ModRM operand to look at. NO_ACCESS: none of them. */
+static enum kind stack_of(const struct decoded *in, int64_t *sp, struct ref *r)
 {
-    const struct decoded *in = &t->in[i];
-    const ZydisDecodedInstruction *zi = &in->zi;
-    const ZydisDecodedOperand *m = NULL;
-    if (in->sys || zi->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX)
-        return in->sys && in->insn.run == sys_nop ? NO_ACCESS : UNFIT;
-    switch (zi->mnemonic) {
+    bool wide = in->zi.operand_width == 64 && in->op[0].type != ZYDIS_OPERAND_TYPE_MEMORY;
+    switch (in->zi.mnemonic) {
     case ZYDIS_MNEMONIC_PUSH:
-        if (zi->operand_width != 64 || in->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY)
-            return UNFIT;
         *r = stack_ref(*sp - 8, true);
         *sp -= 8;
-        return ACCESS;
+        return wide ? ACCESS : UNFIT;
     case ZYDIS_MNEMONIC_POP:
-        if (zi->operand_width != 64 || in->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY ||
-            reg_id(in->op[0].reg.value) == H_RSP)
-            return UNFIT;
         *r = stack_ref(*sp, false);
         *sp += 8;
-        return ACCESS;
+        return wide && reg_id(in->op[0].reg.value) != H_RSP ? ACCESS : UNFIT;
     case ZYDIS_MNEMONIC_CALL:
-        if (in->op[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE)
-            return UNFIT;
         *r = stack_ref(*sp - 8, true);
-        return LAST_ACCESS;
+        return in->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE ? LAST_ACCESS : UNFIT;
     case ZYDIS_MNEMONIC_RET: *r = stack_ref(*sp, false); return LAST_ACCESS;
+    default: return NO_ACCESS;
+    }
+}
+
+/* Instructions whose translation needs r10 itself, or whose operand isn't where it seems. */
+static bool needs_r10(const struct decoded *in)
+{
+    switch (in->zi.mnemonic) {
     case ZYDIS_MNEMONIC_LEAVE:
     case ZYDIS_MNEMONIC_XLAT:
     case ZYDIS_MNEMONIC_MASKMOVQ:
@@ -115,22 +112,32 @@ static enum kind ref_of(struct translator *t, unsigned i, int64_t *sp, struct re
     case ZYDIS_MNEMONIC_LOOPNE:
     case ZYDIS_MNEMONIC_JRCXZ:
     case ZYDIS_MNEMONIC_JECXZ:
-    case ZYDIS_MNEMONIC_JCXZ: return UNFIT;
+    case ZYDIS_MNEMONIC_JCXZ: return true;
     case ZYDIS_MNEMONIC_BT:
     case ZYDIS_MNEMONIC_BTS:
     case ZYDIS_MNEMONIC_BTR:
-    case ZYDIS_MNEMONIC_BTC:
-        if (in->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY)
-            return UNFIT;
-        break;
-    default: break;
+    case ZYDIS_MNEMONIC_BTC: return in->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
+    default: return names_r10(in) || in->zi.meta.category == ZYDIS_CATEGORY_UNCOND_BR;
     }
-    if (names_r10(in) || zi->meta.category == ZYDIS_CATEGORY_UNCOND_BR)
+}
+
+/* What instruction i does with memory, its address as of the group's start if that is off RSP. */
+static enum kind ref_of(struct translator *t, unsigned i, int64_t *sp, struct ref *r)
+{
+    const struct decoded *in = &t->in[i];
+    const ZydisDecodedInstruction *zi = &in->zi;
+    const ZydisDecodedOperand *m = NULL;
+    if (in->sys)
+        return in->insn.run == sys_nop ? NO_ACCESS : UNFIT;
+    enum kind k = stack_of(in, sp, r);
+    if (k != NO_ACCESS)
+        return k;
+    if (zi->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX || needs_r10(in))
         return UNFIT;
-    for (unsigned k = 0; k < zi->operand_count_visible; k++)
-        if (in->op[k].type == ZYDIS_OPERAND_TYPE_MEMORY &&
-            in->op[k].mem.type == ZYDIS_MEMOP_TYPE_MEM)
-            m = &in->op[k];
+    for (unsigned n = 0; n < zi->operand_count_visible; n++)
+        if (in->op[n].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+            in->op[n].mem.type == ZYDIS_MEMOP_TYPE_MEM)
+            m = &in->op[n];
     if (!m)
         return NO_ACCESS;
     if (!(zi->attributes & ZYDIS_ATTRIB_HAS_MODRM) || zi->address_width != 64 || m->size > 512 ||
