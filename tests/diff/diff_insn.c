@@ -211,7 +211,7 @@ static uint64_t run(const struct options *opt, uint64_t ends[32])
         struct seq s;
         struct outcome n, g;
         if (k % 1000 == 0)
-            alarm(60);
+            alarm(10);
         gen_make(&s, opt->seed + k);
         bool ok = run_both(&s, &n, &g);
         if (n.vector >= 0)

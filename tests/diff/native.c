@@ -129,6 +129,7 @@ void native_open(void)
     nat.data = map_twice(DATA_AT, DATA_LEN, PROT_READ | PROT_WRITE);
     nat.code = map_twice(CODE_AT, CODE_LEN, PROT_READ | PROT_EXEC);
     mprotect((void *)(uintptr_t)DATA_AT, PAGE, PROT_READ);
+    (void)*(volatile uint8_t *)(uintptr_t)DATA_AT; /* present, for the error code of a write */
 }
 
 void native_run(const struct seq *s, const uint8_t *code, unsigned len, struct outcome *o)

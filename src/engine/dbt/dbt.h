@@ -57,7 +57,9 @@ struct fault_site {    /* an instruction whose native form may raise a host sign
     const uint8_t *at; /* where it runs */
     uint16_t off;      /* guest offset from block->rip */
     bool flags_host;   /* arithmetic flags are the host's, else in cpu->fl */
+    uint8_t lent;      /* guest register whose value is in scratch[7], or FAULT_NONE_LENT */
 };
+#define FAULT_NONE_LENT 16
 
 struct range16 {
     uint16_t lo, hi; /* [lo, hi) within the page */

@@ -220,12 +220,12 @@ static void emit_bytes(struct translator *t, struct buf *b, const struct native 
             ebytes(b, in->bytes + zi->raw.imm[k].offset, zi->raw.imm[k].size / 8u);
 }
 
-static void note_fault(struct translator *t, struct buf *b)
+static void note_fault(struct translator *t, struct buf *b, uint8_t lent)
 {
     if (t->b->faults == ARRAY_LEN(t->fault))
         return;
     t->fault[t->b->faults++] = (struct fault_site){
-        .at = rx_here(b), .off = cur(t)->off, .flags_host = t->fl == FLAGS_HOST};
+        .at = rx_here(b), .off = cur(t)->off, .flags_host = t->fl == FLAGS_HOST, .lent = lent};
 }
 
 /* A register the instruction doesn't name and that needs no REX. */
@@ -267,7 +267,7 @@ static void emit_native(struct translator *t, struct buf *b, unsigned areg, void
         if (n->load[i])
             e_load(b, H_R10 + i, GPR(H_R10 + i));
     if (n->may_fault)
-        note_fault(t, b);
+        note_fault(t, b, (uint8_t)(lend || n->rdi ? rm : FAULT_NONE_LENT));
     emit_bytes(t, b, n, rm);
     for (unsigned i = 0; i < 2; i++)
         if (n->store[i])
@@ -321,7 +321,7 @@ static void gen_memory(struct translator *t, struct native *n)
                        .size = n->m->size / 8u,
                        .write = (act & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0,
                        .rmw = (act & ZYDIS_OPERAND_ACTION_MASK_READ) != 0 ||
-                              (act & ZYDIS_OPERAND_ACTION_CONDWRITE) != 0,
+                              (act & ZYDIS_OPERAND_ACTION_CONDWRITE) != 0 || n->rdi,
                        .op = emit_native,
                        .arg = n};
     if (in->grouped) {

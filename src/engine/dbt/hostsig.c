@@ -122,6 +122,8 @@ static void handler(int sig, siginfo_t *info, void *ctx)
         fail(cpu, sig, pc, b);
     } else {
         cpu->rip = b->rip + s->off;
+        if (s->lent != FAULT_NONE_LENT)
+            cpu->gpr[s->lent] = cpu->scratch[7];
         if (s->flags_host)
             cpu_set_flags_arith(cpu, (uint32_t)g[REG_EFL]);
         cpu->fault.vector = vector;
