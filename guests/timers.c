@@ -33,6 +33,17 @@ static bool lapic_hook(struct frame *f)
     return true;
 }
 
+static volatile uint64_t tick_tsc;
+
+static bool deadline_hook(struct frame *f)
+{
+    (void)f;
+    tick_tsc = rdtsc();
+    ticks++;
+    lapic_set(LAPIC_EOI, 0);
+    return true;
+}
+
 static bool nmi_hook(struct frame *f)
 {
     ticks++;
@@ -236,6 +247,64 @@ static void tsc(void)
     check("10 ms by the PIT are 1 to 100 million TSC ticks", a > 1000000 && a < 1000000000);
 }
 
+#define MSR_TSC          0x10
+#define MSR_TSC_DEADLINE 0x6e0
+#define L1_TSC_DEADLINE  (1u << 24)
+#define AHEAD            100000000ull /* 25 to 100 ms */
+#define SLACK            (AHEAD / 100)
+
+/* Runs with interrupts on until the TSC is there. */
+static void until(uint64_t tsc)
+{
+    sti();
+    while (rdtsc() < tsc)
+        asm volatile("pause" ::: "memory");
+    cli();
+}
+
+static void deadline_once(const char *comes, const char *in_time)
+{
+    uint64_t due = rdtsc() + AHEAD;
+
+    ticks = 0;
+    wrmsr(MSR_TSC_DEADLINE, due);
+    check(comes, rdmsr(MSR_TSC_DEADLINE) == due && wait_ticks(1));
+    check(in_time, tick_tsc + SLACK >= due);
+}
+
+/* TSC-deadline mode counts in the guest's own TSC, whatever its distance from the host's. */
+static void deadline(void)
+{
+    uint32_t c[4];
+
+    cpuid(1, 0, c);
+    if (!(c[2] & L1_TSC_DEADLINE)) {
+        static const char *const names[] = {
+            "a TSC deadline comes", "not before its time", "once", "one gone by comes at once",
+            "0 takes it back",      "with a moved TSC",    "in the new time"};
+        for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
+            skip(names[i], "no such mode");
+        return;
+    }
+    trap_hook[0x44] = deadline_hook;
+    lapic_set(LAPIC_LVT_TIMER, 0x44 | 2u << 17);
+    asm volatile("mfence" ::: "memory");
+    deadline_once("a TSC deadline comes", "not before its time");
+    until(rdtsc() + AHEAD / 10);
+    check("once", ticks == 1 && rdmsr(MSR_TSC_DEADLINE) == 0);
+    ticks = 0;
+    wrmsr(MSR_TSC_DEADLINE, rdtsc() - 1);
+    check("one gone by comes at once", wait_ticks(1));
+    ticks = 0;
+    wrmsr(MSR_TSC_DEADLINE, rdtsc() + AHEAD);
+    wrmsr(MSR_TSC_DEADLINE, 0);
+    until(rdtsc() + AHEAD * 2);
+    check_eq("0 takes it back", ticks, 0);
+    wrmsr(MSR_TSC, rdtsc() + (1ull << 42));
+    deadline_once("with a moved TSC", "in the new time");
+    lapic_set(LAPIC_LVT_TIMER, 1u << 16);
+}
+
 void guest_main(const uint8_t *mbi)
 {
     (void)mbi;
@@ -248,4 +317,5 @@ void guest_main(const uint8_t *mbi)
     ipis();
     ioapic();
     tsc();
+    deadline();
 }

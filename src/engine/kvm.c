@@ -22,10 +22,6 @@
 #define KVM_TSS_ADDR      0xfffbd000ul
 #define KVM_IDENTITY_ADDR 0xfffbc000ull
 
-/* The MSRs of a user-space LAPIC (SDM vol. 4, table 2-2). */
-#define MSR_APIC_BASE    0x1b
-#define MSR_TSC_DEADLINE 0x6e0
-
 static int device_error(struct error *err, int code)
 {
     switch (code) {

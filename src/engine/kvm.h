@@ -13,6 +13,10 @@
 #define KVM_VCPUS_MAX 64
 #define KVM_CPUID_MAX 256
 
+/* The MSRs of a user-space LAPIC (SDM vol. 4, table 2-2). */
+#define MSR_APIC_BASE    0x1b
+#define MSR_TSC_DEADLINE 0x6e0
+
 union kvm_cpuid_set {
     struct kvm_cpuid2 head;
     uint8_t room[sizeof(struct kvm_cpuid2) + KVM_CPUID_MAX * sizeof(struct kvm_cpuid_entry2)];
@@ -56,6 +60,8 @@ void kvm_startup(struct kvm_vcpu *v, uint8_t vector); /* SIPI: real mode at vect
 
 /* kvm_tsc.c */
 bool kvm_tsc_look(struct kvm_vcpu *v); /* on the vCPU's thread: refreshes tsc_offset */
+/* The host's TSC when the guest's is at that value, or now if it is past; likewise. */
+uint64_t kvm_tsc_to_host(struct kvm_vcpu *v, uint64_t guest);
 uint64_t kvm_tsc_offset(const struct engine *e, unsigned vcpu);
 
 /* kvm_run.c */

@@ -59,20 +59,25 @@ static void trap_mmio(struct kvm_vcpu *v)
         memcpy(run->mmio.data, &t.value, t.size);
 }
 
+/* The LAPIC counts deadlines in the host's TSC; 0 is "disarmed" in both. */
 static void trap_msr(struct kvm_vcpu *v, bool write)
 {
     const struct engine_env *env = &v->engine->env;
     struct kvm_run *run = v->run;
     uint64_t val = run->msr.data;
+    bool deadline = run->msr.index == MSR_TSC_DEADLINE;
     int rc = -1;
 
-    if (write)
-        (void)kvm_tsc_look(v);
-    if (env->intr && write)
+    if (env->intr && write) {
+        if (deadline && val)
+            val = kvm_tsc_to_host(v, val);
         rc = env->intr->msr_write(env->intr_ctl, v->index, run->msr.index, val);
-    else if (env->intr)
+    } else if (env->intr) {
         rc = env->intr->msr_read(env->intr_ctl, v->index, run->msr.index, &val);
-    run->msr.data = val;
+        if (deadline && val)
+            val += v->tsc_offset;
+        run->msr.data = val;
+    }
     run->msr.error = rc < 0; /* #GP */
 }
 

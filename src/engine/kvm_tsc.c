@@ -25,6 +25,18 @@ bool kvm_tsc_look(struct kvm_vcpu *v)
     return ok;
 }
 
+/* A deadline gone by must stay one, not wrap to far ahead: with an offset from reset on, only a
+ * guest that moved its TSC can name a time before the host's zero. */
+uint64_t kvm_tsc_to_host(struct kvm_vcpu *v, uint64_t guest)
+{
+    uint64_t now, left;
+
+    (void)kvm_tsc_look(v);
+    now = tsc_read();
+    left = guest - (now + v->tsc_offset);
+    return guest > now + v->tsc_offset && left < UINT64_MAX - now ? now + left : now;
+}
+
 uint64_t kvm_tsc_offset(const struct engine *e, unsigned vcpu)
 {
     return __atomic_load_n(&e->vcpu[vcpu].tsc_offset, __ATOMIC_RELAXED);
