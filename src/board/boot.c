@@ -23,7 +23,7 @@
 
 int boot_file_read(struct boot_file *f, const char *option, const char *path, struct error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is refused, not waited for */
     struct stat st;
     int code = 0;
 

@@ -284,13 +284,14 @@ int unpack_initramfs(const uint8_t *in, size_t len, struct bytes *out, size_t ma
 
     /* Bound: every round takes at least one of len bytes. */
     while (!err && at < len) {
-        enum packing p = packing_of(in + at, len - at);
+        enum packing p;
         size_t n = 0;
 
         if (in[at] == 0) { /* padding; archives start at multiples of four */
             at++;
             continue;
         }
+        p = packing_of(in + at, len - at);
         err = pad4(out, max);
         if (err)
             break;

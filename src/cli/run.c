@@ -10,6 +10,8 @@
 #include "engine/engine.h"
 #include "vm/vm.h"
 #include <errno.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -333,6 +335,29 @@ static void files_free(struct run *r)
 
 /* ---- the run ---- */
 
+/* Asked before the run, whose end is a bad moment to hear of it; creates nothing. */
+static int ledger_check(const struct run *r, struct error *err)
+{
+    char dir[PATH_MAX];
+    const char *why = NULL;
+    struct stat st;
+
+    if (!r->ledger || !strcmp(r->ledger, "-"))
+        return 0;
+    if (snprintf(dir, sizeof(dir), "%s", r->ledger) >= (int)sizeof(dir))
+        why = strerror(ENAMETOOLONG);
+    else if (!stat(r->ledger, &st))
+        why = S_ISDIR(st.st_mode)       ? strerror(EISDIR)
+              : access(r->ledger, W_OK) ? strerror(errno)
+                                        : NULL;
+    else if (access(dirname(dir), W_OK | X_OK))
+        why = strerror(errno);
+    if (why)
+        return error_set(err, -EINVAL, "--ledger %s: %s; name a file that can be written",
+                         r->ledger, why);
+    return 0;
+}
+
 static int ledger_out(struct run *r, struct vm *vm)
 {
     int err;
@@ -369,8 +394,10 @@ static int machine_run(struct run *r, struct error *err)
     struct vm *vm;
     enum vm_end end;
     uint32_t value;
-    int code = files_read(r, err), out;
+    int code = ledger_check(r, err), out;
 
+    if (!code)
+        code = files_read(r, err);
     if (!code)
         code = engine_choose(r, err);
     if (!code)

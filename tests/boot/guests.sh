@@ -6,8 +6,8 @@
 # instruction. "tests/boot/guests.sh dbt exceptions" runs one of them and shows all it says.
 : "${ROOT:=$(cd "$(dirname "$0")/../.." && pwd)}" "${BUILD:=$ROOT/build}" "${VIADUCT:=$BUILD/viaduct}"
 out=$(mktemp -d) && trap 'rm -rf "$out"' EXIT
-guests="hello exceptions paging modes strings syscall fpu debug seg32 timers bench"
-slow_kvm_guests="hello strings"
+guests="hello exceptions paging modes strings syscall fpu debug seg32 timers badio bench"
+slow_kvm_guests="hello strings badio"
 count=0
 
 tap() { # verdict name
