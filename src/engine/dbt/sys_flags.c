@@ -89,6 +89,8 @@ int sys_popf(struct cpu *cpu, const struct insn *i)
     flags_put(cpu, val & ~(uint32_t)FL_RF, mask);
     if ((cpu->flags_sys | old) & FL_TF)
         return insn_leave(cpu, i); /* single-step starts or ends with the next instruction */
+    if ((cpu->flags_sys ^ old) & FL_AC)
+        return insn_leave(cpu, i); /* what follows is translated with or without checks */
     if ((cpu->flags_sys & ~old & FL_IF) && cpu_irq_waits(cpu))
         return insn_leave(cpu, i);
     return INSN_NEXT;

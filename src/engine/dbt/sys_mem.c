@@ -39,6 +39,15 @@ _Noreturn static void seg_fault(struct cpu *cpu, unsigned seg)
     cpu_fault_err(cpu, seg == SEG_SS ? EXC_SS : EXC_GP, 0);
 }
 
+/* #AC: Intel SDM volume 3, section 6.15. */
+static uint64_t aligned(struct cpu *cpu, uint64_t lin, unsigned size)
+{
+    if (cpu->cpl == 3 && (cpu->cr0 & CR0_AM) && (cpu->flags_sys & FL_AC) &&
+        (size == 2 || size == 4 || size == 8) && (lin & (size - 1)))
+        cpu_fault_err(cpu, EXC_AC, 0);
+    return lin;
+}
+
 uint64_t seg_lin(struct cpu *cpu, unsigned seg, uint64_t off, unsigned size, bool write)
 {
     const struct cpu_seg *s = &cpu->seg[seg];
@@ -48,11 +57,11 @@ uint64_t seg_lin(struct cpu *cpu, unsigned seg, uint64_t off, unsigned size, boo
         lin = seg >= SEG_FS ? s->base + off : off;
         if (!lin_canonical(lin) || !lin_canonical(lin + size - 1))
             seg_fault(cpu, seg);
-        return lin;
+        return aligned(cpu, lin, size);
     }
     if (!access_ok(s, write) || !limit_ok(s, off, size))
         seg_fault(cpu, seg);
-    return (uint32_t)(s->base + off);
+    return aligned(cpu, (uint32_t)(s->base + off), size);
 }
 
 uint64_t op_lin(struct cpu *cpu, const struct insn *i, unsigned size, bool write)
@@ -136,11 +145,12 @@ uint64_t stack_lin(struct cpu *cpu, const struct stack *s, uint64_t sp, unsigned
     if (s->width == 8) {
         if (!lin_canonical(sp) || !lin_canonical(sp + size - 1))
             cpu_fault_err(cpu, EXC_SS, s->err);
-        return sp;
+        return s->user ? aligned(cpu, sp, size) : sp;
     }
     if (!(s->ss.attr & SEG_P) || !limit_ok(&s->ss, sp, size))
         cpu_fault_err(cpu, EXC_SS, s->err);
-    return (uint32_t)(s->ss.base + sp);
+    sp = (uint32_t)(s->ss.base + sp);
+    return s->user ? aligned(cpu, sp, size) : sp;
 }
 
 void stack_push(struct cpu *cpu, struct stack *s, unsigned size, uint64_t val)
