@@ -68,30 +68,24 @@ static unsigned hint_of(uint64_t addr)
     return (unsigned)((addr >> 3 ^ addr >> 9 ^ addr >> 14) & (BUS_HINTS - 1));
 }
 
-static struct io_region *slot_hit(const struct bus_slot *s, uint64_t addr, uint64_t *base)
+static bool slot_hit(const struct bus_slot *s, uint64_t addr)
 {
     uint64_t from = __atomic_load_n(&s->base, __ATOMIC_RELAXED);
-    uint64_t len = __atomic_load_n(&s->len, __ATOMIC_RELAXED);
 
-    if (addr - from >= len)
-        return NULL;
-    *base = from;
-    return __atomic_load_n(&s->region, __ATOMIC_RELAXED);
+    return addr - from < __atomic_load_n(&s->len, __ATOMIC_RELAXED);
 }
 
-static struct io_region *map_search(struct bus *b, enum bus_space space, uint64_t addr,
-                                    uint64_t *base)
+static __attribute__((noinline)) const struct bus_slot *
+map_search(struct bus *b, enum bus_space space, uint64_t addr)
 {
     const struct bus_map *m = &b->now[space];
     unsigned lo = 0, hi = __atomic_load_n(&m->count, __ATOMIC_RELAXED), mid;
-    struct io_region *r;
 
     while (lo < hi) { /* halves each round: at most 9 rounds for 256 slots */
         mid = (lo + hi) / 2;
-        r = slot_hit(&m->slot[mid], addr, base);
-        if (r) {
+        if (slot_hit(&m->slot[mid], addr)) {
             __atomic_store_n(&b->hint[space][hint_of(addr)], (uint8_t)mid, __ATOMIC_RELAXED);
-            return r;
+            return &m->slot[mid];
         }
         if (__atomic_load_n(&m->slot[mid].base, __ATOMIC_RELAXED) > addr)
             hi = mid;
@@ -101,27 +95,35 @@ static struct io_region *map_search(struct bus *b, enum bus_space space, uint64_
     return NULL;
 }
 
-static struct io_region *map_find(struct bus *b, enum bus_space space, uint64_t addr,
-                                  uint64_t *base)
+static inline const struct bus_slot *map_find(struct bus *b, enum bus_space space, uint64_t addr)
 {
     unsigned guess = __atomic_load_n(&b->hint[space][hint_of(addr)], __ATOMIC_RELAXED);
-    struct io_region *r = NULL;
+    const struct bus_map *m = &b->now[space];
 
-    if (guess < __atomic_load_n(&b->now[space].count, __ATOMIC_RELAXED))
-        r = slot_hit(&b->now[space].slot[guess], addr, base);
-    return r ? r : map_search(b, space, addr, base);
+    if (__builtin_expect(guess < __atomic_load_n(&m->count, __ATOMIC_RELAXED), 1) &&
+        __builtin_expect(slot_hit(&m->slot[guess], addr), 1))
+        return &m->slot[guess];
+    return map_search(b, space, addr);
 }
 
-static unsigned seq_even(struct bus *b)
+/* A change is being put into force: its maker holds the lock, briefly. */
+static __attribute__((noinline)) unsigned seq_wait(struct bus *b)
 {
-    unsigned seq = __atomic_load_n(&b->seq, __ATOMIC_ACQUIRE);
+    unsigned seq;
 
-    while (seq & 1) { /* a change is being put into force: its maker holds the lock, briefly */
+    do {
         pthread_mutex_lock(&b->change);
         pthread_mutex_unlock(&b->change);
         seq = __atomic_load_n(&b->seq, __ATOMIC_ACQUIRE);
-    }
+    } while (seq & 1);
     return seq;
+}
+
+static inline unsigned seq_even(struct bus *b)
+{
+    unsigned seq = __atomic_load_n(&b->seq, __ATOMIC_ACQUIRE);
+
+    return __builtin_expect(seq & 1, 0) ? seq_wait(b) : seq;
 }
 
 static bool seq_same(struct bus *b, unsigned seq)
@@ -144,22 +146,26 @@ static void region_leave(struct io_region *r)
         pthread_mutex_unlock(r->lock);
 }
 
-static struct access access_begin(struct bus *b, enum bus_space space, uint64_t addr)
+static inline struct access access_begin(struct bus *b, enum bus_space space, uint64_t addr)
 {
     struct access a = {0};
-    uint64_t base = 0;
     unsigned seq;
 
     for (;;) { /* again only if somebody changed the map meanwhile */
+        const struct bus_slot *s;
+
         seq = seq_even(b);
-        a.region = map_find(b, space, addr, &base);
-        a.off = addr - base;
+        s = map_find(b, space, addr);
+        if (s) {
+            a.off = addr - __atomic_load_n(&s->base, __ATOMIC_RELAXED);
+            a.region = __atomic_load_n(&s->region, __ATOMIC_RELAXED);
+        }
         if (!seq_same(b, seq))
             continue;
-        if (!a.region)
-            return a;
+        if (!s)
+            return (struct access){0};
         region_enter(a.region);
-        if (seq_same(b, seq))
+        if (__builtin_expect(seq_same(b, seq), 1))
             return a;
         region_leave(a.region);
     }
@@ -223,7 +229,7 @@ static void cut_write(struct io_region *r, uint64_t off, unsigned size, uint64_t
     }
 }
 
-static uint64_t region_read(struct io_region *r, uint64_t off, unsigned size)
+static inline uint64_t region_read(struct io_region *r, uint64_t off, unsigned size)
 {
     bool refused = false;
     uint64_t val;
@@ -243,7 +249,7 @@ static uint64_t region_read(struct io_region *r, uint64_t off, unsigned size)
     return val;
 }
 
-static void region_write(struct io_region *r, uint64_t off, unsigned size, uint64_t val)
+static inline void region_write(struct io_region *r, uint64_t off, unsigned size, uint64_t val)
 {
     bool refused = false;
 
@@ -276,11 +282,10 @@ static void unclaimed(struct bus *b, enum bus_space space, bool write, unsigned 
 /* Nobody claims addr; does somebody claim a later byte of the access? */
 static bool claimed_later(struct bus *b, enum bus_space space, uint64_t addr, unsigned size)
 {
-    uint64_t base;
     unsigned i;
 
     for (i = 1; i < size; i++)
-        if (map_find(b, space, addr + i, &base))
+        if (map_find(b, space, addr + i))
             return true;
     return false;
 }
@@ -327,7 +332,8 @@ static void nobody_write(struct bus *b, enum bus_space space, uint64_t addr, uns
         unclaimed(b, space, true, size);
 }
 
-static uint64_t timed_read(const struct bus *b, struct io_region *r, uint64_t off, unsigned size)
+static inline uint64_t timed_read(const struct bus *b, struct io_region *r, uint64_t off,
+                                  unsigned size)
 {
     uint64_t start, val;
 
@@ -339,8 +345,8 @@ static uint64_t timed_read(const struct bus *b, struct io_region *r, uint64_t of
     return val;
 }
 
-static void timed_write(const struct bus *b, struct io_region *r, uint64_t off, unsigned size,
-                        uint64_t val)
+static inline void timed_write(const struct bus *b, struct io_region *r, uint64_t off,
+                               unsigned size, uint64_t val)
 {
     uint64_t start;
 
@@ -468,13 +474,14 @@ void bus_region_write(const struct bus *b, struct io_region *r, uint64_t off, un
 const struct io_region *bus_find(const struct bus *b, enum bus_space space, uint64_t addr)
 {
     struct bus *mut = (struct bus *)(uintptr_t)b; /* only its hints and lock change */
+    const struct bus_slot *s;
     struct io_region *r;
-    uint64_t base;
     unsigned seq;
 
     do {
         seq = seq_even(mut);
-        r = map_find(mut, space, addr, &base);
+        s = map_find(mut, space, addr);
+        r = s ? __atomic_load_n(&s->region, __ATOMIC_RELAXED) : NULL;
     } while (!seq_same(mut, seq));
     return r;
 }
