@@ -7,8 +7,8 @@
 
 #define FLAG_TF 0x100u
 #define FLAG_RF 0x10000u
-#define DR6_BS 0x4000u
-#define DR6_BD 0x2000u
+#define DR6_BS  0x4000u
+#define DR6_BD  0x2000u
 
 #define DR_ACCESS(n)                                                                               \
     static inline word dr##n##_get(void)                                                           \
@@ -53,7 +53,8 @@ static void begin(void)
     dr6_set(0xffff0ff0);
 }
 
-void step_a(void), step_b(void), step_c(void), step_d(void), step_e(void), step_f(void) __attribute__((weak));
+void step_a(void), step_b(void), step_c(void), step_d(void), step_e(void),
+    step_f(void) __attribute__((weak));
 
 static void stepping(void)
 {

@@ -6,10 +6,10 @@
 #include "user.h"
 
 #define NONCANONICAL 0x0000900000000000ull
-#define FLAG_IF 0x200u
-#define FLAG_AC 0x40000u
-#define CR0_TS 8u
-#define CR0_AM 0x40000u
+#define FLAG_IF      0x200u
+#define FLAG_AC      0x40000u
+#define CR0_TS       8u
+#define CR0_AM       0x40000u
 
 CODE_FN(u_int80, "int $0x80");
 CODE_FN(u_int81, "int $0x81");
@@ -184,8 +184,9 @@ static void gate_flags(void)
     idt_gate(0x61, idt_default(0x61), SEL_K64, 0x8e, 0);
     asm volatile("sti; nop; int $0x61; cli" : "=a"(fl)::"memory");
     check_eq("interrupt gate clears IF", fl & FLAG_IF, 0);
-    asm volatile("pushfq; orq $0x4000, (%%rsp); popfq; int $0x61; pushfq; popq %%rdx; pushq $2; popfq"
-                 : "=a"(fl)::"memory", "rdx");
+    asm volatile(
+        "pushfq; orq $0x4000, (%%rsp); popfq; int $0x61; pushfq; popq %%rdx; pushq $2; popfq"
+        : "=a"(fl)::"memory", "rdx");
     check_eq("delivery clears NT", fl & 0x4000, 0);
     trap_hook[0x61] = NULL;
 }

@@ -5,11 +5,11 @@
 #include "guest.h"
 #include "user.h"
 
-#define CR0_MP 2u
-#define CR0_EM 4u
-#define CR0_TS 8u
-#define CR0_NE 0x20u
-#define CR4_OSFXSR 0x200u
+#define CR0_MP         2u
+#define CR0_EM         4u
+#define CR0_TS         8u
+#define CR0_NE         0x20u
+#define CR4_OSFXSR     0x200u
 #define CR4_OSXMMEXCPT 0x400u
 
 static uint16_t cw_unmask_z = 0x37b, cw_all = 0x37f;
@@ -100,8 +100,8 @@ static void save(void)
     asm volatile("fninit; pxor %%xmm0, %%xmm0; pxor %%xmm15, %%xmm15; fxrstor %1; fxsave %0"
                  : "=m"(area2)
                  : "m"(area));
-    check("fxrstor brings it back", mem_eq(area + 32, area2 + 32, 8) &&
-                                        mem_eq(area + 160, area2 + 160, 256));
+    check("fxrstor brings it back",
+          mem_eq(area + 32, area2 + 32, 8) && mem_eq(area + 160, area2 + 160, 256));
     TRY("fxsave 8(%0)", "r"(area));
     check_trap_real("fxsave not aligned", V_GP, 0);
     /* the same registers survive traps and port accesses */

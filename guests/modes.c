@@ -5,7 +5,7 @@
  */
 #include "guest.h"
 
-#define LOW 0x6000
+#define LOW   0x6000
 #define TRAMP 0x8000
 #define ALIAS 0x40000000u
 

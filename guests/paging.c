@@ -7,16 +7,16 @@
 #include "guest.h"
 #include "user.h"
 
-#define P 1ull
-#define W 2ull
-#define U 4ull
-#define A 0x20ull
-#define D 0x40ull
-#define PS 0x80ull
-#define G 0x100ull
-#define NX (1ull << 63)
-#define REGION 0x140000000ull /* 5 GiB: entry 5 of the PDPT */
-#define CR0_WP 0x10000u
+#define P       1ull
+#define W       2ull
+#define U       4ull
+#define A       0x20ull
+#define D       0x40ull
+#define PS      0x80ull
+#define G       0x100ull
+#define NX      (1ull << 63)
+#define REGION  0x140000000ull /* 5 GiB: entry 5 of the PDPT */
+#define CR0_WP  0x10000u
 #define CR4_PGE 0x80u
 
 enum { E_P = 1, E_W = 2, E_U = 4, E_RSVD = 8, E_I = 16 };
@@ -27,7 +27,7 @@ static volatile uint64_t pt[512] __attribute__((aligned(4096)));
 static volatile uint64_t deep[3][512] __attribute__((aligned(4096)));
 static volatile uint8_t pool[16][4096] __attribute__((aligned(4096)));
 
-#define AT(page, off) ((volatile uint8_t *)(REGION + (page) * 4096ull + (off)))
+#define AT(page, off)    ((volatile uint8_t *)(REGION + (page)*4096ull + (off)))
 #define PTR32(page, off) ((volatile uint32_t *)AT(page, off))
 
 static void page_set(unsigned page, unsigned frame, uint64_t bits)
@@ -212,7 +212,9 @@ static void straddle(void)
     check_eq("a write across, high part", *(volatile uint16_t *)pool[9], 0x7766);
     check_eq("and read back", *(volatile uint64_t *)AT(5, 4091), 0x8877665544332211);
     *(volatile uint64_t *)AT(5, 4091) = 0;
-    asm volatile("lock; addq %1, %0" : "+m"(*(volatile uint64_t *)AT(5, 4091)) : "r"(0x0102030405060708));
+    asm volatile("lock; addq %1, %0"
+                 : "+m"(*(volatile uint64_t *)AT(5, 4091))
+                 : "r"(0x0102030405060708));
     check_eq("a locked add across", *(volatile uint64_t *)AT(5, 4091), 0x0102030405060708);
 }
 
@@ -286,12 +288,11 @@ static void large_pages(void)
     *(volatile uint32_t *)(REGION + 0x200000 + off + 8) = 5;
     check_eq("its D", pd[1] & (A | D), A | D);
     user_at(u_read, (volatile uint8_t *)(REGION + 0x200000));
-    faulted("user read of a 2 MiB kernel page", E_P | E_U,
-            (volatile uint8_t *)(REGION + 0x200000));
+    faulted("user read of a 2 MiB kernel page", E_P | E_U, (volatile uint8_t *)(REGION + 0x200000));
     pd[2] = base | 0x2000 | P | W | PS;
     TRY("movl (%0), %%eax", "r"(REGION + 0x400000));
     faulted_real("a reserved bit in a 2 MiB entry", E_P | E_RSVD,
-            (volatile uint8_t *)(REGION + 0x400000));
+                 (volatile uint8_t *)(REGION + 0x400000));
     /* from large to small: the same addresses through a page table */
     for (unsigned i = 0; i < 512; i++)
         deep[0][i] = (base + i * 4096ull) | P | W;

@@ -1,7 +1,7 @@
 /*
  * 32-bit protected mode: segment limits and types, expand-down and conforming segments, call gates
- * with parameters, rings, far calls in each size, #TS, #NP and #SS with their error codes, BOUND and
- * INTO, hardware task switches. Intel SDM vol. 3 chapters 5, 6 and 7.
+ * with parameters, rings, far calls in each size, #TS, #NP and #SS with their error codes, BOUND
+ * and INTO, hardware task switches. Intel SDM vol. 3 chapters 5, 6 and 7.
  */
 #include "guest.h"
 #include "user.h"
@@ -148,8 +148,8 @@ static void far_calls(void)
     TRY("lcall *far_ptr");
     check_trap_real("far call beyond the limit", V_GP, 0);
     /* 16-bit code far below: mov word [seg_got], then a 16-bit far return with a 32-bit prefix */
-    static const uint8_t code16[] = {0x66, 0xc7, 0x06, 0x00, 0x70, 0x16, 0x16, 0x00, 0x00,
-                                     0x66, 0xcb};
+    static const uint8_t code16[] = {0x66, 0xc7, 0x06, 0x00, 0x70, 0x16,
+                                     0x16, 0x00, 0x00, 0x66, 0xcb};
     mem_copy((void *)0x8000, code16, sizeof(code16));
     seg_put(SEL_B, 0, 0xffff, 0x9b, 0);
     far_ptr.off = 0x8000;
@@ -163,10 +163,11 @@ CODE_FN(u_int80, "int $0x80");
 CODE_FN(u_conform, "movl %cs, %eax; movl %eax, seg_got; lret");
 CODE_FN(u_call_conform, "lcall $0x68, $u_conform; int $0x80");
 CODE_FN(u_load_k, "movl $0x10, %eax; movl %eax, %ds");
-CODE_FN(k_gate, "movl %cs, %eax; movl %eax, seg_got; movl %esp, seg_got+4; movl (%esp), %eax\n"
-                "movl %eax, seg_got+8; movl 4(%esp), %eax; movl %eax, seg_got+12; movl 8(%esp), %eax\n"
-                "movl %eax, seg_got+16; movl 12(%esp), %eax; movl %eax, seg_got+20\n"
-                "movl 16(%esp), %eax; movl %eax, seg_got+24; lret $8");
+CODE_FN(k_gate,
+        "movl %cs, %eax; movl %eax, seg_got; movl %esp, seg_got+4; movl (%esp), %eax\n"
+        "movl %eax, seg_got+8; movl 4(%esp), %eax; movl %eax, seg_got+12; movl 8(%esp), %eax\n"
+        "movl %eax, seg_got+16; movl 12(%esp), %eax; movl %eax, seg_got+20\n"
+        "movl 16(%esp), %eax; movl %eax, seg_got+24; lret $8");
 CODE_FN(u_gate, "pushl $0xaaaa; pushl $0xbbbb; lcall $0x63, $0\nu_gate_next: int $0x80");
 void u_gate_next(void);
 

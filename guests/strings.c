@@ -6,8 +6,8 @@
 #include "guest.h"
 #include "user.h"
 
-#define P 1ull
-#define W 2ull
+#define P      1ull
+#define W      2ull
 #define REGION 0x140000000ull
 
 extern volatile uint64_t pdpt[512];
@@ -15,7 +15,7 @@ static volatile uint64_t pd[512] __attribute__((aligned(4096)));
 static volatile uint64_t pt[512] __attribute__((aligned(4096)));
 static uint8_t pool[8][4096] __attribute__((aligned(4096)));
 
-#define AT(page, off) ((uint8_t *)(REGION + (page) * 4096ull + (off)))
+#define AT(page, off) ((uint8_t *)(REGION + (page)*4096ull + (off)))
 
 static void page_set(unsigned page, unsigned frame, uint64_t bits)
 {
@@ -105,13 +105,14 @@ static void moves(void)
         *AT(4, i) = (uint8_t)i;
     r = (struct regs){0, 4, (word)AT(4, 0), (word)AT(4, 3), 0};
     do_rep_movsq(&r);
-    check("an overlapping rep movsq moves whole elements", *AT(4, 3) == 0 && *AT(4, 11) == 5 && *AT(4, 14) == 11 && *AT(4, 19) == 13);
+    check("an overlapping rep movsq moves whole elements",
+          *AT(4, 3) == 0 && *AT(4, 11) == 5 && *AT(4, 14) == 11 && *AT(4, 19) == 13);
     r = (struct regs){0, 20, (word)AT(4, 4096 - 20), (word)AT(6, 20), 0};
     do_rep_movsw_down(&r);
     check("rep movsw downwards: registers",
           r.si == (word)AT(4, 4096 - 60) && r.di == (word)AT(6, 0) - 20);
-    check("rep movsw downwards: data", *AT(6, 20) == *AT(4, 4096 - 20) &&
-                                           *AT(6, -18) == *AT(4, 4096 - 58));
+    check("rep movsw downwards: data",
+          *AT(6, 20) == *AT(4, 4096 - 20) && *AT(6, -18) == *AT(4, 4096 - 58));
     r = (struct regs){0, 0x100000005, (word)pool[0], (word)pool[1], 0};
     r.si |= 0xabcd00000000;
     do_rep_movsb32(&r);
@@ -130,7 +131,8 @@ static void faulting(void)
     check_eq("cx at the fault", at_fault.cx, 904);
     check_eq("si at the fault", at_fault.si, (word)AT(1, 0));
     check_eq("di at the fault", at_fault.di, (word)AT(3, 0));
-    check("it goes on and ends", r.cx == 0 && r.di == (word)AT(3, 904) && *AT(3, 903) == *AT(1, 903));
+    check("it goes on and ends",
+          r.cx == 0 && r.di == (word)AT(3, 904) && *AT(3, 903) == *AT(1, 903));
     page_set(1, 1, 0);
     r = (struct regs){0, 5000, (word)AT(0, 0), (word)AT(2, 10), 0};
     do_rep_movsb(&r);
@@ -155,7 +157,8 @@ static void faulting(void)
     *AT(3, 100) ^= 1;
     r = (struct regs){0, 8192, (word)AT(0, 0), (word)AT(2, 0), 0};
     do_repe_cmpsb(&r);
-    check("repe cmpsb stops behind the difference", r.cx == 8192 - 4197 && r.si == (word)AT(1, 101));
+    check("repe cmpsb stops behind the difference",
+          r.cx == 8192 - 4197 && r.si == (word)AT(1, 101));
     check_eq("and its ZF", r.flags & 0x40, 0);
     mem_set(AT(6, 0), 1, 8192);
     *AT(7, 9) = 2;
@@ -178,7 +181,7 @@ static uint8_t smc[4096 * 2] __attribute__((aligned(4096)));
 
 static void smc_tests(void)
 {
-    uint32_t (*fn)(void) = (uint32_t (*)(void))(uintptr_t)(smc + 100);
+    uint32_t (*fn)(void) = (uint32_t(*)(void))(uintptr_t)(smc + 100);
     uint32_t sum = 0;
 
     smc[100] = 0xb8; /* mov eax, imm32; ret */
@@ -189,19 +192,19 @@ static void smc_tests(void)
     }
     check_eq("code rewritten and called, 200 times", sum, 200);
     /* the store changes the instruction right behind it */
-    static const uint8_t code[] = {
-        0xc6, 0x05, 0x01, 0x00, 0x00, 0x00, 0x2a, /* mov byte [rip+1], 42 */
-        0xb8, 0x07, 0x00, 0x00, 0x00,             /* mov eax, 7 */
-        0xc3};
+    static const uint8_t code[] = {0xc6, 0x05, 0x01, 0x00, 0x00,
+                                   0x00, 0x2a,                   /* mov byte [rip+1], 42 */
+                                   0xb8, 0x07, 0x00, 0x00, 0x00, /* mov eax, 7 */
+                                   0xc3};
     mem_copy(smc + 200, code, sizeof(code));
-    fn = (uint32_t (*)(void))(uintptr_t)(smc + 200);
+    fn = (uint32_t(*)(void))(uintptr_t)(smc + 200);
     check_eq("a store into the next instruction", fn(), 42);
     check_eq("and again", (smc[208] = 9, fn()), 42);
     /* across two pages: the immediate lies in the second */
     smc[4094] = 0xb8;
     *(volatile uint32_t *)(smc + 4095) = 1;
     smc[4099] = 0xc3;
-    fn = (uint32_t (*)(void))(uintptr_t)(smc + 4094);
+    fn = (uint32_t(*)(void))(uintptr_t)(smc + 4094);
     check_eq("code across pages", fn(), 1);
     smc[4096] = 1;
     check_eq("its second page changed", fn(), 0x101);
@@ -211,7 +214,7 @@ static void smc_tests(void)
     asm volatile("cpuid" ::"a"(0) : "ebx", "ecx", "edx", "memory");
     *(volatile uint32_t *)AT(100, 101) = 0x777;
     asm volatile("cpuid" ::"a"(0) : "ebx", "ecx", "edx", "memory");
-    fn = (uint32_t (*)(void))(uintptr_t)(smc + 100);
+    fn = (uint32_t(*)(void))(uintptr_t)(smc + 100);
     check_eq("changed through an alias", fn(), 0x777);
     /* by rep movs */
     static const uint8_t other[] = {0xb8, 0x34, 0x12, 0x00, 0x00, 0xc3};

@@ -5,14 +5,14 @@
 #include "guest.h"
 #include "user.h"
 
-#define MSR_STAR 0xc0000081u
-#define MSR_LSTAR 0xc0000082u
-#define MSR_FMASK 0xc0000084u
-#define MSR_FS_BASE 0xc0000100u
-#define MSR_GS_BASE 0xc0000101u
+#define MSR_STAR           0xc0000081u
+#define MSR_LSTAR          0xc0000082u
+#define MSR_FMASK          0xc0000084u
+#define MSR_FS_BASE        0xc0000100u
+#define MSR_GS_BASE        0xc0000101u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
-#define MSR_EFER 0xc0000080u
-#define NONCANONICAL 0x0000900000000000ull
+#define MSR_EFER           0xc0000080u
+#define NONCANONICAL       0x0000900000000000ull
 
 uint64_t syscall_got[8];
 
@@ -207,11 +207,10 @@ static void irets(void)
     check_trap("iretq to a data segment", V_GP, SEL_KDATA);
     TRY("pushq %0; pushq %%rsp; pushq $2; pushq $0; pushq $0; iretq", "i"(SEL_KDATA));
     check_trap("iretq to a null cs", V_GP, 0);
-    TRY("pushq %0; pushq %%rsp; pushq $2; pushq %1; pushq %2; iretq", "i"(SEL_UDATA),
-        "i"(SEL_U64), "r"(NONCANONICAL));
+    TRY("pushq %0; pushq %%rsp; pushq $2; pushq %1; pushq %2; iretq", "i"(SEL_UDATA), "i"(SEL_U64),
+        "r"(NONCANONICAL));
     check_trap_real("iretq to a non-canonical rip", V_GP, 0);
-    TRY("pushq %0; pushq %%rsp; pushq $2; pushq %1; pushq $0; iretq", "i"(SEL_KDATA),
-        "i"(SEL_U64));
+    TRY("pushq %0; pushq %%rsp; pushq $2; pushq %1; pushq $0; iretq", "i"(SEL_KDATA), "i"(SEL_U64));
     check_trap("iretq to ring 3 with ring 0's stack", V_GP, SEL_KDATA);
     TRY("pushq $0x4002; popfq; pushq %0; pushq %%rsp; pushq $2; pushq %1; pushq $0; iretq",
         "i"(SEL_KDATA), "i"(SEL_K64));

@@ -7,7 +7,7 @@
 #include "user.h"
 
 #define CR4_TSD 4u
-#define SPINS 200000000u /* a bound on every wait: some seconds */
+#define SPINS   200000000u /* a bound on every wait: some seconds */
 
 static volatile unsigned ticks, order_n;
 static volatile word tick_ip;
@@ -79,10 +79,11 @@ static void windows(void)
     check_eq("popf lets it in", ticks, 1);
     check_eq("at once", tick_ip, (word)tick_popf);
     pit_pending();
-    asm volatile("movl %%ss, %%eax; sti; movl %%eax, %%ss; nop\n.globl tick_ss\ntick_ss: nop; cli" ::
-                     : "rax", "memory");
-    check("mov ss after sti", ticks == 1 && tick_ip >= (word)tick_ss - 1 &&
-                                  tick_ip <= (word)tick_ss);
+    asm volatile(
+        "movl %%ss, %%eax; sti; movl %%eax, %%ss; nop\n.globl tick_ss\ntick_ss: nop; cli" ::
+            : "rax", "memory");
+    check("mov ss after sti",
+          ticks == 1 && tick_ip >= (word)tick_ss - 1 && tick_ip <= (word)tick_ss);
     ticks = 0;
     pit_start(0, 2000);
     asm volatile("sti; hlt\n.globl tick_hlt\ntick_hlt: cli" ::: "memory");
@@ -279,9 +280,13 @@ static void deadline(void)
 
     cpuid(1, 0, c);
     if (!(c[2] & L1_TSC_DEADLINE)) {
-        static const char *const names[] = {
-            "a TSC deadline comes", "not before its time", "once", "one gone by comes at once",
-            "0 takes it back",      "with a moved TSC",    "in the new time"};
+        static const char *const names[] = {"a TSC deadline comes",
+                                            "not before its time",
+                                            "once",
+                                            "one gone by comes at once",
+                                            "0 takes it back",
+                                            "with a moved TSC",
+                                            "in the new time"};
         for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
             skip(names[i], "no such mode");
         return;

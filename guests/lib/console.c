@@ -2,14 +2,14 @@
 #include "guest.h"
 #include <stdarg.h>
 
-#define COM1 0x3f8
-#define THR (COM1 + 0)
-#define IER (COM1 + 1)
-#define FCR (COM1 + 2)
-#define LCR (COM1 + 3)
-#define MCR (COM1 + 4)
-#define LSR (COM1 + 5)
-#define LSR_THRE 0x20
+#define COM1       0x3f8
+#define THR        (COM1 + 0)
+#define IER        (COM1 + 1)
+#define FCR        (COM1 + 2)
+#define LCR        (COM1 + 3)
+#define MCR        (COM1 + 4)
+#define LSR        (COM1 + 5)
+#define LSR_THRE   0x20
 #define DEBUG_EXIT 0xf4
 
 static unsigned failures, checks;
@@ -76,12 +76,8 @@ static const char *spec(const char *f, va_list *ap)
     for (; *f == 'l'; f++)
         lng = true;
     switch (*f) {
-    case 's':
-        put(va_arg(*ap, const char *));
-        break;
-    case 'c':
-        con_byte((char)va_arg(*ap, int));
-        break;
+    case 's': put(va_arg(*ap, const char *)); break;
+    case 'c': con_byte((char)va_arg(*ap, int)); break;
     case 'd': {
         long v = lng ? va_arg(*ap, long) : va_arg(*ap, int);
         if (v < 0)
@@ -91,11 +87,10 @@ static const char *spec(const char *f, va_list *ap)
     }
     case 'u':
     case 'x':
-        number(lng ? va_arg(*ap, unsigned long) : va_arg(*ap, unsigned), *f == 'x' ? 16 : 10,
-               width, zeros);
+        number(lng ? va_arg(*ap, unsigned long) : va_arg(*ap, unsigned), *f == 'x' ? 16 : 10, width,
+               zeros);
         break;
-    default:
-        con_byte(*f);
+    default: con_byte(*f);
     }
     return f + 1;
 }

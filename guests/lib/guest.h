@@ -12,7 +12,7 @@
 
 /* Selectors of the start-up GDT. The order suits SYSCALL, SYSRET, SYSENTER and SYSEXIT. */
 enum {
-    SEL_K64 = 0x08,  /* 32-bit guests: flat 32-bit code */
+    SEL_K64 = 0x08, /* 32-bit guests: flat 32-bit code */
     SEL_KDATA = 0x10,
     SEL_U32 = 0x18 | 3,
     SEL_UDATA = 0x20 | 3,
@@ -27,8 +27,24 @@ enum {
 };
 
 enum {
-    V_DE, V_DB, V_NMI, V_BP, V_OF, V_BR, V_UD, V_NM, V_DF, V_TS = 10, V_NP, V_SS, V_GP, V_PF,
-    V_MF = 16, V_AC, V_MC, V_XM,
+    V_DE,
+    V_DB,
+    V_NMI,
+    V_BP,
+    V_OF,
+    V_BR,
+    V_UD,
+    V_NM,
+    V_DF,
+    V_TS = 10,
+    V_NP,
+    V_SS,
+    V_GP,
+    V_PF,
+    V_MF = 16,
+    V_AC,
+    V_MC,
+    V_XM,
 };
 #define NO_TRAP 0xffffu
 
@@ -210,12 +226,12 @@ static inline void sti_hlt_cli(void)
     "push %%r8; push %%r9; push %%r10; push %%r11; push %%r12; push %%r13; push %%r14\n\t"         \
     "push %%r15; movq $9f, trap_resume(%%rip); movq %%rsp, trap_sp(%%rip)\n\t"
 #define TRY_END                                                                                    \
-    "\n9:\tmovq trap_sp(%%rip), %%rsp; movq $0, trap_resume(%%rip); pop %%r15\n\t"                \
+    "\n9:\tmovq trap_sp(%%rip), %%rsp; movq $0, trap_resume(%%rip); pop %%r15\n\t"                 \
     "pop %%r14; pop %%r13; pop %%r12; pop %%r11; pop %%r10; pop %%r9; pop %%r8\n\t"                \
     "pop %%rdi; pop %%rsi; pop %%rbp; pop %%rbx; pop %%rdx; pop %%rcx; pop %%rax"
 #else
 #define TRY_BEGIN "pushal; movl $9f, trap_resume; movl %%esp, trap_sp\n\t"
-#define TRY_END "\n9:\tmovl trap_sp, %%esp; movl $0, trap_resume; popal"
+#define TRY_END   "\n9:\tmovl trap_sp, %%esp; movl $0, trap_resume; popal"
 #endif
 #define TRY(insn, ...)                                                                             \
     do {                                                                                           \

@@ -8,10 +8,20 @@
 #define PIC_BASE 0x20 /* vector of IRQ 0 */
 
 enum { /* local APIC registers, SDM vol. 3 table 11-1 */
-    LAPIC_ID = 0x20, LAPIC_VERSION = 0x30, LAPIC_TPR = 0x80, LAPIC_EOI = 0xb0, LAPIC_SVR = 0xf0,
-    LAPIC_ISR = 0x100, LAPIC_IRR = 0x200, LAPIC_ICR = 0x300, LAPIC_ICR_HI = 0x310,
-    LAPIC_LVT_TIMER = 0x320, LAPIC_LINT0 = 0x350, LAPIC_TIMER_INIT = 0x380,
-    LAPIC_TIMER_NOW = 0x390, LAPIC_TIMER_DIV = 0x3e0,
+       LAPIC_ID = 0x20,
+       LAPIC_VERSION = 0x30,
+       LAPIC_TPR = 0x80,
+       LAPIC_EOI = 0xb0,
+       LAPIC_SVR = 0xf0,
+       LAPIC_ISR = 0x100,
+       LAPIC_IRR = 0x200,
+       LAPIC_ICR = 0x300,
+       LAPIC_ICR_HI = 0x310,
+       LAPIC_LVT_TIMER = 0x320,
+       LAPIC_LINT0 = 0x350,
+       LAPIC_TIMER_INIT = 0x380,
+       LAPIC_TIMER_NOW = 0x390,
+       LAPIC_TIMER_DIV = 0x3e0,
 };
 
 static inline uint32_t lapic_get(unsigned reg)

@@ -13,8 +13,8 @@
 /* Goes to sel_cs:fn with that stack and flags by IRETQ. */
 static inline void ring_go(void (*fn)(void), word cs, word ss, word flags)
 {
-    TRY("pushq %0\n\tpushq %1\n\tpushq %2\n\tpushq %3\n\tpushq %4\n\tiretq",
-            "r"(ss), "r"((word)user_stack_top), "r"(flags), "r"(cs), "r"(fn));
+    TRY("pushq %0\n\tpushq %1\n\tpushq %2\n\tpushq %3\n\tpushq %4\n\tiretq", "r"(ss),
+        "r"((word)user_stack_top), "r"(flags), "r"(cs), "r"(fn));
 }
 
 static inline void user64(void (*fn)(void), word flags)
@@ -30,8 +30,8 @@ static inline void user32(void (*fn)(void), word flags)
 static inline void user32(void (*fn)(void), word flags)
 {
     asm volatile("mov %w0, %%ds; mov %w0, %%es; mov %w0, %%fs; mov %w0, %%gs" ::"r"(SEL_UDATA));
-    TRY("pushl %0\n\tpushl %1\n\tpushl %2\n\tpushl %3\n\tpushl %4\n\tiret",
-            "i"(SEL_UDATA), "r"((word)user_stack_top), "r"(flags | 2), "i"(SEL_U32), "r"(fn));
+    TRY("pushl %0\n\tpushl %1\n\tpushl %2\n\tpushl %3\n\tpushl %4\n\tiret", "i"(SEL_UDATA),
+        "r"((word)user_stack_top), "r"(flags | 2), "i"(SEL_U32), "r"(fn));
 }
 #endif
 

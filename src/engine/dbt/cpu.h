@@ -239,7 +239,7 @@ struct cpu {
     struct tlb_entry victim[4][VICTIM_SETS];
     uint16_t victim_list[VICTIM_SETS]; /* table << 8 | set, of those used */
     unsigned victims;
-    uint8_t tlb_meta[2][2][TLB_SETS];                                  /* TLBM_* */
+    uint8_t tlb_meta[2][2][TLB_SETS]; /* TLBM_* */
     uint16_t tlb_list[FLUSH_LIST];
     unsigned tlb_listed;
     struct itlb_entry itlb[ITLB_SETS];

@@ -112,7 +112,8 @@ struct dbt {
     uint32_t *cross_ids; /* exits linked over a page boundary: valid while a mapping is */
     unsigned cross_used, cross_max;
     struct { /* thunks, run addresses */
-        const uint8_t *enter, *exit, *jc_host[3], *jc_mem[3], *sysop, *slow[2][4], *slow_fault, *post;
+        const uint8_t *enter, *exit, *jc_host[3], *jc_mem[3], *sysop, *slow[2][4], *slow_fault,
+            *post;
     } thunk;
     struct { /* writes by devices, from any thread */
         pthread_mutex_t lock;

@@ -177,7 +177,8 @@ static void victim_probe(struct buf *b, unsigned areg, unsigned table)
     e8(b, 0x48), e8(b, 0x81), e8(b, 0xf9), e32(b, 4095);                      /* cmp rcx, 4095 */
     e8(b, 0x0f), e8(b, 0x80 | CC_A);
     uint8_t *miss = e_later(b);
-    e8(b, 0x65), e8(b, 0x48), e8(b, 0x8b), e8(b, 0x80), e32(b, (uint32_t)at + 8); /* mov rax, host */
+    e8(b, 0x65), e8(b, 0x48), e8(b, 0x8b), e8(b, 0x80),
+        e32(b, (uint32_t)at + 8); /* mov rax, host */
     e_rr(b, true, 0x01, H_RAX, H_RCX);
     e_store(b, H_RAX, GS(scratch) + 48);
     e8(b, 0x65), e8(b, 0x0f), e8(b, 0xb6); /* movzx eax, byte gs:[site + 2]: the size */
