@@ -307,6 +307,8 @@ static bool mem_ok(struct maker *m, struct item *it, const ZydisDecodedInstructi
         return true;
     }
     unsigned base = reg_of(o->mem.base);
+    if (!zi->raw.modrm.mod && size == 32) /* Zydis is wrong about a base here: see translate.c */
+        return false;
     if (base == 16 || !(m->ptr & 1u << base))
         return false;
     if (size == 32) {

@@ -321,7 +321,8 @@ static void gen_memory(struct translator *t, struct native *n)
                        .size = n->m->size / 8u,
                        .write = (act & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0,
                        .rmw = (act & ZYDIS_OPERAND_ACTION_MASK_READ) != 0 ||
-                              (act & ZYDIS_OPERAND_ACTION_CONDWRITE) != 0 || n->rdi,
+                              (act & ZYDIS_OPERAND_ACTION_CONDWRITE) != 0 || n->rdi ||
+                              is_x87(&in->zi), /* no store with an unmasked exception */
                        .op = emit_native,
                        .arg = n};
     if (in->grouped) {

@@ -58,6 +58,24 @@ static struct insn fault_insn(uint8_t vector)
 
 enum got { GOT, GOT_NONE, GOT_STRADDLE };
 
+/* Zydis 4.0 sees a base register in [index * scale + disp32] under 67h when REX.B is set; there is
+ * none (Intel SDM volume 2, table 2-3). */
+static void no_base(struct decoded *in, unsigned ops)
+{
+    const ZydisDecodedInstruction *zi = &in->zi;
+    if (zi->machine_mode != ZYDIS_MACHINE_MODE_LONG_64 || zi->address_width != 32 ||
+        !(zi->attributes & ZYDIS_ATTRIB_HAS_SIB) || zi->raw.modrm.mod || zi->raw.sib.base != 5)
+        return;
+    for (unsigned i = 0; i < ops; i++) {
+        if (in->op[i].type != ZYDIS_OPERAND_TYPE_MEMORY ||
+            in->op[i].visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN)
+            continue;
+        in->op[i].mem.base = ZYDIS_REGISTER_NONE;
+        in->op[i].mem.disp.has_displacement = true;
+        in->op[i].mem.disp.value = zi->raw.disp.value;
+    }
+}
+
 static enum got decode_one(struct translator *t, struct decoded *in, const uint8_t *p,
                            unsigned room, uint64_t rip)
 {
@@ -80,6 +98,7 @@ static enum got decode_one(struct translator *t, struct decoded *in, const uint8
         in->insn = fault_insn(EXC_UD);
         return GOT;
     }
+    no_base(in, ops);
     memset(&in->insn, 0, sizeof(in->insn));
     if (sys_decode(&in->zi, in->op, rip, &in->insn) || legacy_decode(&in->zi, &in->insn))
         return GOT;
