@@ -10,6 +10,7 @@
 
 #define RAM_UNIT      (1ull << 20)
 #define RAM_HIGH_BASE (1ull << 32)
+#define GUARD         (1ull << 21) /* nothing is mapped before and after; keeps huge pages whole */
 
 static void slot_add(struct ram *r, gpa_t gpa, uint64_t len, uint8_t *host)
 {
@@ -23,7 +24,12 @@ static int ram_map(struct ram *r, uint64_t size)
 
     if (ftruncate(r->fd, (off_t)size))
         return -errno;
-    host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, r->fd, 0);
+    host =
+        mmap(NULL, size + 2 * GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (host == MAP_FAILED)
+        return -errno;
+    host = mmap(host + GUARD, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED,
+                r->fd, 0);
     if (host == MAP_FAILED)
         return -errno;
     madvise(host, size, MADV_HUGEPAGE); /* advice: kernels without shared huge pages refuse it */
@@ -55,7 +61,7 @@ int ram_open(struct ram *r, uint64_t size)
 void ram_close(struct ram *r)
 {
     if (r->slots)
-        munmap(r->slot[0].host, r->size);
+        munmap(r->slot[0].host - GUARD, r->size + 2 * GUARD);
     if (r->fd >= 0)
         close(r->fd);
     free(r->page_flags);
