@@ -197,6 +197,7 @@ enum { /* cpu->site */
        SITE_HOST_FL = 1 << 27,
        SITE_USER = 1 << 28,
        SITE_GROUP = 1 << 30, /* a window of several accesses: all or nothing */
+       SITE_CALL = 1u << 31, /* the push of a call: the block must go on to the jump */
        SITE_AC = 1 << 29,    /* not an access but an alignment fault */
 };
 

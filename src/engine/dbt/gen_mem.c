@@ -123,6 +123,7 @@ static uint32_t site_of(struct translator *t, const struct access *a)
     return (uint32_t)in->off | (uint32_t)in->zi.length << SITE_LEN_SHIFT |
            a->size << SITE_SIZE_SHIFT | (a->write ? (uint32_t)SITE_WRITE : 0) |
            (a->rmw ? (uint32_t)SITE_RMW : 0) | (a->stack ? (uint32_t)SITE_STACK : 0) |
+           (in->zi.meta.category == ZYDIS_CATEGORY_CALL ? SITE_CALL : 0) |
            (t->b->mode & MODE_USER ? (uint32_t)SITE_USER : 0);
 }
 

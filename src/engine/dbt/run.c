@@ -136,8 +136,8 @@ int dbt_post(struct cpu *cpu)
     cpu->in_slow = true;
     bool gone = mmu_writeback(cpu);
     cpu->in_slow = false;
-    if (!gone && !cpu->exit_request)
-        return 0;
+    if ((!gone && !cpu->exit_request) || (cpu->site & SITE_CALL))
+        return 0; /* a call's exit comes next, and works in a dead block too */
     cpu->rip = site_rip(cpu) + (cpu->site >> SITE_LEN_SHIFT & 15);
     cpu->link = 0;
     if (cpu->site & SITE_HOST_FL)
@@ -166,6 +166,7 @@ static void dma_invalidate(struct dbt *d)
 {
     if (!__atomic_load_n(&d->dma.used, __ATOMIC_ACQUIRE))
         return;
+    vec_away(d->cpu); /* a flush clears tables with memset */
     pthread_mutex_lock(&d->dma.lock);
     for (unsigned i = 0; i < d->dma.used; i++)
         dbt_invalidate(d, d->dma.range[i].gpa, d->dma.range[i].len);
@@ -186,6 +187,7 @@ static bool take_interrupts(struct cpu *cpu)
     bool shadow = cpu->shadow != SHADOW_NONE;
     if (!ops)
         return false;
+    vec_away(cpu); /* the controllers are compiled with SSE */
     if (!shadow && !cpu->nmi_blocked && ops->nmi && ops->nmi(ctl, cpu->index)) {
         cpu->nmi_blocked = true;
         deliver(cpu, EXC_NMI, INTR_EXT);
@@ -196,7 +198,6 @@ static bool take_interrupts(struct cpu *cpu)
         __atomic_store_n(&cpu->exit_request, 1, __ATOMIC_RELAXED);
         return true;
     }
-    vec_away(cpu);
     int vector = ops->ack(ctl, cpu->index);
     if (vector >= 0)
         deliver(cpu, (uint8_t)vector, INTR_EXT);
