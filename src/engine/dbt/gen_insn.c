@@ -37,6 +37,7 @@ static bool is_sse_class(const ZydisDecodedInstruction *zi)
     case ZYDIS_MNEMONIC_MOVNTI:
     case ZYDIS_MNEMONIC_POPCNT:
     case ZYDIS_MNEMONIC_CRC32:
+    case ZYDIS_MNEMONIC_FISTTP:
     case ZYDIS_MNEMONIC_PAUSE: return false;
     default: return true;
     }
@@ -44,7 +45,7 @@ static bool is_sse_class(const ZydisDecodedInstruction *zi)
 
 static bool is_x87(const ZydisDecodedInstruction *zi)
 {
-    return zi->meta.isa_ext == ZYDIS_ISA_EXT_X87;
+    return zi->meta.isa_ext == ZYDIS_ISA_EXT_X87 || zi->mnemonic == ZYDIS_MNEMONIC_FISTTP;
 }
 
 static bool is_mmx(const ZydisDecodedInstruction *zi)
@@ -115,11 +116,19 @@ static bool wants_66(const struct translator *t, const ZydisDecodedInstruction *
     bool vector = is_sse_class(zi) || is_mmx(zi) || is_x87(zi);
     if ((t->b->mode & (MODE_64 | MODE_32)) || vector)
         return has66;
+    switch (zi->mnemonic) {
+    case ZYDIS_MNEMONIC_LFENCE: /* with 66 they would be others, or none */
+    case ZYDIS_MNEMONIC_MFENCE:
+    case ZYDIS_MNEMONIC_SFENCE:
+    case ZYDIS_MNEMONIC_MOVNTI: return false;
+    default: break;
+    }
     return zi->operand_width == 16;
 }
 
-static void emit_vex(struct buf *b, const struct decoded *in, bool mem, unsigned rm)
+static void emit_vex(const struct translator *t, struct buf *b, bool mem, unsigned rm)
 {
+    const struct decoded *in = cur(t);
     unsigned at = in->zi.raw.vex.offset, op = at + in->zi.raw.vex.size;
     unsigned b1, b2;
     if (in->bytes[at] == 0xc5) {
@@ -128,6 +137,10 @@ static void emit_vex(struct buf *b, const struct decoded *in, bool mem, unsigned
     } else {
         b1 = in->bytes[at + 1];
         b2 = in->bytes[at + 2];
+    }
+    if (!(t->b->mode & MODE_64)) { /* ignored there: W, B and the high bit of vvvv */
+        b1 |= 0xe0;
+        b2 = (b2 & ~0x80u) | 0x40;
     }
     if (mem)
         b1 = (b1 & ~0x20u) | 0x40u | (rm & 8 ? 0u : 0x20u); /* R X B are inverted */
@@ -156,7 +169,7 @@ static void emit_bytes(struct translator *t, struct buf *b, const struct native 
     const struct decoded *in = cur(t);
     const ZydisDecodedInstruction *zi = &in->zi;
     if (zi->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX) {
-        emit_vex(b, in, n->mem, rm);
+        emit_vex(t, b, n->mem, rm);
         return;
     }
     bool has66 = false, lock = false;
@@ -207,6 +220,8 @@ static void emit_bytes(struct translator *t, struct buf *b, const struct native 
         ebytes(b, in->bytes + i, zi->length - i);
         return;
     }
+    if (zi->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && in->bytes[i] == 0x82)
+        e8(b, 0x80), i++; /* 80 again, but in 64-bit mode */
     while (i < zi->raw.modrm.offset)
         e8(b, in->bytes[i++]);
     if (!n->mem) {
@@ -299,6 +314,8 @@ static void bit_address(struct translator *t, const ZydisDecodedOperand *offset,
     e_rr(b, true, 0x01, areg, tmp);
     if (cur(t)->zi.address_width == 32)
         e_mov32(b, areg, areg);
+    else if (cur(t)->zi.address_width == 16) /* movzx areg, areg16 */
+        e8(b, 0x45), e8(b, 0x0f), e8(b, 0xb7), e8(b, 0xc0 | (areg & 7) << 3 | (areg & 7));
 }
 
 static void emit_bit(struct translator *t, struct buf *b, unsigned areg, void *arg)
