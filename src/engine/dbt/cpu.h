@@ -246,7 +246,7 @@ struct cpu {
     uint64_t itlb_gen, itlb_gen_global;
     struct xlat_entry xlat[2][XLAT_SETS]; /* [user] */
     struct mmio_entry mmio[MMIO_SETS];
-    uint64_t large_filter[8];       /* 2 MiB regions that large pages were cached for, hashed */
+    uint64_t large_filter[8];       /* 4 MiB regions that large pages were cached for, hashed */
     struct jc_entry jc[3][JC_SETS]; /* by mode: 64-bit kernel, 64-bit user, the current other */
     uint64_t exec_filter[1024];     /* linear pages that jc or links refer to, hashed */
     uint16_t jc_list[FLUSH_LIST]; /* slot << JC_BITS | index, of code on pages that aren't global */

@@ -146,8 +146,11 @@ static void access_parts(struct cpu *cpu, uint64_t lin, unsigned size, bool writ
     if (cpu->dr[7] & 0xff)
         watch_check(cpu, lin, size, write);
     part[0] = resolve(cpu, lin, write, user, stack);
-    if (*first < size)
-        part[1] = resolve(cpu, lin + *first, write, user, stack);
+    if (*first == size)
+        return;
+    bool wraps = lin <= UINT32_MAX && !((cpu->efer & EFER_LMA) && (cpu->seg[SEG_CS].attr & SEG_L));
+    lin += *first;
+    part[1] = resolve(cpu, wraps ? lin & UINT32_MAX : lin, write, user, stack);
 }
 
 uint8_t *mmu_slow(struct cpu *cpu, uint64_t lin, unsigned size, bool write, bool rmw, bool user,

@@ -27,7 +27,7 @@ static void tlb_drop(struct cpu *cpu, unsigned user, unsigned write, unsigned se
 
 static void large_note(struct cpu *cpu, uint64_t lin)
 {
-    unsigned h = (unsigned)(lin >> 21) & 511;
+    unsigned h = (unsigned)(lin >> 22) & 511;
     cpu->large_filter[h / 64] |= 1ull << (h % 64);
 }
 
@@ -165,7 +165,7 @@ void mmu_flush(struct cpu *cpu, bool global)
 
 void mmu_flush_page(struct cpu *cpu, uint64_t lin)
 {
-    unsigned h = (unsigned)(lin >> 21) & 511;
+    unsigned h = (unsigned)(lin >> 22) & 511;
     if (cpu->large_filter[h / 64] >> (h % 64) & 1) {
         mmu_flush(cpu, true); /* a large page may be meant: 512 entries could hold parts of it */
         return;
