@@ -49,6 +49,7 @@ struct dev_env board_env(struct board *b, const char *name)
         .loop = s->loop,
         .lock = s->lock,
         .ledger = s->ledger,
+        .bells = s->bells,
     };
 }
 

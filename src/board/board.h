@@ -40,6 +40,7 @@ struct board_setup { /* all borrowed for the life of the board */
     const struct board_disk *disk;
     unsigned disks;
     bool debug_exit;
+    const struct bell_sink *bells; /* or NULL */
     uint64_t tsc_hz;
     uint64_t (*tsc_to_ns)(void *ctx, unsigned vcpu, uint64_t tsc); /* see irq/chip.h */
     void (*kick)(void *ctx, unsigned vcpu);

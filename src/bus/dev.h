@@ -6,6 +6,7 @@
 #include "core/types.h"
 #include <pthread.h>
 
+struct bell_sink;
 struct bus;
 struct pci_bus;
 struct dma;
@@ -22,10 +23,11 @@ struct dev_env {      /* all handed by the board; borrowed for the life of the d
     struct loop *loop;     /* timers, deferred completions */
     pthread_mutex_t *lock; /* the lock of all its regions (the VM lock) */
     struct ledger *ledger;
-    struct irq irq;      /* its line, if it has one */
-    struct msi_sink msi; /* where PCI functions send messages */
-    struct pci_bus *pci; /* for PCI functions, else NULL */
-    uint8_t devfn;       /* for PCI functions */
+    struct irq irq;                /* its line, if it has one */
+    struct msi_sink msi;           /* where PCI functions send messages */
+    const struct bell_sink *bells; /* NULL: every doorbell traps */
+    struct pci_bus *pci;           /* for PCI functions, else NULL */
+    uint8_t devfn;                 /* for PCI functions */
 };
 
 struct dev_class {

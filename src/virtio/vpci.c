@@ -16,7 +16,7 @@
 
 enum { BAR_CFG = 0, BAR_BELL = 2, BAR_MSIX = 4 };
 enum { COMMON = 0x0000, ISR = 0x1000, DEVICE = 0x2000, CFG_LEN = 0x4000, PART_LEN = 0x1000 };
-enum { BELL_LEN = 0x1000, BELL_STEP = 4 };
+enum { BELL_LEN = 0x1000, BELL_STEP = VPCI_BELL_STEP };
 enum { MSIX_LEN = 0x1000, MSIX_PBA = 0x800 };
 
 enum { /* 4.1.4.3, struct virtio_pci_common_cfg */
@@ -312,6 +312,7 @@ static void window_written(void *dev, unsigned off, unsigned size)
     unsigned n;
 
     isr_irq(p); /* MSI-X may have been turned on or off */
+    vpci_bells_follow(p, true);
     if (!window_hit(p, off, size) || !window_target(p, &at, &n))
         return;
     if (p->func.cfg[p->window + CAP_BAR] == BAR_CFG)
@@ -373,6 +374,8 @@ static int bars_add(struct vpci *p)
         err = region_add(p, &p->bell, BAR_BELL, &bell_ops);
     if (!err)
         err = region_add(p, &p->msix_io, BAR_MSIX, &msix_ops);
+    if (!err)
+        err = vpci_bells_init(p);
     return err ? err
                : pci_msix_init(&p->msix, &p->func, p->v->cls->queues + 1u, BAR_MSIX, 0, MSIX_PBA);
 }
@@ -409,6 +412,7 @@ int vpci_attach(struct vpci *p, struct virtio *v, const struct dev_env *env)
 
 void vpci_detach(struct vpci *p)
 {
+    vpci_bells_follow(p, false);
     virtio_stop(p->v);
     pci_func_detach(&p->func);
 }
@@ -417,6 +421,7 @@ void vpci_reset(struct vpci *p)
 {
     status_write(p, 0);
     pci_func_reset(&p->func);
+    vpci_bells_follow(p, true);
 }
 
 void vpci_state(struct vpci *p, struct state *st)
@@ -431,6 +436,8 @@ void vpci_state(struct vpci *p, struct state *st)
     state_u16(st, &p->queue_sel);
     state_u16(st, &p->config_vector);
     state_u8(st, &p->isr);
+    if (st->load)
+        vpci_bells_follow(p, true);
     if (st->load && !st->err)
         isr_irq(p);
 }

@@ -94,6 +94,7 @@ static int core_make(struct vm *vm, struct error *err)
     pthread_mutex_init(&vm->lock, NULL);
     vm->lock_made = true;
     vcpus_init(vm);
+    bells_init(vm);
     vm->tsc_hz = tsc_hz();
     vm->ledger = ledger_open();
     vm->loop = loop_open(&vm->lock, false);
@@ -135,6 +136,7 @@ static int board_make(struct vm *vm, struct error *err)
         .disk = vm->disk,
         .disks = vm->setup->disks,
         .debug_exit = vm->setup->debug_exit,
+        .bells = vm->ops->bell ? &vm->bells : NULL,
         .tsc_hz = vm->tsc_hz,
         .tsc_to_ns = on_tsc,
         .kick = vcpu_kick,

@@ -3,6 +3,7 @@
 #define VM_VM_IMPL_H
 
 #include "board/board.h"
+#include "core/bell.h"
 #include "core/loop.h"
 #include "engine/engine.h"
 #include "mem/ram.h"
@@ -41,6 +42,7 @@ struct vm {
     struct blk *blk[VM_DISKS_MAX];
     struct board_disk disk[VM_DISKS_MAX];
     struct loop_timer deadline;
+    struct bell_sink bells;
     int signals; /* signalfd, or -1 */
     uint64_t tsc_hz;
     enum vm_end end; /* under the VM lock; the first reason stays */
@@ -51,6 +53,9 @@ struct vm {
 
 /* The VM lock is held. */
 void vm_leave(struct vm *vm, enum vm_end end, uint32_t value);
+
+/* vm_bell.c */
+void bells_init(struct vm *vm);
 
 /* vm_cpu.c */
 int vcpus_init(struct vm *vm);

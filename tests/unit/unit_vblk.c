@@ -4,6 +4,7 @@
 #include "back/blk.h"
 #include "bus/bus.h"
 #include "bus/pci.h"
+#include "core/bell.h"
 #include "core/ledger.h"
 #include "core/state.h"
 #include "mem/ram.h"
@@ -39,6 +40,9 @@ struct world {
     uint32_t msi_data;
     bool level;
     uint16_t avail;
+    struct bell_sink bells;
+    struct bell *bell; /* the one that hangs */
+    unsigned hangs, drops;
 };
 
 static void slow_submit(struct blk *b, struct blk_req *req)
@@ -286,6 +290,40 @@ static int setup_mem(void **state)
     return 0;
 }
 
+static void bell_hang(void *ctx, struct bell *b)
+{
+    struct world *w = ctx;
+
+    assert_null(w->bell);
+    w->bell = b;
+    w->hangs++;
+    b->hung = true;
+}
+
+static void bell_drop(void *ctx, struct bell *b)
+{
+    struct world *w = ctx;
+
+    assert_ptr_equal(w->bell, b);
+    w->bell = NULL;
+    w->drops++;
+    b->hung = false;
+}
+
+static int setup_bells(void **state)
+{
+    struct world *w;
+    struct blk *blk;
+
+    setup(state);
+    w = *state;
+    w->bells = (struct bell_sink){bell_hang, bell_drop, w};
+    w->env.bells = &w->bells;
+    assert_int_equal(blk_mem_open(&blk, 1 << 20, "disk0", w->loop, w->ledger, NULL), 0);
+    make(w, blk);
+    return 0;
+}
+
 static int setup_slow(void **state)
 {
     struct world *w;
@@ -305,6 +343,7 @@ static int teardown(void **state)
     struct world *w = *state;
 
     vblk_class.destroy(w->d);
+    assert_null(w->bell);
     blk_close(w->blk);
     loop_close(w->loop);
     pci_bus_close(w->pci);
@@ -313,6 +352,45 @@ static int teardown(void **state)
     ram_close(&w->ram);
     free(w);
     return 0;
+}
+
+/* A doorbell hangs where BAR 2 decodes, moves with it, and does what the register does. */
+static void doorbell(void **state)
+{
+    struct world *w = *state;
+    const struct ledger_row *row = ledger_find(w->ledger, LEDGER_BELL, "vd0", "notify");
+    unsigned drops;
+
+    assert_non_null(row);
+    assert_non_null(w->bell);
+    assert_int_equal(w->bell->addr, BELL);
+    assert_int_equal(w->bell->size, 2);
+    drive(w, 0);
+    request(w, 0, IN, 0, 512);
+    w->bell->rung(w->bell->arg, 3);
+    settle(w);
+    assert_int_equal(used(w), 1);
+    assert_int_equal(status(w, 0), 0);
+    assert_int_equal(row->writes, 3);
+    assert_int_equal(ledger_find(w->ledger, LEDGER_MMIO, "vd0", "notify")->writes, 0);
+
+    drops = w->drops;
+    pci_cfg_write(w->pci, DEVFN, 0x18, 4, BELL + 0x100000);
+    assert_int_equal(w->drops, drops + 1);
+    assert_int_equal(w->bell->addr, BELL + 0x100000);
+    pci_cfg_write(w->pci, DEVFN, 0x3c, 1, 9); /* nothing to do with it */
+    assert_int_equal(w->drops, drops + 1);
+    pci_cfg_write(w->pci, DEVFN, 0x04, 2, 4);
+    assert_null(w->bell);
+    pci_cfg_write(w->pci, DEVFN, 0x04, 2, 6);
+    assert_int_equal(w->bell->addr, BELL + 0x100000);
+
+    wr(w, STATUS, 1, 0); /* a kick that comes after the reset finds no queue running */
+    w->bell->rung(w->bell->arg, 1);
+    settle(w);
+    assert_int_equal(used(w), 1);
+    vblk_class.reset(w->d);
+    assert_null(w->bell);
 }
 
 static void identity(void **state)
@@ -635,13 +713,15 @@ static void state_goes_on_elsewhere(void **state)
     assert_int_equal(one(w, IN, 1, 512), 0);
 }
 
-#define MEM(f)  cmocka_unit_test_setup_teardown(f, setup_mem, teardown)
-#define SLOW(f) cmocka_unit_test_setup_teardown(f, setup_slow, teardown)
+#define BELLS(f) cmocka_unit_test_setup_teardown(f, setup_bells, teardown)
+#define MEM(f)   cmocka_unit_test_setup_teardown(f, setup_mem, teardown)
+#define SLOW(f)  cmocka_unit_test_setup_teardown(f, setup_slow, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         MEM(identity),
+        BELLS(doorbell),
         MEM(data_goes_both_ways),
         MEM(a_bad_request_fails_alone),
         MEM(ranges),
