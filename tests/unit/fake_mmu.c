@@ -86,6 +86,11 @@ void cpu_trap(struct cpu *cpu, struct trap *t)
     t->value = 0x5a5a5a5a & size_mask(t->size);
 }
 
+void cpu_vec_save(struct cpu *cpu)
+{
+    (void)cpu; /* no vector state is live here */
+}
+
 void cpu_fpu_save(struct cpu *cpu)
 {
     cpu->fpu_saved = true;

@@ -149,6 +149,11 @@ struct mmio_entry { /* recently used pages that are not RAM */
     gpa_t gpa;
 };
 
+struct place {     /* a resolved piece of an access that lies in one page */
+    uint8_t *host; /* NULL: not RAM */
+    gpa_t gpa;
+};
+
 #define FLUSH_LIST 1024u
 
 enum { SHADOW_NONE, SHADOW_STI, SHADOW_SS /* holds back #DB too */ };
@@ -222,11 +227,11 @@ struct cpu {
     bool failed; /* the translator can't go on; why says so */
     char why[160];
     bool step_pending; /* deliver #DB when the current instruction has ended */
-    struct {
+    struct {           /* a bounced store to finish */
         uint64_t lin;
-        unsigned len;
-        bool user;
-    } wb; /* a bounced store to finish */
+        unsigned len, first; /* bytes in all, in part[0] */
+        struct place part[2];
+    } wb;
     uint8_t bounce[192] __attribute__((aligned(64)));
 
     bool fpu_saved; /* x87 and SSE state is in fpu[], else live in the host's registers */
@@ -330,6 +335,7 @@ void cpu_trap(struct cpu *cpu, struct trap *t);
  * cpu_fpu_back, loads it again. */
 void cpu_fpu_save(struct cpu *cpu);
 void cpu_fpu_back(struct cpu *cpu);
+void cpu_vec_save(struct cpu *cpu); /* just the SSE part: before C code that may use it */
 
 /* sys_decode.c: is this instruction a system instruction? Fills out and returns true; else the
  * translator runs it natively. Unsupported or unclaimed instructions become a #UD helper. */

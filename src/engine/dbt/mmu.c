@@ -6,11 +6,6 @@
 #include "engine/dbt/mmu.h"
 #include "mem/ram.h"
 
-struct place {     /* a resolved piece of an access that lies in one page */
-    uint8_t *host; /* NULL: not RAM */
-    gpa_t gpa;
-};
-
 static bool mmio_hit(struct cpu *cpu, uint64_t key, struct mmio_entry **slot)
 {
     *slot = &cpu->mmio[(key >> 12) % MMIO_SETS];
@@ -38,7 +33,7 @@ static struct place resolve(struct cpu *cpu, uint64_t lin, bool write, bool user
 
 static uint64_t mmio_read(struct cpu *cpu, gpa_t gpa, unsigned size)
 {
-    struct trap t;
+    struct trap t __attribute__((uninitialized)); /* zeroing it would cost a third of the way */
     t.kind = TRAP_MMIO;
     t.write = false;
     t.size = (uint8_t)size;
@@ -52,7 +47,7 @@ static uint64_t mmio_read(struct cpu *cpu, gpa_t gpa, unsigned size)
 
 static void mmio_write(struct cpu *cpu, gpa_t gpa, unsigned size, uint64_t val)
 {
-    struct trap t;
+    struct trap t __attribute__((uninitialized));
     t.kind = TRAP_MMIO;
     t.write = true;
     t.size = (uint8_t)size;
@@ -69,6 +64,20 @@ static void copy_bytes(uint8_t *dst, const uint8_t *src, unsigned n)
         *dst++ = *src++;
 }
 
+/* In one store where there is one: the instruction loads it at once, and as a whole. */
+static void bytes_put(uint8_t *buf, uint64_t v, unsigned n)
+{
+    switch (n) {
+    case 1: buf[0] = (uint8_t)v; break;
+    case 2: le16_put(buf, (uint16_t)v); break;
+    case 4: le32_put(buf, (uint32_t)v); break;
+    case 8: le64_put(buf, v); break;
+    default:
+        for (unsigned i = 0; i < n; i++)
+            buf[i] = (uint8_t)(v >> (8 * i));
+    }
+}
+
 static void piece_read(struct cpu *cpu, struct place at, uint8_t *buf, unsigned n)
 {
     if (at.host) {
@@ -77,9 +86,7 @@ static void piece_read(struct cpu *cpu, struct place at, uint8_t *buf, unsigned 
     }
     while (n) { /* n <= 64: an instruction's operand */
         unsigned step = n >= 8 ? 8 : n;
-        uint64_t v = mmio_read(cpu, at.gpa, step);
-        for (unsigned i = 0; i < step; i++)
-            buf[i] = (uint8_t)(v >> (8 * i));
+        bytes_put(buf, mmio_read(cpu, at.gpa, step), step);
         buf += step;
         at.gpa += step;
         n -= step;
@@ -156,7 +163,7 @@ static void access_parts(struct cpu *cpu, uint64_t lin, unsigned size, bool writ
 uint8_t *mmu_slow(struct cpu *cpu, uint64_t lin, unsigned size, bool write, bool rmw, bool user,
                   bool stack)
 {
-    struct place part[2];
+    struct place *part = cpu->wb.part;
     unsigned first;
     cpu->wb.len = 0;
     access_parts(cpu, lin, size, write, user, stack, part, &first);
@@ -173,7 +180,7 @@ uint8_t *mmu_slow(struct cpu *cpu, uint64_t lin, unsigned size, bool write, bool
     if (write) {
         cpu->wb.lin = lin;
         cpu->wb.len = size;
-        cpu->wb.user = user;
+        cpu->wb.first = first;
     }
     return b;
 }
@@ -194,13 +201,12 @@ uint8_t *mmu_window(struct cpu *cpu, uint64_t lin, unsigned size, bool write, bo
 
 bool mmu_writeback(struct cpu *cpu)
 {
-    struct place part[2];
-    unsigned first, size = cpu->wb.len;
+    const struct place *part = cpu->wb.part;
+    unsigned first = cpu->wb.first, size = cpu->wb.len;
     const uint8_t *b = cpu->bounce + (cpu->wb.lin & 63);
     if (!size)
         return false;
     cpu->wb.len = 0;
-    access_parts(cpu, cpu->wb.lin, size, true, cpu->wb.user, false, part, &first);
     bool hit = piece_write(cpu, part[0], b, first);
     if (first < size && piece_write(cpu, part[1], b + first, size - first))
         hit = true;

@@ -50,8 +50,7 @@ void cpu_fpu_save(struct cpu *cpu)
     cpu->fpu_saved = true;
 }
 
-/* SSE registers only, for C code of the dispatcher that may use them. */
-static void vec_away(struct cpu *cpu)
+void cpu_vec_save(struct cpu *cpu)
 {
     if (!cpu->fpu_saved && !cpu->vec_saved) {
         vec_save(cpu);
@@ -85,7 +84,7 @@ int dbt_sysop(struct cpu *cpu, struct sysop *op)
     cpu->rip = op->rip;
     cpu->link = 0;
     int r = op->insn.run(cpu, &op->insn);
-    if (cpu->fpu_saved)
+    if (cpu->fpu_saved || cpu->vec_saved)
         cpu_fpu_back(cpu);
     if (r == INSN_JUMP)
         return 1;
@@ -166,7 +165,7 @@ static void dma_invalidate(struct dbt *d)
 {
     if (!__atomic_load_n(&d->dma.used, __ATOMIC_ACQUIRE))
         return;
-    vec_away(d->cpu); /* a flush clears tables with memset */
+    cpu_vec_save(d->cpu); /* a flush clears tables with memset */
     pthread_mutex_lock(&d->dma.lock);
     for (unsigned i = 0; i < d->dma.used; i++)
         dbt_invalidate(d, d->dma.range[i].gpa, d->dma.range[i].len);
@@ -187,7 +186,7 @@ static bool take_interrupts(struct cpu *cpu)
     bool shadow = cpu->shadow != SHADOW_NONE;
     if (!ops)
         return false;
-    vec_away(cpu); /* the controllers are compiled with SSE */
+    cpu_vec_save(cpu); /* the controllers are compiled with SSE */
     if (!shadow && !cpu->nmi_blocked && ops->nmi && ops->nmi(ctl, cpu->index)) {
         cpu->nmi_blocked = true;
         deliver(cpu, EXC_NMI, INTR_EXT);
@@ -281,7 +280,7 @@ static struct block *block_here(struct cpu *cpu, uint64_t lin)
         b = NULL;
     }
     if (!b) {
-        vec_away(cpu);
+        cpu_vec_save(cpu);
         b = dbt_translate(d, &page);
         if (!b) {
             dbt_flush_all(d);

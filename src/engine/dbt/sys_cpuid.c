@@ -123,7 +123,7 @@ int sys_cpuid(struct cpu *cpu, const struct insn *i)
     uint32_t out[4];
 
     (void)i;
-    cpu_fpu_save(cpu); /* chip_has asks foreign code */
+    cpu_vec_save(cpu); /* chip_has asks foreign code */
     cpuid_get(cpu, (uint32_t)cpu->gpr[REG_RAX], (uint32_t)cpu->gpr[REG_RCX], out);
     cpu->gpr[REG_RAX] = out[0];
     cpu->gpr[REG_RBX] = out[1];

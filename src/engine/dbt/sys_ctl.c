@@ -122,7 +122,7 @@ static int cr8_put(struct cpu *cpu, const struct insn *i, uint64_t v)
         cpu_fault_err(cpu, EXC_GP, 0);
     if (!cpu->env->intr)
         return INSN_NEXT;
-    cpu_fpu_save(cpu); /* foreign code, as in sys_msr.c */
+    cpu_vec_save(cpu); /* foreign code, as in sys_msr.c */
     cpu->env->intr->set_tpr(cpu->env->intr_ctl, cpu->index, (unsigned)v);
     if ((cpu->flags_sys & FL_IF) && cpu_irq_waits(cpu))
         return insn_leave(cpu, i);
@@ -157,7 +157,7 @@ int sys_mov_from_cr(struct cpu *cpu, const struct insn *i)
     case 3: v = cpu->cr3; break;
     case 4: v = cpu->cr4; break;
     case 8:
-        cpu_fpu_save(cpu);
+        cpu_vec_save(cpu);
         if (cpu->env->intr)
             v = cpu->env->intr->tpr(cpu->env->intr_ctl, cpu->index) & 15;
         break;

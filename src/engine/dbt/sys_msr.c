@@ -30,7 +30,7 @@ static bool msr_get_chip(struct cpu *cpu, uint32_t msr, uint64_t *val)
 {
     const struct intr_ops *ops = cpu->env->intr;
 
-    cpu_fpu_save(cpu); /* the chips are foreign code: they may use vector registers */
+    cpu_vec_save(cpu); /* the chips are foreign code: they may use vector registers */
     if (!ops || !ops->msr_read || ops->msr_read(cpu->env->intr_ctl, cpu->index, msr, val))
         return false;
     if (msr == MSR_TSC_DEADLINE && *val)
@@ -115,7 +115,7 @@ static int chip_put(struct cpu *cpu, uint32_t msr, uint64_t v)
 
     if (msr == MSR_TSC_DEADLINE && v)
         v -= cpu->tsc_offset;
-    cpu_fpu_save(cpu); /* as above */
+    cpu_vec_save(cpu); /* as above */
     if (!ops || !ops->msr_write || ops->msr_write(cpu->env->intr_ctl, cpu->index, msr, v))
         return -1;
     cpu_exit_soon(cpu);
