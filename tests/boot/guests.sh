@@ -103,7 +103,9 @@ on_qemu() {
         tap ok "guests on QEMU # SKIP no qemu-system-x86_64"
         return
     fi
-    for g in $guests; do run qemu "$g"; done
+    for g in $guests; do # badio is about the chips of our boards
+        [ "$g" = badio ] || run qemu "$g"
+    done
 }
 
 if [ $# = 2 ]; then
