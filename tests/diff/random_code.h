@@ -4,7 +4,7 @@
 
 #include "core/types.h"
 
-enum { SEQ_MAX = 96, FORMS = 8 + 64, SWEEP = 3 * 2 * 14 * 16 * 256 * FORMS };
+enum { KEPT = 9, SEQ_MAX = 96, FORMS = 8 + 64, SWEEP = 3 * 2 * 14 * 16 * 256 * FORMS };
 
 struct seq {
     uint8_t bytes[SEQ_MAX];
@@ -15,6 +15,7 @@ struct seq {
 
 bool guest_open(void);
 bool guest_run(const struct seq *s, char why[200]);
+bool kept_make(struct seq *s, uint64_t n);
 void sweep_make(struct seq *s, uint64_t n);
 void random_make(struct seq *s, uint64_t seed);
 

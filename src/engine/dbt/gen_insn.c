@@ -117,7 +117,8 @@ static bool wants_66(const struct translator *t, const ZydisDecodedInstruction *
     if ((t->b->mode & (MODE_64 | MODE_32)) || vector)
         return has66;
     switch (zi->mnemonic) {
-    case ZYDIS_MNEMONIC_LFENCE: /* with 66 they would be others, or none */
+    case ZYDIS_MNEMONIC_ADCX: return true; /* 66 is part of its opcode */
+    case ZYDIS_MNEMONIC_LFENCE:            /* with 66 they would be others, or none */
     case ZYDIS_MNEMONIC_MFENCE:
     case ZYDIS_MNEMONIC_SFENCE:
     case ZYDIS_MNEMONIC_MOVNTI: return false;

@@ -339,7 +339,7 @@ void dbt_run(struct cpu *cpu, struct trap *end)
 {
     volatile bool alone = false;
     cpu->exit_request = 1;
-    if (setjmp(cpu->fault_jmp))
+    if (setjmp(cpu->fault_jmp) && !cpu->failed)
         fault_deliver(cpu); /* may fault again: comes back to the same place */
     for (;;) {
         if (cpu->shutdown) {
