@@ -4,13 +4,14 @@
 
 #include "core/types.h"
 
-enum { KEPT = 9, SEQ_MAX = 96, FORMS = 8 + 64, SWEEP = 3 * 2 * 14 * 16 * 256 * FORMS };
+enum { KEPT = 10, SEQ_MAX = 96, FORMS = 8 + 64, SWEEP = 3 * 2 * 14 * 16 * 256 * FORMS };
 
 struct seq {
     uint8_t bytes[SEQ_MAX];
     unsigned len;
     uint8_t bits, cpl;
-    uint64_t at; /* where most registers point */
+    uint64_t at;  /* where most registers point */
+    uint64_t rbx; /* what it must be at the end, or 0 */
 };
 
 bool guest_open(void);
