@@ -164,16 +164,21 @@ static void lines_add(struct dbt *d, gpa_t page, unsigned lo, unsigned hi)
     page_of(d, page, true)->lines |= line_mask(lo, hi);
 }
 
+void dbt_watch_page(struct dbt *d, gpa_t page)
+{
+    uint8_t *flags = &d->ram->page_flags[ram_page(d->ram, page)];
+    if (*flags & RAM_CODE)
+        return;
+    __atomic_fetch_or(flags, RAM_CODE, __ATOMIC_SEQ_CST);
+    mmu_code_page(d->cpu, page);
+}
+
 static void page_add(struct dbt *d, struct block *b, gpa_t page)
 {
     struct code_page *cp = page_of(d, page, true);
     b->page_next[page_slot(b, page)] = cp->blocks;
     cp->blocks = b;
-    uint8_t *flags = &d->ram->page_flags[ram_page(d->ram, page)];
-    if (!(*flags & RAM_CODE)) {
-        __atomic_fetch_or(flags, RAM_CODE, __ATOMIC_SEQ_CST);
-        mmu_code_page(d->cpu, page);
-    }
+    dbt_watch_page(d, page);
 }
 
 void dbt_insert(struct dbt *d, struct block *b)

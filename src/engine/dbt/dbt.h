@@ -137,6 +137,8 @@ struct block *dbt_find(struct dbt *d, gpa_t phys, uint64_t rip, uint32_t mode, u
 struct block *dbt_block_at(struct dbt *d, uintptr_t host_pc); /* run address in hot or cold code */
 void *dbt_alloc(struct dbt *d, size_t n);                     /* NULL: full */
 bool dbt_room(const struct dbt *d);                           /* for one more block of any size */
+/* From now on writes to the page are noticed: called before its bytes are read. */
+void dbt_watch_page(struct dbt *d, gpa_t page);
 void dbt_insert(struct dbt *d, struct block *b);
 bool dbt_invalidate(struct dbt *d, gpa_t gpa, uint64_t len);   /* true: some block is gone */
 bool dbt_touches_code(struct dbt *d, gpa_t gpa, unsigned len); /* within one page */

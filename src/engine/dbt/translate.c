@@ -154,10 +154,12 @@ static void decode_straddle(struct translator *t)
         lin &= UINT32_MAX;
     struct itlb_entry *next = mmu_fetch(t->cpu, lin); /* may fault: nothing is made yet */
     memcpy(bytes, t->page + at, first);
-    if (next->host)
+    if (next->host) {
+        dbt_watch_page(t->d, next->gpa);
         memcpy(bytes + first, next->host, 15 - first);
-    else
+    } else {
         memset(bytes + first, 0xff, 15 - first);
+    }
     t->in[0].off = 0;
     decode_one(t, &t->in[0], bytes, 15, b->rip);
     t->n = 1;
@@ -292,6 +294,7 @@ struct block *dbt_translate(struct dbt *d, const struct itlb_entry *page)
     t->dec = cpu->mode & MODE_64 ? &t->dec64 : cpu->mode & MODE_32 ? &t->dec32 : &t->dec16;
     t->page = page->host;
     t->page_rip = cpu->rip - (lin & 4095);
+    dbt_watch_page(d, page->gpa);
     decode_block(t);
     if (!t->n)
         decode_straddle(t); /* may fault, so nothing is allocated before */
