@@ -164,18 +164,14 @@ static void emit_modrm(struct buf *b, unsigned reg, unsigned rm, int32_t disp)
         e32(b, (uint32_t)disp);
 }
 
-/* The instruction itself; rm is the register that holds its memory operand's host address. */
-static void emit_bytes(struct translator *t, struct buf *b, const struct native *n, unsigned rm)
+/* Prefixes as the host wants them, REX last; returns where the opcode begins. */
+static unsigned emit_prefixes(struct translator *t, struct buf *b, const struct native *n,
+                              unsigned rm)
 {
     const struct decoded *in = cur(t);
-    const ZydisDecodedInstruction *zi = &in->zi;
-    if (zi->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX) {
-        emit_vex(t, b, n->mem, rm);
-        return;
-    }
     bool has66 = false, lock = false;
     unsigned rep = 0, rex = 0, i = 0;
-    for (; i < zi->length; i++) { /* at most 14 prefixes */
+    for (; i < in->zi.length; i++) { /* at most 14 prefixes */
         uint8_t p = in->bytes[i];
         if (p == 0x66)
             has66 = true;
@@ -193,7 +189,7 @@ static void emit_bytes(struct translator *t, struct buf *b, const struct native 
         rex = in->bytes[i - 1];
     if (lock && n->mem)
         e8(b, 0xf0);
-    if (wants_66(t, zi, has66))
+    if (wants_66(t, &in->zi, has66))
         e8(b, 0x66);
     if (rep)
         e8(b, rep);
@@ -205,20 +201,40 @@ static void emit_bytes(struct translator *t, struct buf *b, const struct native 
         rex = (rex & ~4u) | 0x44u; /* the offset is in r11 (or r10): REX.R */
     if (rex)
         e8(b, rex);
+    return i;
+}
+
+/* Opcodes without ModRM; i is where they begin. */
+static void emit_short(struct translator *t, struct buf *b, unsigned i)
+{
+    const struct decoded *in = cur(t);
+    unsigned op = in->bytes[i];
+    if (!(t->b->mode & MODE_64) && (op & 0xf0) == 0x40) { /* INC/DEC r: REX here */
+        e8(b, 0xff);
+        e8(b, 0xc0 | (op & 15));
+        return;
+    }
+    ebytes(b, in->bytes + i, in->zi.length - i);
+}
+
+/* The instruction itself; rm is the register that holds its memory operand's host address. */
+static void emit_bytes(struct translator *t, struct buf *b, const struct native *n, unsigned rm)
+{
+    static const uint8_t modrm_form[4] = {0x8a, 0x8b, 0x88, 0x89};
+    const struct decoded *in = cur(t);
+    const ZydisDecodedInstruction *zi = &in->zi;
+    if (zi->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX) {
+        emit_vex(t, b, n->mem, rm);
+        return;
+    }
+    unsigned i = emit_prefixes(t, b, n, rm);
     if (n->moffs || n->xlat) {
-        static const uint8_t modrm_form[4] = {0x8a, 0x8b, 0x88, 0x89};
         e8(b, n->xlat ? 0x8au : modrm_form[in->bytes[i] & 3]);
         e8(b, rm & 7);
         return;
     }
     if (!(zi->attributes & ZYDIS_ATTRIB_HAS_MODRM)) {
-        unsigned op = in->bytes[i];
-        if (!(t->b->mode & MODE_64) && (op & 0xf0) == 0x40) { /* INC/DEC r: REX here */
-            e8(b, 0xff);
-            e8(b, 0xc0 | (op & 15));
-            return;
-        }
-        ebytes(b, in->bytes + i, zi->length - i);
+        emit_short(t, b, i);
         return;
     }
     if (zi->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && in->bytes[i] == 0x82)
