@@ -15,8 +15,13 @@ enum trap_kind {
     TRAP_KICK,     /* somebody called engine kick: look at your requests */
     TRAP_SHUTDOWN, /* triple fault */
     TRAP_FAIL,     /* the engine can't go on; why says so, addr = guest RIP */
+    TRAP_PATCH,    /* a patched instruction: no engine says so, the dispatch finds it in a PIO */
     TRAP_KINDS
 };
+
+/* Where RIP stands in registers taken inside a trap callback: at the trapping instruction, or
+ * already behind it. */
+enum trap_rip { TRAP_RIP_AT, TRAP_RIP_BEHIND };
 
 struct trap {
     enum trap_kind kind;

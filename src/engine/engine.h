@@ -12,6 +12,7 @@
 struct engine;
 struct ram;
 struct ledger;
+struct shadow;
 struct error;
 
 struct engine_env {
@@ -43,6 +44,17 @@ struct engine_ops {
     void (*reset)(struct engine *e, unsigned vcpu); /* to the architectural reset state */
     /* Optional (KVM): a write of that size to addr signals eventfd instead of trapping. */
     int (*bell)(struct engine *e, bool mmio, uint64_t addr, unsigned size, int eventfd, bool add);
+    /* Optional: lets the guest read the page s with no trap; writes to it trap as MMIO (false: no
+     * longer). No vCPU runs. 0, or -errno and why in err. */
+    int (*shadow)(struct engine *e, const struct shadow *s, bool add, struct error *err);
+    /* Optional, both or none, for patched instructions (docs/mechanisms.md); only inside a PIO or
+     * MMIO trap callback, on the thread of that vCPU, for an instruction that is no string's.
+     * Registers as the instruction found them, but for RIP, as the result says; GPRs are wanted
+     * of PIO writes and, if RIP is behind, of MMIO writes. */
+    enum trap_rip (*trap_regs)(struct engine *e, unsigned vcpu, struct cpu_regs *r);
+    /* PIO writes: when the callback returns, the vCPU goes on with the GPRs and RIP of r, whatever
+     * the instruction was. */
+    void (*trap_resume)(struct engine *e, unsigned vcpu, const struct cpu_regs *r);
     /* Optional: guest TSC minus host TSC of a vCPU now; NULL is always 0. Any thread. */
     uint64_t (*tsc_offset)(const struct engine *e, unsigned vcpu);
     /* Bytes the engine keeps beyond guest RAM, for the report. */
