@@ -56,6 +56,18 @@ static int take_board(void *ctx, const char *value, struct error *err)
     return r->vm.board ? 0 : error_set(err, -EINVAL, "--board %s: must be pc or micro", value);
 }
 
+static int take_cpus(void *ctx, const char *value, struct error *err)
+{
+    struct run *r = ctx;
+    char *end;
+    unsigned long n = strtoul(value, &end, 10);
+
+    if (*value < '0' || *value > '9' || *end || !n || n > BOARD_VCPUS)
+        return error_set(err, -EINVAL, "--cpus %s: must be from 1 to %d", value, BOARD_VCPUS);
+    r->vm.vcpus = (unsigned)n;
+    return 0;
+}
+
 static int take_memory(void *ctx, const char *value, struct error *err)
 {
     struct run *r = ctx;
@@ -227,6 +239,7 @@ static const struct opt options[] = {
     {"engine", "auto|kvm|dbt", "who runs the vCPU (auto: kvm where it works, else dbt)",
      take_engine},
     {"board", "pc|micro", "the machine (pc)", take_board},
+    {"cpus", "N", "vCPUs, 1 to 64 (1)", take_cpus},
     {"memory", "SIZE", "guest RAM, as 512M or 2G (512M)", take_memory},
     {"kernel", "FILE", "bzImage, ELF vmlinux or multiboot 1 (the bundled guest's)", take_kernel},
     {"initrd", "FILE", "initial RAM disk; repeated: one after another, or multiboot modules",
@@ -417,8 +430,9 @@ static int machine_run(struct run *r, struct error *err)
 
 static int run_run(int argc, char **argv)
 {
-    struct run r = {.engine = "auto",
-                    .vm = {.board = &board_pc, .memory = MEMORY_DEFAULT, .console = "stdio"}};
+    struct run r = {
+        .engine = "auto",
+        .vm = {.board = &board_pc, .vcpus = 1, .memory = MEMORY_DEFAULT, .console = "stdio"}};
     struct error err = {0};
     bool help;
 

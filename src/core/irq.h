@@ -32,6 +32,7 @@ struct msi_sink {
  *   ack:     accept it (INTA): the vector, or -1 if it went away (spurious is the chip's business).
  *   tpr:     CR8 value 0..15; set_tpr may make an interrupt deliverable.
  *   nmi:     take a pending NMI, if any.
+ *   wanted:  is an NMI, INIT or SIPI waiting? They wake a vCPU whatever its flags are.
  *   init:    take a pending INIT (bit 0) or SIPI (bit 1, *vector): used by SMP start-up.
  *   msr_read/msr_write: IA32_APIC_BASE, TSC_DEADLINE (0x1b, 0x6e0): 0, or -1 for #GP.
  */
@@ -41,6 +42,7 @@ struct intr_ops {
     unsigned (*tpr)(void *ctl, unsigned vcpu);
     void (*set_tpr)(void *ctl, unsigned vcpu, unsigned tpr);
     bool (*nmi)(void *ctl, unsigned vcpu);
+    bool (*wanted)(void *ctl, unsigned vcpu);
     unsigned (*init)(void *ctl, unsigned vcpu, uint8_t *vector);
     int (*msr_read)(void *ctl, unsigned vcpu, uint32_t msr, uint64_t *val);
     int (*msr_write)(void *ctl, unsigned vcpu, uint32_t msr, uint64_t val);

@@ -246,6 +246,13 @@ static bool chip_take_nmi(void *ctl, unsigned vcpu)
     return lapic_want(c->lapics, vcpu, LAPIC_WANT_NMI);
 }
 
+static bool chip_wanted(void *ctl, unsigned vcpu)
+{
+    const struct chip *c = ctl;
+
+    return lapic_wanted(c->lapics, vcpu);
+}
+
 static unsigned chip_take_init(void *ctl, unsigned vcpu, uint8_t *vector)
 {
     struct chip *c = ctl;
@@ -289,6 +296,7 @@ const struct intr_ops chip_intr_ops = {
     .tpr = chip_tpr,
     .set_tpr = chip_set_tpr,
     .nmi = chip_take_nmi,
+    .wanted = chip_wanted,
     .init = chip_take_init,
     .msr_read = chip_msr_read,
     .msr_write = chip_msr_write,

@@ -22,6 +22,7 @@ struct ram_slot {
 enum {
     RAM_CODE = 1,  /* the translator holds code of this page: tell it of writes */
     RAM_DIRTY = 2, /* written since last cleared (dirty tracking) */
+    RAM_FAST = 4,  /* some vCPU of the translator may write it without looking at these flags */
 };
 
 struct ram {

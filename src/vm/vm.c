@@ -126,7 +126,7 @@ static int board_make(struct vm *vm, struct error *err)
     int code;
 
     vm->board_setup = (struct board_setup){
-        .vcpus = VM_VCPUS,
+        .vcpus = vm->vcpus,
         .bus = vm->bus,
         .ram = &vm->ram,
         .loop = vm->loop,
@@ -147,11 +147,11 @@ static int board_make(struct vm *vm, struct error *err)
     if (code)
         return code;
     vm->intr = board_intr(vm->board, &vm->intr_ctl);
-    code = dispatch_init(&vm->dispatch, vm->bus, vm->loop, &vm->lock, vm->ledger, VM_VCPUS);
+    code = dispatch_init(&vm->dispatch, vm->bus, vm->loop, &vm->lock, vm->ledger, vm->vcpus);
     if (code)
         return error_set(err, code, "not enough memory to start");
     vm->dispatch_made = true;
-    for (unsigned i = 0; i < VM_VCPUS; i++)
+    for (unsigned i = 0; i < vm->vcpus; i++)
         vm->dispatch.local[i] = board_lapic(vm->board, i);
     return 0;
 }
@@ -161,7 +161,7 @@ static int engine_make(struct vm *vm, struct error *err)
     const struct engine_env env = {
         .ram = &vm->ram,
         .ledger = vm->ledger,
-        .vcpus = VM_VCPUS,
+        .vcpus = vm->vcpus,
         .trap = dispatch_trap,
         .trap_ctx = &vm->dispatch,
         .intr = vm->intr,
@@ -202,6 +202,7 @@ int vm_open(struct vm **out, const struct vm_setup *s, struct error *err)
         return error_set(err, -ENOMEM, "not enough memory to start");
     vm->setup = s;
     vm->ops = s->engine;
+    vm->vcpus = s->vcpus;
     vm->signals = -1;
     code = memory_make(vm, err);
     if (!code)
@@ -228,11 +229,14 @@ int vm_open(struct vm **out, const struct vm_setup *s, struct error *err)
 /* A guest that did not come to its end: where it was is the first thing to ask. */
 static void where_report(struct vm *vm)
 {
-    struct cpu_regs r;
+    for (unsigned i = 0; i < vm->vcpus; i++) {
+        struct cpu_regs r;
 
-    vm->ops->get_regs(vm->engine, 0, &r);
-    log_info("--timeout is over; the guest was at 0x%llx, flags 0x%llx, cr3 0x%llx",
-             (unsigned long long)r.rip, (unsigned long long)r.rflags, (unsigned long long)r.cr3);
+        vm->ops->get_regs(vm->engine, i, &r);
+        log_info("--timeout is over; CPU %u was at 0x%llx, flags 0x%llx, cr3 0x%llx", i,
+                 (unsigned long long)r.rip, (unsigned long long)r.rflags,
+                 (unsigned long long)r.cr3);
+    }
 }
 
 enum vm_end vm_run(struct vm *vm, uint32_t *value)

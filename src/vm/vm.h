@@ -25,6 +25,7 @@ struct vm_disk {
 struct vm_setup {
     const struct engine_ops *engine;
     const struct board_class *board;
+    unsigned vcpus;  /* 1 to 64 */
     uint64_t memory; /* bytes */
     const char *console;
     struct vm_disk disk[VM_DISKS_MAX];

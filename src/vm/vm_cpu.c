@@ -40,34 +40,46 @@ static bool interrupts_on(struct vm *vm, unsigned vcpu)
     return r.rflags & RFLAGS_IF;
 }
 
-/*
- * Sleeps until there is something for this vCPU. An interrupt wakes it only if it would be taken;
- * a kick with no interrupt pending is an NMI, an INIT or a start-up message, which always wake it
- * (run() takes them). Interrupts off on the only vCPU: nothing will ever come.
- */
+/* An interrupt wakes a halted vCPU only if it would be taken; NMI, INIT and start-up always do. */
+static bool vcpu_woken(const struct vcpu *v, bool interrupts)
+{
+    const struct vm *vm = v->vm;
+
+    return (interrupts && vm->intr->pending(vm->intr_ctl, v->index) >= 0) ||
+           vm->intr->wanted(vm->intr_ctl, v->index);
+}
+
+/* Every vCPU sleeps with interrupts off, and nothing is on its way to any: nothing ever comes. */
+static void all_off_check(struct vm *vm)
+{
+    bool none = __atomic_load_n(&vm->off, __ATOMIC_ACQUIRE) == vm->vcpus;
+
+    for (unsigned i = 0; none && i < vm->vcpus; i++)
+        none = !vm->intr->wanted(vm->intr_ctl, i);
+    if (none)
+        leave_locked(vm, VM_HALTED);
+}
+
+/* Sleeps until there is something for this vCPU. */
 static void vcpu_halt(struct vcpu *v)
 {
     struct vm *vm = v->vm;
-    bool on = interrupts_on(vm, v->index), awake = false;
+    bool on = interrupts_on(vm, v->index);
 
-    while (!awake && !__atomic_load_n(&vm->stop, __ATOMIC_ACQUIRE)) {
-        bool kicked;
-
-        if (on && vm->intr->pending(vm->intr_ctl, v->index) >= 0)
-            return;
+    if (!on) {
+        __atomic_add_fetch(&vm->off, 1, __ATOMIC_ACQ_REL);
+        all_off_check(vm);
+    }
+    while (!vcpu_woken(v, on) && !__atomic_load_n(&vm->stop, __ATOMIC_ACQUIRE)) {
         pthread_mutex_lock(&v->sleep);
         v->asleep = true;
-        while (on && !v->kicked)
+        while (!v->kicked)
             pthread_cond_wait(&v->wake, &v->sleep);
-        kicked = v->kicked;
         v->kicked = v->asleep = false;
         pthread_mutex_unlock(&v->sleep);
-        awake = kicked && vm->intr->pending(vm->intr_ctl, v->index) < 0;
-        if (!on && !awake) {
-            leave_locked(vm, VM_HALTED);
-            return;
-        }
     }
+    if (!on) /* before run() takes what woke it: all_off_check sees one or the other */
+        __atomic_sub_fetch(&vm->off, 1, __ATOMIC_ACQ_REL);
 }
 
 /* What a trap says to the user when the engine gives up. */
@@ -102,7 +114,7 @@ static void *vcpu_main(void *arg)
 
 int vcpus_init(struct vm *vm)
 {
-    for (unsigned i = 0; i < VM_VCPUS; i++) {
+    for (unsigned i = 0; i < vm->vcpus; i++) {
         struct vcpu *v = &vm->vcpu[i];
 
         v->vm = vm;
@@ -115,7 +127,7 @@ int vcpus_init(struct vm *vm)
 
 int vcpus_start(struct vm *vm)
 {
-    for (unsigned i = 0; i < VM_VCPUS; i++) {
+    for (unsigned i = 0; i < vm->vcpus; i++) {
         struct vcpu *v = &vm->vcpu[i];
         char name[16];
         int err = pthread_create(&v->thread, NULL, vcpu_main, v);
@@ -132,7 +144,7 @@ int vcpus_start(struct vm *vm)
 void vcpus_kick_stop(struct vm *vm)
 {
     __atomic_store_n(&vm->stop, true, __ATOMIC_RELEASE);
-    for (unsigned i = 0; i < VM_VCPUS; i++) {
+    for (unsigned i = 0; i < vm->vcpus; i++) {
         struct vcpu *v = &vm->vcpu[i];
 
         pthread_mutex_lock(&v->sleep);
@@ -147,7 +159,7 @@ void vcpus_kick_stop(struct vm *vm)
 void vcpus_stop(struct vm *vm)
 {
     vcpus_kick_stop(vm);
-    for (unsigned i = 0; i < VM_VCPUS; i++) {
+    for (unsigned i = 0; i < vm->vcpus; i++) {
         if (vm->vcpu[i].started)
             pthread_join(vm->vcpu[i].thread, NULL);
         vm->vcpu[i].started = false;
@@ -156,7 +168,7 @@ void vcpus_stop(struct vm *vm)
 
 void vcpus_free(struct vm *vm)
 {
-    for (unsigned i = 0; i < VM_VCPUS; i++) {
+    for (unsigned i = 0; i < vm->vcpus; i++) {
         pthread_mutex_destroy(&vm->vcpu[i].sleep);
         pthread_cond_destroy(&vm->vcpu[i].wake);
     }

@@ -10,8 +10,6 @@
 #include "trap/dispatch.h"
 #include "vm/vm.h"
 
-#define VM_VCPUS 1
-
 struct vcpu {
     struct vm *vm;
     unsigned index;
@@ -48,7 +46,9 @@ struct vm {
     enum vm_end end; /* under the VM lock; the first reason stays */
     uint32_t end_value;
     bool stop; /* atomic: threads leave */
-    struct vcpu vcpu[VM_VCPUS];
+    unsigned vcpus;
+    unsigned off; /* atomic: vCPUs that sleep with interrupts off; see vm_cpu.c */
+    struct vcpu vcpu[BOARD_VCPUS];
 };
 
 /* The VM lock is held. */

@@ -136,14 +136,14 @@ struct block *dbt_block_at(struct dbt *d, uintptr_t host_pc)
 
 /* ---- which blocks stand on a page ---- */
 
-static struct code_page *page_of(struct dbt *d, gpa_t gpa, bool make)
+struct code_page *dbt_code_page(struct dbt *d, gpa_t gpa, bool make)
 {
     size_t n = ram_page(d->ram, gpa);
     if (!d->page_index[n]) {
         if (!make)
             return NULL;
-        d->page_index[n] = d->pages_used++;
-        d->pages[d->page_index[n]] = (struct code_page){0, NULL};
+        d->pages[d->pages_used] = (struct code_page){0};
+        __atomic_store_n(&d->page_index[n], d->pages_used++, __ATOMIC_RELEASE);
     }
     return &d->pages[d->page_index[n]];
 }
@@ -153,32 +153,30 @@ static unsigned page_slot(const struct block *b, gpa_t page)
     return (b->phys & ~4095ull) == page ? 0 : 1;
 }
 
-static uint64_t line_mask(unsigned lo, unsigned hi)
+static void lines_add(struct code_page *cp, uint64_t lines)
 {
-    unsigned first = lo / 64, last = (hi - 1) / 64;
-    return (~0ull << first) & (~0ull >> (63 - last));
+    __atomic_store_n(&cp->lines, cp->lines | lines, __ATOMIC_RELAXED);
 }
 
-static void lines_add(struct dbt *d, gpa_t page, unsigned lo, unsigned hi)
+/* The lines of a page that a block depends on. */
+static uint64_t lines_of(const struct block *b, gpa_t page)
 {
-    page_of(d, page, true)->lines |= line_mask(lo, hi);
-}
-
-void dbt_watch_page(struct dbt *d, gpa_t page)
-{
-    uint8_t *flags = &d->ram->page_flags[ram_page(d->ram, page)];
-    if (*flags & RAM_CODE)
-        return;
-    __atomic_fetch_or(flags, RAM_CODE, __ATOMIC_SEQ_CST);
-    mmu_code_page(d->cpu, page);
+    unsigned lo = (unsigned)(b->phys & 4095), hi = lo + b->len;
+    uint64_t lines;
+    if ((b->phys & ~4095ull) != page)
+        return dbt_line_mask(0, hi - 4096);
+    lines = dbt_line_mask(lo, hi > 4096 ? 4096 : hi);
+    for (unsigned i = 0; i < b->ranges; i++)
+        lines |= dbt_line_mask(b->range[i].lo, b->range[i].hi);
+    return lines;
 }
 
 static void page_add(struct dbt *d, struct block *b, gpa_t page)
 {
-    struct code_page *cp = page_of(d, page, true);
+    struct code_page *cp = dbt_code_page(d, page, true);
     b->page_next[page_slot(b, page)] = cp->blocks;
     cp->blocks = b;
-    dbt_watch_page(d, page);
+    lines_add(cp, lines_of(b, page));
 }
 
 void dbt_insert(struct dbt *d, struct block *b)
@@ -188,16 +186,9 @@ void dbt_insert(struct dbt *d, struct block *b)
     d->hash[h] = b;
     d->sorted[d->blocks++] = b;
     d->translated++;
-    gpa_t page = b->phys & ~4095ull;
-    unsigned lo = (unsigned)(b->phys & 4095), hi = lo + b->len;
-    page_add(d, b, page);
-    lines_add(d, page, lo, hi > 4096 ? 4096 : hi);
-    for (unsigned i = 0; i < b->ranges; i++)
-        lines_add(d, page, b->range[i].lo, b->range[i].hi);
-    if (b->phys2 != PHYS_NONE) {
+    page_add(d, b, b->phys & ~4095ull);
+    if (b->phys2 != PHYS_NONE)
         page_add(d, b, b->phys2);
-        lines_add(d, b->phys2, 0, hi - 4096);
-    }
 }
 
 static bool overlaps(const struct block *b, gpa_t page, unsigned lo, unsigned hi)
@@ -264,7 +255,7 @@ void dbt_unlink_cross(struct dbt *d)
 
 static void page_remove(struct dbt *d, struct block *b, gpa_t page)
 {
-    struct code_page *cp = page_of(d, page, false);
+    struct code_page *cp = dbt_code_page(d, page, false);
     if (!cp)
         return;
     struct block **at = &cp->blocks;
@@ -274,8 +265,7 @@ static void page_remove(struct dbt *d, struct block *b, gpa_t page)
         *at = b->page_next[page_slot(b, page)];
     if (!cp->blocks) {
         cp->lines = 0;
-        __atomic_fetch_and(&d->ram->page_flags[ram_page(d->ram, page)], (uint8_t)~RAM_CODE,
-                           __ATOMIC_SEQ_CST);
+        dbt_unwatch_page(d, page);
     }
 }
 
@@ -298,36 +288,33 @@ static void kill_block(struct dbt *d, struct block *b)
     d->invalidated++;
 }
 
-/* Which lines still matter, now that blocks are gone. */
-static void lines_again(struct dbt *d, struct code_page *cp, gpa_t page)
+/* Which lines still matter, now that blocks are gone. Never less than that for others to see. */
+static void lines_again(struct code_page *cp, gpa_t page)
 {
-    cp->lines = 0;
-    for (struct block *b = cp->blocks; b; b = b->page_next[page_slot(b, page)]) {
-        unsigned lo = (unsigned)(b->phys & 4095), hi = lo + b->len;
-        if ((b->phys & ~4095ull) != page) {
-            lines_add(d, page, 0, hi - 4096);
-            continue;
-        }
-        lines_add(d, page, lo, hi > 4096 ? 4096 : hi);
-        for (unsigned i = 0; i < b->ranges; i++)
-            lines_add(d, page, b->range[i].lo, b->range[i].hi);
-    }
+    uint64_t lines = 0;
+    for (const struct block *b = cp->blocks; b; b = b->page_next[page_slot(b, page)])
+        lines |= lines_of(b, page);
+    __atomic_store_n(&cp->lines, lines, __ATOMIC_RELAXED);
 }
 
 bool dbt_touches_code(struct dbt *d, gpa_t gpa, unsigned len)
 {
-    const struct code_page *cp = page_of(d, gpa, false);
+    const struct code_page *cp = dbt_code_page(d, gpa, false);
     unsigned lo = (unsigned)(gpa & 4095);
-    return cp && (cp->lines & line_mask(lo, lo + len));
+    return cp && (cp->lines & dbt_line_mask(lo, lo + len));
 }
 
 static bool invalidate_in_page(struct dbt *d, gpa_t page, unsigned lo, unsigned hi)
 {
-    struct code_page *cp = page_of(d, page, false);
+    struct code_page *cp = dbt_code_page(d, page, false);
     bool hit = false;
-    if (!cp || !cp->blocks)
+    if (!cp)
         return false;
-    if (!(cp->lines & line_mask(lo, hi)))
+    if (!cp->blocks) { /* nothing came of it, or nothing is left */
+        dbt_unwatch_page(d, page);
+        return false;
+    }
+    if (!(cp->lines & dbt_line_mask(lo, hi)))
         return false;
     struct block *next;
     for (struct block *b = cp->blocks; b; b = next) {
@@ -338,7 +325,7 @@ static bool invalidate_in_page(struct dbt *d, gpa_t page, unsigned lo, unsigned 
         }
     }
     if (hit)
-        lines_again(d, cp, page);
+        lines_again(cp, page);
     return hit;
 }
 
@@ -360,9 +347,7 @@ bool dbt_invalidate(struct dbt *d, gpa_t gpa, uint64_t len)
 void dbt_flush_all(struct dbt *d)
 {
     size_t pages = d->ram->size >> RAM_PAGE_SHIFT;
-    for (size_t i = 0; i < pages; i++)
-        if (d->page_index[i])
-            __atomic_fetch_and(&d->ram->page_flags[i], (uint8_t)~RAM_CODE, __ATOMIC_SEQ_CST);
+    dbt_unwatch_all(d);
     memset(d->page_index, 0, pages * sizeof(*d->page_index));
     memset(d->hash, 0, sizeof(d->hash));
     memset(d->refused, 0, sizeof(d->refused));

@@ -178,6 +178,7 @@ struct cpu {
     uint8_t shadow; /* SHADOW_*: no interrupt before the next instruction ends */
     bool nmi_blocked;
     bool halted;
+    bool wait_sipi; /* after reset or INIT, on all but the boot CPU */
     bool shutdown;
     bool icebp;
     struct cpu_seg seg[6], ldtr, tr;
@@ -223,13 +224,15 @@ struct cpu {
     uint64_t cs_base;       /* legacy modes: added to RIP to fetch; 0 in 64-bit mode */
     uint32_t jc_other_mode; /* which mode and CS base jc[2] holds */
     uint64_t jc_other_base;
-    bool stop;   /* run() is asked to return */
-    bool failed; /* the translator can't go on; why says so */
+    bool running; /* atomic: it may be between a look at a page's flags and a write: smp.c */
+    bool stop;    /* run() is asked to return */
+    bool failed;  /* the translator can't go on; why says so */
     char why[160];
     bool step_pending; /* deliver #DB when the current instruction has ended */
-    struct {           /* a bounced store to finish */
+    struct {           /* a store to finish */
         uint64_t lin;
         unsigned len, first; /* bytes in all, in part[0] */
+        bool direct;         /* it went to memory; what is left is to look for code there */
         struct place part[2];
     } wb;
     uint8_t bounce[192] __attribute__((aligned(64)));
@@ -350,6 +353,8 @@ bool sys_claimed(const struct cpu *cpu, const struct ZydisDecodedInstruction_ *z
 void sys_init(struct cpu *cpu, uint64_t tsc_hz);
 void sys_reset(
     struct cpu *cpu); /* architectural reset state; CPUID/MSR defaults; x87/SSE in fpu[] */
+/* Serves INIT and start-up messages. False: the CPU must go on waiting for one. */
+bool sys_init_take(struct cpu *cpu);
 /* The helper of instructions without effect (prefetch, endbr, reserved NOPs): emit nothing. */
 int sys_nop(struct cpu *cpu, const struct insn *i);
 

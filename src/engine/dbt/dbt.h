@@ -8,7 +8,6 @@
 
 #include "engine/dbt/cpu.h"
 #include "engine/dbt/emit.h"
-#include <pthread.h>
 
 /* Mode key: what a translation depends on besides its bytes. */
 enum {
@@ -83,7 +82,8 @@ struct block {
 };
 
 struct code_page {
-    uint64_t lines;       /* 64-byte lines that some block depends on */
+    uint64_t lines;       /* 64-byte lines that some block depends on; other vCPUs read it */
+    bool watched;         /* counted in share.watchers */
     struct block *blocks; /* linked by page_next[b->phys page != this] */
 };
 
@@ -92,9 +92,21 @@ struct sysop { /* a system instruction in a block */
     uint64_t rip;
 };
 
+#define DBT_CPUS_MAX 64
+
+struct dbt_share { /* one per VM: see smp.c */
+    uint32_t lock;
+    uint8_t *watchers; /* by RAM page: how many vCPUs hold translations of it; under lock */
+    struct cpu **cpu;
+    unsigned cpus;
+};
+
+#define NOTES_MAX 64
+
 struct dbt {
     struct cpu *cpu;
     struct ram *ram;
+    struct dbt_share *share;
     uint8_t *rw; /* writable alias of the cache; hot then cold */
     uint8_t *rx; /* executable alias */
     struct buf hot, cold;
@@ -115,15 +127,17 @@ struct dbt {
         const uint8_t *enter, *exit, *jc_host[3], *jc_mem[3], *sysop, *slow[2][4], *slow_fault,
             *post;
     } thunk;
-    struct { /* writes by devices, from any thread */
-        pthread_mutex_t lock;
+    struct { /* notes from other threads, read when exit_request says so */
+        uint32_t lock;
         struct {
             gpa_t gpa;
             uint64_t len;
-        } range[64];
-        unsigned used;
-        bool overflow;
-    } dma;
+        } written[NOTES_MAX];  /* these bytes were: translations of them are stale */
+        gpa_t slow[NOTES_MAX]; /* of these pages no fast writes any more */
+        unsigned writtens, slows;
+        bool written_all, slow_all;     /* more than the lists hold */
+        uint64_t slow_asked, slow_done; /* tickets */
+    } note;
     uint8_t refused[REFUSED_SETS];             /* groups refused, by RIP hashed: see group.c */
     uint64_t translated, invalidated, flushed; /* blocks; for the report */
     struct translator *tr;
@@ -137,13 +151,28 @@ struct block *dbt_find(struct dbt *d, gpa_t phys, uint64_t rip, uint32_t mode, u
 struct block *dbt_block_at(struct dbt *d, uintptr_t host_pc); /* run address in hot or cold code */
 void *dbt_alloc(struct dbt *d, size_t n);                     /* NULL: full */
 bool dbt_room(const struct dbt *d);                           /* for one more block of any size */
-/* From now on writes to the page are noticed: called before its bytes are read. */
-void dbt_watch_page(struct dbt *d, gpa_t page);
+/* The 64-byte lines of [lo, hi) in a page, a bit each. */
+static inline uint64_t dbt_line_mask(unsigned lo, unsigned hi)
+{
+    return (~0ull << lo / 64) & (~0ull >> (63 - (hi - 1) / 64));
+}
+struct code_page *dbt_code_page(struct dbt *d, gpa_t gpa, bool make);
 void dbt_insert(struct dbt *d, struct block *b);
 bool dbt_invalidate(struct dbt *d, gpa_t gpa, uint64_t len);   /* true: some block is gone */
 bool dbt_touches_code(struct dbt *d, gpa_t gpa, unsigned len); /* within one page */
 void dbt_link(struct dbt *d, struct exit *x, struct block *to, bool cross);
 void dbt_unlink_cross(struct dbt *d);
+
+/* smp.c */
+/* From now on writes to the page are noticed: called before its bytes are read. */
+void dbt_watch_page(struct dbt *d, gpa_t page);
+void dbt_unwatch_page(struct dbt *d, gpa_t page);
+void dbt_unwatch_all(struct dbt *d);
+bool dbt_fast_write(struct cpu *cpu, gpa_t gpa); /* may this page be written without notice? */
+void dbt_note_written(struct dbt *d, gpa_t gpa, uint64_t len);   /* any thread */
+void dbt_tell_written(struct cpu *cpu, gpa_t gpa, unsigned len); /* the other vCPUs; in one page */
+void dbt_notes_serve(struct dbt *d);
+void dbt_running(struct cpu *cpu, bool running);
 
 /* thunk.c: the emitters clobber r11 (restore: tmp), and but for restore the host's flags */
 void dbt_thunks(struct dbt *d);

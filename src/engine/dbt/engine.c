@@ -16,6 +16,7 @@
 struct engine {
     struct engine_env env;
     struct cpu **cpu;
+    struct dbt_share share;
 };
 
 static int dbt_probe(struct error *err)
@@ -27,19 +28,8 @@ static int dbt_probe(struct error *err)
 static void code_written(void *arg, gpa_t gpa, uint64_t len)
 {
     struct engine *e = arg;
-    for (unsigned i = 0; i < e->env.vcpus; i++) {
-        struct dbt *d = e->cpu[i]->dbt;
-        pthread_mutex_lock(&d->dma.lock);
-        if (d->dma.used == ARRAY_LEN(d->dma.range)) {
-            d->dma.overflow = true;
-        } else {
-            d->dma.range[d->dma.used].gpa = gpa;
-            d->dma.range[d->dma.used].len = len;
-            __atomic_store_n(&d->dma.used, d->dma.used + 1, __ATOMIC_RELEASE);
-        }
-        pthread_mutex_unlock(&d->dma.lock);
-        __atomic_store_n(&e->cpu[i]->exit_request, 1, __ATOMIC_RELEASE);
-    }
+    for (unsigned i = 0; i < e->env.vcpus; i++)
+        dbt_note_written(e->cpu[i]->dbt, gpa, len);
 }
 
 static void cpu_free(struct cpu *cpu)
@@ -49,7 +39,6 @@ static void cpu_free(struct cpu *cpu)
     if (cpu->dbt) {
         dbt_translator_close(cpu->dbt);
         dbt_cache_close(cpu->dbt);
-        pthread_mutex_destroy(&cpu->dbt->dma.lock);
         free(cpu->dbt);
     }
     munmap(cpu, sizeof(*cpu));
@@ -70,7 +59,7 @@ static int cpu_make(struct engine *e, unsigned i)
         return -ENOMEM;
     cpu->dbt->cpu = cpu;
     cpu->dbt->ram = e->env.ram;
-    pthread_mutex_init(&cpu->dbt->dma.lock, NULL);
+    cpu->dbt->share = &e->share;
     if (dbt_cache_open(cpu->dbt) || dbt_translator_open(cpu->dbt))
         return -ENOMEM;
     sys_init(cpu, e->env.tsc_hz);
@@ -82,9 +71,10 @@ static int cpu_make(struct engine *e, unsigned i)
 
 static void dbt_close(struct engine *e)
 {
-    for (unsigned i = 0; i < e->env.vcpus; i++)
+    for (unsigned i = 0; e->cpu && i < e->env.vcpus; i++)
         cpu_free(e->cpu[i]);
     e->env.ram->code_written = NULL;
+    free(e->share.watchers);
     free(e->cpu);
     free(e);
 }
@@ -95,9 +85,16 @@ static int dbt_open(struct engine **out, const struct engine_env *env, struct er
     if (!e)
         return error_set(err, -ENOMEM, "engine dbt: out of memory");
     e->env = *env;
+    if (env->vcpus > DBT_CPUS_MAX) {
+        free(e);
+        return error_set(err, -EINVAL, "engine dbt: at most %d vCPUs", DBT_CPUS_MAX);
+    }
     e->cpu = calloc(env->vcpus, sizeof(*e->cpu));
-    for (unsigned i = 0; e->cpu && i < env->vcpus; i++) {
-        if (cpu_make(e, i)) {
+    e->share.watchers = calloc(env->ram->size >> RAM_PAGE_SHIFT, 1);
+    e->share.cpu = e->cpu;
+    e->share.cpus = env->vcpus;
+    for (unsigned i = 0; i < env->vcpus; i++) {
+        if (!e->cpu || !e->share.watchers || cpu_make(e, i)) {
             dbt_close(e);
             return error_set(err, -ENOMEM, "engine dbt: no memory for the code cache");
         }

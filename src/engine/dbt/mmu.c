@@ -93,9 +93,17 @@ static void piece_read(struct cpu *cpu, struct place at, uint8_t *buf, unsigned 
     }
 }
 
+/* After a store off the fast path, within one page. True: code of this vCPU is gone. */
 static bool code_write(struct cpu *cpu, gpa_t gpa, unsigned n)
 {
-    return has_code(cpu, gpa) && cpu->dbt && dbt_invalidate(cpu->dbt, gpa, n);
+    bool others = cpu->env->vcpus > 1;
+    if (others) /* the store, then the look: the pair is in dbt_watch_page */
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!has_code(cpu, gpa) || !cpu->dbt)
+        return false;
+    if (others)
+        dbt_tell_written(cpu, gpa, n);
+    return dbt_invalidate(cpu->dbt, gpa, n);
 }
 
 static bool piece_write(struct cpu *cpu, struct place at, const uint8_t *buf, unsigned n)
@@ -166,11 +174,15 @@ uint8_t *mmu_slow(struct cpu *cpu, uint64_t lin, unsigned size, bool write, bool
     struct place *part = cpu->wb.part;
     unsigned first;
     cpu->wb.len = 0;
+    cpu->wb.direct = false;
     access_parts(cpu, lin, size, write, user, stack, part, &first);
-    bool code = write && part[0].host && has_code(cpu, part[0].gpa) &&
-                (!cpu->dbt || dbt_touches_code(cpu->dbt, part[0].gpa, first));
-    if (first == size && part[0].host && !code)
+    if (first == size && part[0].host) {
+        if (write && (has_code(cpu, part[0].gpa) || tlb_watched(cpu, PAGE_BASE(lin)))) {
+            cpu->wb.direct = true; /* on memory itself, for locked ones; looked at afterwards */
+            cpu->wb.len = size;
+        }
         return part[0].host;
+    }
     uint8_t *b = cpu->bounce + (lin & 63); /* same alignment as the guest's address */
     if (!write || rmw) {
         piece_read(cpu, part[0], b, first);
@@ -185,6 +197,13 @@ uint8_t *mmu_slow(struct cpu *cpu, uint64_t lin, unsigned size, bool write, bool
     return b;
 }
 
+/* Several stores with no look in between. */
+static bool window_writable(struct cpu *cpu, gpa_t gpa, unsigned size)
+{
+    return dbt_fast_write(cpu, gpa) ||
+           (cpu->env->vcpus == 1 && !dbt_touches_code(cpu->dbt, gpa, size));
+}
+
 uint8_t *mmu_window(struct cpu *cpu, uint64_t lin, unsigned size, bool write, bool user)
 {
     struct walk w;
@@ -192,8 +211,7 @@ uint8_t *mmu_window(struct cpu *cpu, uint64_t lin, unsigned size, bool write, bo
     if (PAGE_OFF(lin) + size > PAGE || !canonical(cpu, lin))
         return NULL;
     uint8_t *host = translate(cpu, page, write, user, &w);
-    if (!host ||
-        (write && has_code(cpu, w.gpa) && dbt_touches_code(cpu->dbt, w.gpa | PAGE_OFF(lin), size)))
+    if (!host || (write && !window_writable(cpu, w.gpa | PAGE_OFF(lin), size)))
         return NULL;
     tlb_learn(cpu, user, page, &w, host);
     return host + PAGE_OFF(lin);
@@ -207,6 +225,8 @@ bool mmu_writeback(struct cpu *cpu)
     if (!size)
         return false;
     cpu->wb.len = 0;
+    if (cpu->wb.direct)
+        return code_write(cpu, part[0].gpa, size);
     bool hit = piece_write(cpu, part[0], b, first);
     if (first < size && piece_write(cpu, part[1], b + first, size - first))
         hit = true;

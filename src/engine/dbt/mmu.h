@@ -12,6 +12,7 @@ struct walk {
     gpa_t gpa;     /* of the 4 KiB page */
     bool writable; /* by this privilege, dirty bit set already */
     bool global, large;
+    bool again;     /* an entry changed while it was used: not a failure */
     uint32_t error; /* when the walk failed: page fault error code + 1; else 0 */
 };
 

@@ -161,22 +161,6 @@ static void deliver(struct cpu *cpu, uint8_t vector, enum intr_kind kind)
     intr_deliver(cpu, vector, kind, false, 0, cpu->rip);
 }
 
-static void dma_invalidate(struct dbt *d)
-{
-    if (!__atomic_load_n(&d->dma.used, __ATOMIC_ACQUIRE))
-        return;
-    cpu_vec_save(d->cpu); /* a flush clears tables with memset */
-    pthread_mutex_lock(&d->dma.lock);
-    for (unsigned i = 0; i < d->dma.used; i++)
-        dbt_invalidate(d, d->dma.range[i].gpa, d->dma.range[i].len);
-    bool all = d->dma.overflow;
-    d->dma.overflow = false;
-    __atomic_store_n(&d->dma.used, 0, __ATOMIC_RELEASE);
-    pthread_mutex_unlock(&d->dma.lock);
-    if (all)
-        dbt_flush_all(d);
-}
-
 /* Interrupts, in the order of their priority. Returns true when the next instruction must run
  * alone: an interrupt waits for the end of an STI or MOV SS shadow. */
 static bool take_interrupts(struct cpu *cpu)
@@ -334,8 +318,7 @@ static void fault_deliver(struct cpu *cpu)
     intr_deliver(cpu, vector, INTR_EXC, cpu->fault.has_error, cpu->fault.error, cpu->rip);
 }
 
-/* Runs until there is something for the vCPU loop. */
-void dbt_run(struct cpu *cpu, struct trap *end)
+static void run_on(struct cpu *cpu, struct trap *end)
 {
     volatile bool alone = false;
     cpu->exit_request = 1;
@@ -356,9 +339,14 @@ void dbt_run(struct cpu *cpu, struct trap *end)
         }
         alone = false;
         if (__atomic_exchange_n(&cpu->exit_request, 0, __ATOMIC_ACQ_REL)) {
-            dma_invalidate(cpu->dbt);
+            dbt_notes_serve(cpu->dbt);
             if (__atomic_exchange_n(&cpu->stop, false, __ATOMIC_ACQ_REL)) {
                 end->kind = TRAP_KICK;
+                return;
+            }
+            cpu_vec_save(cpu); /* the controllers are compiled with SSE */
+            if (!sys_init_take(cpu)) {
+                end->kind = TRAP_HALT;
                 return;
             }
             alone = take_interrupts(cpu);
@@ -371,4 +359,12 @@ void dbt_run(struct cpu *cpu, struct trap *end)
         }
         step(cpu, alone);
     }
+}
+
+/* Runs until there is something for the vCPU loop. */
+void dbt_run(struct cpu *cpu, struct trap *end)
+{
+    dbt_running(cpu, true);
+    run_on(cpu, end);
+    dbt_running(cpu, false);
 }

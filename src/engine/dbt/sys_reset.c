@@ -1,4 +1,5 @@
-/* The state after RESET and INIT. SDM volume 3, table 10-1. */
+/* The state after RESET and INIT, and the start of the other CPUs. SDM volume 3, table 10-1, and
+ * 9.4.3 (INIT-SIPI-SIPI). */
 #include "engine/dbt/sys.h"
 
 static void seg_reset(struct cpu *cpu, unsigned seg)
@@ -48,8 +49,35 @@ void sys_reset(struct cpu *cpu)
     cpu_set_rflags(cpu, 2);
     cpu->cpl = 0;
     cpu->shadow = SHADOW_NONE;
+    cpu->wait_sipi = cpu->index != 0;
     cpu->nmi_blocked = cpu->halted = cpu->shutdown = cpu->icebp = false;
     cpu->exc_vector = -1;
     fpu_reset(cpu);
     mmu_flush(cpu, true);
+}
+
+/* A start-up message: real mode at vector * 4 KiB. */
+static void startup(struct cpu *cpu, uint8_t vector)
+{
+    struct cpu_seg cs = {.sel = (uint16_t)(vector << 8),
+                         .base = (uint64_t)vector << 12,
+                         .limit = 0xffff,
+                         .attr = 0x9b};
+
+    seg_put(cpu, SEG_CS, &cs);
+    cpu->rip = 0;
+    cpu->wait_sipi = false;
+}
+
+bool sys_init_take(struct cpu *cpu)
+{
+    const struct intr_ops *ops = cpu->env->intr;
+    uint8_t vector = 0;
+    unsigned what = ops && ops->init ? ops->init(cpu->env->intr_ctl, cpu->index, &vector) : 0;
+
+    if (what & 1)
+        sys_reset(cpu);
+    if ((what & 2) && cpu->wait_sipi)
+        startup(cpu, vector);
+    return !cpu->wait_sipi;
 }

@@ -118,7 +118,7 @@ void tlb_learn(struct cpu *cpu, unsigned user, uint64_t page, const struct walk 
     if (tlb_watched(cpu, page))
         return;
     tlb_fill(cpu, user, 0, page, w, host);
-    if (w->writable && !has_code(cpu, w->gpa))
+    if (w->writable && dbt_fast_write(cpu, w->gpa))
         tlb_fill(cpu, user, 1, page, w, host);
 }
 

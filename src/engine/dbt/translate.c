@@ -156,6 +156,7 @@ static void decode_straddle(struct translator *t)
     memcpy(bytes, t->page + at, first);
     if (next->host) {
         dbt_watch_page(t->d, next->gpa);
+        t->next = next->host;
         memcpy(bytes + first, next->host, 15 - first);
     } else {
         memset(bytes + first, 0xff, 15 - first);
@@ -276,6 +277,39 @@ static bool settle(struct translator *t)
     return true;
 }
 
+/* With other vCPUs about, decode a copy, so that it can be compared. */
+static void page_take(struct translator *t, const uint8_t *host)
+{
+    t->page = host;
+    if (t->d->share->cpus == 1)
+        return;
+    memcpy(t->copy, host, sizeof(t->copy));
+    t->page = t->copy;
+}
+
+/*
+ * The block's lines are public now, so a vCPU that writes them from here on tells us. What was
+ * written before, since the bytes were read, we see ourselves, and tell ourselves.
+ */
+static void verify(const struct translator *t, const uint8_t *host)
+{
+    const struct block *b = t->b;
+    unsigned at = (unsigned)(b->phys & 4095), room = 4096 - at;
+    unsigned first = b->len < room ? b->len : room;
+    bool same;
+    if (t->d->share->cpus == 1)
+        return;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    same = !memcmp(t->copy + at, host + at, first);
+    for (unsigned i = 0; i < b->ranges; i++)
+        same &= !memcmp(t->copy + b->range[i].lo, host + b->range[i].lo,
+                        (size_t)(b->range[i].hi - b->range[i].lo));
+    if (t->next && b->len > first)
+        same &= !memcmp(t->in[0].bytes + first, t->next, b->len - first);
+    if (!same)
+        dbt_note_written(t->d, b->phys, 1);
+}
+
 struct block *dbt_translate(struct dbt *d, const struct itlb_entry *page)
 {
     struct translator *t = d->tr;
@@ -292,9 +326,10 @@ struct block *dbt_translate(struct dbt *d, const struct itlb_entry *page)
     t->hot = &d->hot;
     t->cold = &d->cold;
     t->dec = cpu->mode & MODE_64 ? &t->dec64 : cpu->mode & MODE_32 ? &t->dec32 : &t->dec16;
-    t->page = page->host;
     t->page_rip = cpu->rip - (lin & 4095);
+    t->next = NULL;
     dbt_watch_page(d, page->gpa);
+    page_take(t, page->host);
     decode_block(t);
     if (!t->n)
         decode_straddle(t); /* may fault, so nothing is allocated before */
@@ -303,5 +338,8 @@ struct block *dbt_translate(struct dbt *d, const struct itlb_entry *page)
     t->b = b;
     live_targets(t);
     generate(t);
-    return settle(t) ? b : NULL;
+    if (!settle(t))
+        return NULL;
+    verify(t, page->host);
+    return b;
 }

@@ -33,6 +33,8 @@ struct translator {
     const ZydisDecoder *dec;
     uint64_t page_rip;   /* RIP of the page's first byte */
     const uint8_t *page; /* host address of the page's bytes */
+    const uint8_t *next; /* of a straddling instruction: of the page its end is on */
+    uint8_t copy[4096];  /* the page, as it was decoded: see verify */
     struct decoded in[BLOCK_INSNS];
     unsigned n, at;    /* instructions; the one being generated */
     uint32_t live_end; /* flags needed after the last */

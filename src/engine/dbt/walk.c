@@ -10,6 +10,7 @@ enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x8
 #define PTE_NX   (1ull << 63)
 #define PTE_ADDR 0x000000fffffff000ull /* 40-bit physical addresses */
 #define PTE_RSVD 0x000fff0000000000ull /* bits 40-51 */
+#define WALKS    100u /* a guest may change its tables under us, but not keep us here */
 enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16 };
 
 static uint8_t *pte_ptr(const struct cpu *cpu, gpa_t table, unsigned index, unsigned width)
@@ -23,9 +24,18 @@ static uint64_t pte_load(const uint8_t *p, unsigned width)
                       : __atomic_load_n((const uint32_t *)(const void *)p, __ATOMIC_RELAXED);
 }
 
-static void pte_set(uint8_t *p, uint32_t bits)
+/* Sets A and D only in the very entry that was read: another CPU may have cleared it by now, and
+ * an entry that is not present belongs to the guest. False: it changed, walk again. */
+static bool pte_set(struct walk *w, uint8_t *p, uint64_t was, uint32_t bits)
 {
-    __atomic_fetch_or((uint32_t *)(void *)p, bits, __ATOMIC_RELAXED);
+    uint32_t low = (uint32_t)was;
+    bool same;
+    if ((was & bits) == bits)
+        return true;
+    same = __atomic_compare_exchange_n((uint32_t *)(void *)p, &low, low | bits, false,
+                                       __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    w->again = !same;
+    return same;
 }
 
 static bool walk_fail(struct walk *w, unsigned acc, uint32_t why)
@@ -46,10 +56,9 @@ static bool walk_leaf(struct cpu *cpu, struct walk *w, unsigned acc, uint8_t *at
         return walk_fail(w, acc, PF_P);
     if (!(acc & ACC_PROBE)) {
         uint32_t set = PTE_A | (acc & ACC_WRITE ? PTE_D : 0u);
-        if ((pte & set) != set) {
-            pte_set(at, set);
-            pte |= set;
-        }
+        if (!pte_set(w, at, pte, set))
+            return false;
+        pte |= set;
     }
     w->writable = may_write && (pte & PTE_D);
     w->global = (pte & PTE_G) && (cpu->cr4 & CR4_PGE);
@@ -69,8 +78,8 @@ static bool walk32(struct cpu *cpu, uint64_t lin, unsigned acc, struct walk *w)
         w->gpa = ((pde & 0xffc00000u) | high << 32) + (lin & 0x3ff000u);
         return walk_leaf(cpu, w, acc, at, pde, pde, 0);
     }
-    if (!(acc & ACC_PROBE) && !(pde & PTE_A))
-        pte_set(at, PTE_A);
+    if (!(acc & ACC_PROBE) && !pte_set(w, at, pde, PTE_A))
+        return false;
     at = pte_ptr(cpu, pde & 0xfffff000u, (unsigned)(lin >> 12) & 1023, 4);
     uint64_t pte = at ? pte_load(at, 4) : 0;
     if (!(pte & PTE_P))
@@ -111,21 +120,33 @@ static bool walk64(struct cpu *cpu, uint64_t lin, unsigned acc, struct walk *w)
             w->gpa = PAGE_BASE((e & PTE_ADDR & ~mask) | (lin & mask));
             return walk_leaf(cpu, w, acc, at, e, rights, nx);
         }
-        if (!(acc & ACC_PROBE) && !(e & PTE_A))
-            pte_set(at, PTE_A);
+        if (!(acc & ACC_PROBE) && !pte_set(w, at, e, PTE_A))
+            return false;
         table = e & PTE_ADDR;
     }
 }
 
-bool walk(struct cpu *cpu, uint64_t lin, unsigned acc, struct walk *w)
+static bool walk_once(struct cpu *cpu, uint64_t lin, unsigned acc, struct walk *w)
 {
     *w = (struct walk){0};
+    return cpu->cr4 & CR4_PAE ? walk64(cpu, lin, acc, w) : walk32(cpu, lin, acc, w);
+}
+
+bool walk(struct cpu *cpu, uint64_t lin, unsigned acc, struct walk *w)
+{
+    unsigned tries = WALKS;
+    bool ok;
     if (!(cpu->cr0 & CR0_PG)) {
+        *w = (struct walk){0};
         w->gpa = PAGE_BASE(lin & UINT32_MAX);
         w->writable = w->global = true;
         return true;
     }
-    bool ok = cpu->cr4 & CR4_PAE ? walk64(cpu, lin, acc, w) : walk32(cpu, lin, acc, w);
+    do
+        ok = walk_once(cpu, lin, acc, w);
+    while (w->again && --tries);
+    if (w->again)
+        walk_fail(w, acc, 0);
     /* I/D is only reported where no-execute exists. */
     if (!ok && !((cpu->cr4 & CR4_PAE) && (cpu->efer & EFER_NXE)))
         w->error = ((w->error - 1) & ~(uint32_t)PF_I) + 1;
