@@ -170,17 +170,21 @@ static int virtio_add(struct board *b, const struct board_disk *disk, unsigned f
 
 static int regdisk_add(struct board *b, const struct board_disk *disk, bool mmio)
 {
+    const struct board_setup *s = b->setup;
     unsigned n = b->regdisks[mmio]++;
+    uint64_t base =
+        mmio ? MAP_REGDISK_MMIO + n * 0x1000u : MAP_REGDISK_PIO + n * (uint64_t)MAP_REGDISK_STEP;
     const char *name = board_name(b, mmio ? "regdisk-mmio" : "regdisk-pio", n);
     struct dev_env env = board_env(b, name);
     struct dev d = {0};
     int err;
 
     env.irq = chip_gsi(b->chip, mmio ? MAP_IRQ_REGDISK_MMIO : MAP_IRQ_REGDISK_PIO);
-    err = regdisk_create(&d, &env, mmio ? BUS_MMIO : BUS_PIO,
-                         mmio ? MAP_REGDISK_MMIO + n * 0x1000u
-                              : MAP_REGDISK_PIO + n * (uint64_t)MAP_REGDISK_STEP,
-                         disk->blk);
+    if (mmio && disk->trap == BOARD_TRAP_WRITES)
+        env.shadows = s->shadows;
+    err = regdisk_create(&d, &env, mmio ? BUS_MMIO : BUS_PIO, base, disk->blk);
+    if (!err && mmio && disk->trap == BOARD_TRAP_PATCHED)
+        s->patch(s->ctx, base, REGDISK_LEN);
     return board_keep_dev(b, err, &d);
 }
 

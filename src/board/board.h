@@ -21,10 +21,14 @@ struct io_region;
 
 enum board_via { BOARD_IDE = 1, BOARD_VIRTIO = 2, BOARD_REGDISK_PIO = 4, BOARD_REGDISK_MMIO = 8 };
 
+/* How accesses of the register disk in memory space trap: docs/mechanisms.md. */
+enum board_trap { BOARD_TRAP_EACH, BOARD_TRAP_PATCHED, BOARD_TRAP_WRITES };
+
 struct board_disk {
     struct blk *blk;    /* borrowed */
     unsigned via;       /* enum board_via; several: one disk behind several controllers */
     const char *serial; /* or NULL */
+    enum board_trap trap;
 };
 
 enum board_leave { BOARD_POWER_OFF, BOARD_RESET, BOARD_DEBUG_EXIT };
@@ -41,6 +45,9 @@ struct board_setup { /* all borrowed for the life of the board */
     unsigned disks;
     bool debug_exit;
     const struct bell_sink *bells; /* or NULL */
+    const struct shadow_sink *shadows;
+    /* Accesses of [base, base + len) may be patched. */
+    void (*patch)(void *ctx, gpa_t base, uint64_t len);
     uint64_t tsc_hz;
     uint64_t (*tsc_to_ns)(void *ctx, unsigned vcpu, uint64_t tsc); /* see irq/chip.h */
     void (*kick)(void *ctx, unsigned vcpu);

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 struct bell_sink;
+struct shadow_sink;
 struct bus;
 struct pci_bus;
 struct dma;
@@ -23,11 +24,12 @@ struct dev_env {      /* all handed by the board; borrowed for the life of the d
     struct loop *loop;     /* timers, deferred completions */
     pthread_mutex_t *lock; /* the lock of all its regions (the VM lock) */
     struct ledger *ledger;
-    struct irq irq;                /* its line, if it has one */
-    struct msi_sink msi;           /* where PCI functions send messages */
-    const struct bell_sink *bells; /* NULL: every doorbell traps */
-    struct pci_bus *pci;           /* for PCI functions, else NULL */
-    uint8_t devfn;                 /* for PCI functions */
+    struct irq irq;                    /* its line, if it has one */
+    struct msi_sink msi;               /* where PCI functions send messages */
+    const struct bell_sink *bells;     /* NULL: every doorbell traps */
+    const struct shadow_sink *shadows; /* NULL: every read traps */
+    struct pci_bus *pci;               /* for PCI functions, else NULL */
+    uint8_t devfn;                     /* for PCI functions */
 };
 
 struct dev_class {

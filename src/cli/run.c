@@ -145,10 +145,26 @@ static int via_parse(struct vm_disk *d, char *value, struct error *err)
     return d->via ? 0 : error_set(err, -EINVAL, "--disk via=: names no controller");
 }
 
+static int trap_parse(struct vm_disk *d, const char *value, struct error *err)
+{
+    static const char *const name[] = {[BOARD_TRAP_EACH] = "each",
+                                       [BOARD_TRAP_PATCHED] = "patched",
+                                       [BOARD_TRAP_WRITES] = "writes"};
+
+    for (unsigned i = 0; i < ARRAY_LEN(name); i++)
+        if (!strcmp(name[i], value)) {
+            d->trap = i;
+            return 0;
+        }
+    return error_set(err, -EINVAL, "--disk trap=%s: must be each, patched or writes", value);
+}
+
 static int disk_word(struct vm_disk *d, char *w, struct error *err)
 {
     if (!strncmp(w, "via=", 4))
         return via_parse(d, w + 4, err);
+    if (!strncmp(w, "trap=", 5))
+        return trap_parse(d, w + 5, err);
     if (!strcmp(w, "readonly")) {
         d->readonly = true;
         return 0;
@@ -158,7 +174,8 @@ static int disk_word(struct vm_disk *d, char *w, struct error *err)
         return 0;
     }
     return error_set(err, -EINVAL,
-                     "--disk: \"%s\" is none of via=…, readonly, serial=… (up to 20 characters)",
+                     "--disk: \"%s\" is none of via=…, readonly, trap=…, serial=… (up to 20 "
+                     "characters)",
                      w);
 }
 
@@ -245,8 +262,9 @@ static const struct opt options[] = {
     {"initrd", "FILE", "initial RAM disk; repeated: one after another, or multiboot modules",
      take_initrd},
     {"append", "STRING", "the kernel's command line, given to it as it is", take_append},
-    {"disk", "FILE[,via=ide|virtio|regdisk-pio|regdisk-mmio][,readonly][,serial=S]",
-     "a raw image, block device or mem:SIZE (virtio); via=ide+virtio: one disk behind both",
+    {"disk", "FILE[,via=ide|virtio|regdisk-pio|regdisk-mmio][,readonly][,serial=S][,trap=…]",
+     "a raw image, block device or mem:SIZE (virtio); via=ide+virtio: one disk behind both;\n"
+     "trap=each|patched|writes: how accesses of regdisk-mmio trap (each)",
      take_disk},
     {"console", "stdio|pty|null|file=FILE",
      "where the first serial port goes (stdio); Ctrl-A x quits, Ctrl-A Ctrl-A sends Ctrl-A",

@@ -3,6 +3,8 @@
  * sector number, a direction and a memory address, then a command; the controller moves the sectors
  * by DMA and raises its interrupt. Specification: docs/regdisk.md and dev/regdisk_regs.h (this
  * project's). The same controller sits in port space or in memory space; nothing here knows which.
+ * It may keep a register page, whose bytes are then what the guest reads; no read has a side
+ * effect.
  *
  * A command runs from the copy of the registers made when it was written: whatever the guest writes
  * afterwards is for the next one.
@@ -13,6 +15,7 @@
 #include "core/state.h"
 #include "dev/regdisk_regs.h"
 #include "mem/dma.h"
+#include "mem/page.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -28,10 +31,24 @@ struct regdisk {
     struct iovec iov;
     gpa_t gpa;
     size_t len;
+    struct shadow page; /* host NULL: reads trap */
 };
 
+static uint64_t regdisk_read(void *dev, uint64_t off, unsigned size);
+
+/* Downwards, so that ERROR is there before STATUS says to look at it. */
+static void regdisk_show(struct regdisk *d)
+{
+    if (!d->page.host)
+        return;
+    for (unsigned off = REGDISK_LEN; off; off -= 4)
+        page_put(&d->page, off - 4, (uint32_t)regdisk_read(d, off - 4, 4));
+}
+
+/* The page first: whoever takes the interrupt finds what it is about. */
 static void regdisk_irq(struct regdisk *d)
 {
+    regdisk_show(d);
     irq_set(&d->env.irq, (d->status & d->enable & REGDISK_STATUS_DONE) != 0);
 }
 
@@ -188,6 +205,7 @@ static void regdisk_write(void *dev, uint64_t off, unsigned size, uint64_t val)
         break;
     default: regdisk_refuse(d); break; /* read-only */
     }
+    regdisk_show(d);
 }
 
 static const struct io_ops regdisk_ops = {regdisk_read, regdisk_write, .sizes = 4, .split = true};
@@ -223,6 +241,10 @@ static void regdisk_destroy(void *dev)
 
     blk_drain(d->blk);
     bus_unmap(d->env.bus, &d->region);
+    if (d->page.host) {
+        d->env.shadows->hide(d->env.shadows->ctx, &d->page);
+        page_close(&d->page);
+    }
     free(d);
 }
 
@@ -231,6 +253,20 @@ static const struct dev_class regdisk_class = {
     regdisk_reset,   regdisk_state,
     regdisk_destroy,
 };
+
+static int regdisk_page(struct regdisk *d, gpa_t base)
+{
+    const struct shadow_sink *sink = d->env.shadows;
+    int rc = page_open(&d->page, base);
+
+    if (rc)
+        return rc;
+    regdisk_show(d);
+    rc = sink->show(sink->ctx, &d->page);
+    if (rc)
+        page_close(&d->page);
+    return rc;
+}
 
 int regdisk_create(struct dev *out, const struct dev_env *env, enum bus_space space, uint64_t base,
                    struct blk *blk)
@@ -256,6 +292,11 @@ int regdisk_create(struct dev *out, const struct dev_env *env, enum bus_space sp
         .len = REGDISK_LEN,
     };
     rc = d->dma.row ? bus_map(env->bus, &d->region) : -ENOMEM;
+    if (!rc && env->shadows) {
+        rc = regdisk_page(d, base);
+        if (rc)
+            bus_unmap(env->bus, &d->region);
+    }
     if (rc) {
         free(d);
         return rc;

@@ -8,7 +8,8 @@
 struct blk;
 
 /* Registers (dev/regdisk_regs.h) at base of that space; env->irq is its level-triggered line. blk
- * is borrowed and must outlive the device. 0, -EBUSY (region clash), -ENOMEM. */
+ * is borrowed and must outlive the device. With env->shadows (memory space only, base on a page)
+ * reads don't trap. 0, -EBUSY (region clash), -ENOMEM. */
 int regdisk_create(struct dev *out, const struct dev_env *env, enum bus_space space, uint64_t base,
                    struct blk *blk);
 

@@ -212,6 +212,7 @@ const struct engine_ops engine_kvm = {
     .kick = kvm_kick,
     .reset = kvm_reset,
     .bell = kvm_bell,
+    .shadow = kvm_shadow,
     .tsc_offset = kvm_tsc_offset,
     .footprint = kvm_footprint,
 };

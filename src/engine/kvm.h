@@ -10,8 +10,9 @@
 #include <linux/kvm.h>
 #include <sys/types.h>
 
-#define KVM_VCPUS_MAX 64
-#define KVM_CPUID_MAX 256
+#define KVM_VCPUS_MAX   64
+#define KVM_CPUID_MAX   256
+#define KVM_SHADOWS_MAX 16
 
 /* The MSRs of a user-space LAPIC (SDM vol. 4, table 2-2). */
 #define MSR_APIC_BASE    0x1b
@@ -44,6 +45,10 @@ struct engine {
     bool user_msr; /* the LAPIC's MSRs trap to user space */
     struct kvm_vcpu *vcpu;
     unsigned vcpus;
+    struct kvm_shadow_slot {
+        bool used;
+        gpa_t gpa;
+    } shadow[KVM_SHADOWS_MAX];
 };
 
 /* kvm.c: opens the device and checks the API version: the fd, or -errno with err filled. */
@@ -57,6 +62,9 @@ void kvm_get_regs(struct engine *e, unsigned vcpu, struct cpu_regs *r);
 void kvm_set_regs(struct engine *e, unsigned vcpu, const struct cpu_regs *r);
 void kvm_reset(struct engine *e, unsigned vcpu);
 void kvm_startup(struct kvm_vcpu *v, uint8_t vector); /* SIPI: real mode at vector << 12 */
+
+/* kvm_shadow.c */
+int kvm_shadow(struct engine *e, const struct shadow *s, bool add, struct error *err);
 
 /* kvm_tsc.c */
 bool kvm_tsc_look(struct kvm_vcpu *v); /* on the vCPU's thread: refreshes tsc_offset */

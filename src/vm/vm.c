@@ -95,6 +95,7 @@ static int core_make(struct vm *vm, struct error *err)
     vm->lock_made = true;
     vcpus_init(vm);
     bells_init(vm);
+    mechanisms_init(vm);
     vm->tsc_hz = tsc_hz();
     vm->ledger = ledger_open();
     vm->loop = loop_open(&vm->lock, false);
@@ -116,7 +117,7 @@ static int disks_make(struct vm *vm, struct error *err)
         code = blk_open(&vm->blk[i], &o, vm->loop, vm->ledger, err);
         if (code)
             return code;
-        vm->disk[i] = (struct board_disk){vm->blk[i], d->via, d->serial};
+        vm->disk[i] = (struct board_disk){vm->blk[i], d->via, d->serial, d->trap};
     }
     return 0;
 }
@@ -137,6 +138,8 @@ static int board_make(struct vm *vm, struct error *err)
         .disks = vm->setup->disks,
         .debug_exit = vm->setup->debug_exit,
         .bells = vm->ops->bell ? &vm->bells : NULL,
+        .shadows = &vm->shadow_sink,
+        .patch = vm_patch_range,
         .tsc_hz = vm->tsc_hz,
         .tsc_to_ns = on_tsc,
         .kick = vcpu_kick,
@@ -169,7 +172,9 @@ static int engine_make(struct vm *vm, struct error *err)
         .tsc_hz = vm->tsc_hz,
     };
 
-    return vm->ops->open(&vm->engine, &env, err);
+    int code = vm->ops->open(&vm->engine, &env, err);
+
+    return code ? code : mechanisms_start(vm, err);
 }
 
 static int boot_make(struct vm *vm, struct error *err)
@@ -204,7 +209,9 @@ int vm_open(struct vm **out, const struct vm_setup *s, struct error *err)
     vm->ops = s->engine;
     vm->vcpus = s->vcpus;
     vm->signals = -1;
-    code = memory_make(vm, err);
+    code = mechanisms_check(s, err);
+    if (!code)
+        code = memory_make(vm, err);
     if (!code)
         code = core_make(vm, err);
     if (!code)

@@ -20,6 +20,7 @@ struct vm_disk {
     unsigned via;     /* enum board_via, one or more */
     bool readonly;
     const char *serial; /* or NULL */
+    unsigned trap;      /* enum board_trap */
 };
 
 struct vm_setup {

@@ -4,11 +4,14 @@
 
 #include "board/board.h"
 #include "core/bell.h"
+#include "core/shadow.h"
 #include "core/loop.h"
 #include "engine/engine.h"
 #include "mem/ram.h"
 #include "trap/dispatch.h"
 #include "vm/vm.h"
+
+#define VM_SHADOWS_MAX 16
 
 struct vcpu {
     struct vm *vm;
@@ -41,7 +44,9 @@ struct vm {
     struct board_disk disk[VM_DISKS_MAX];
     struct loop_timer deadline;
     struct bell_sink bells;
-    int signals; /* signalfd, or -1 */
+    struct shadow_sink shadow_sink;
+    const struct shadow *shadow[VM_SHADOWS_MAX]; /* NULL: free */
+    int signals;                                 /* signalfd, or -1 */
     uint64_t tsc_hz;
     enum vm_end end; /* under the VM lock; the first reason stays */
     uint32_t end_value;
@@ -56,6 +61,12 @@ void vm_leave(struct vm *vm, enum vm_end end, uint32_t value);
 
 /* vm_bell.c */
 void bells_init(struct vm *vm);
+
+/* vm_mech.c: how device accesses trap */
+int mechanisms_check(const struct vm_setup *s, struct error *err); /* can this engine? */
+void mechanisms_init(struct vm *vm);
+int mechanisms_start(struct vm *vm, struct error *err); /* the engine is there */
+void vm_patch_range(void *vm, gpa_t base, uint64_t len);
 
 /* vm_cpu.c */
 int vcpus_init(struct vm *vm);

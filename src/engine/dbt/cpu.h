@@ -158,6 +158,8 @@ struct place {     /* a resolved piece of an access that lies in one page */
 
 enum { SHADOW_NONE, SHADOW_STI, SHADOW_SS /* holds back #DB too */ };
 
+#define DBT_SHADOWS_MAX 16u /* register pages: core/shadow.h */
+
 struct insn;
 struct dbt;
 
@@ -211,6 +213,7 @@ struct cpu {
     unsigned index;
     struct dbt *dbt;
     const struct engine_env *env;
+    const struct shadow **reg_page; /* DBT_SHADOWS_MAX of the engine's, NULL: none */
 
     /* Run loop. */
     struct cpu *self;

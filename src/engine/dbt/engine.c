@@ -1,5 +1,6 @@
 /* Engine dbt as the VM sees it: open, registers, run, kick. It never opens /dev/kvm. */
 #include "core/error.h"
+#include "core/shadow.h"
 #include "engine/dbt/dbt.h"
 #include "engine/dbt/hostsig.h"
 #include "engine/dbt/vec.h"
@@ -17,6 +18,7 @@ struct engine {
     struct engine_env env;
     struct cpu **cpu;
     struct dbt_share share;
+    const struct shadow *reg_page[DBT_SHADOWS_MAX];
 };
 
 static int dbt_probe(struct error *err)
@@ -54,6 +56,7 @@ static int cpu_make(struct engine *e, unsigned i)
     cpu->self = cpu;
     cpu->index = i;
     cpu->env = &e->env;
+    cpu->reg_page = e->reg_page;
     cpu->dbt = calloc(1, sizeof(*cpu->dbt));
     if (!cpu->dbt)
         return -ENOMEM;
@@ -180,6 +183,19 @@ static void dbt_reset(struct engine *e, unsigned vcpu)
     sys_reset(cpu);
 }
 
+static int dbt_shadow(struct engine *e, const struct shadow *s, bool add, struct error *err)
+{
+    const struct shadow **at = e->reg_page, **end = at + DBT_SHADOWS_MAX;
+    while (at < end && *at != (add ? NULL : s))
+        at++;
+    if (at == end)
+        return error_set(err, -ENOSPC, "engine dbt: at most %u register pages", DBT_SHADOWS_MAX);
+    *at = add ? s : NULL;
+    for (unsigned i = 0; i < e->env.vcpus; i++)
+        mmu_flush(e->cpu[i], true);
+    return 0;
+}
+
 static uint64_t dbt_tsc_offset(const struct engine *e, unsigned vcpu)
 {
     return e->cpu[vcpu]->tsc_offset;
@@ -206,6 +222,7 @@ const struct engine_ops engine_dbt = {
     .run = run,
     .kick = dbt_kick,
     .reset = dbt_reset,
+    .shadow = dbt_shadow,
     .tsc_offset = dbt_tsc_offset,
     .footprint = dbt_footprint,
 };

@@ -4,12 +4,24 @@
  * helpers. An instruction that can't run on guest memory itself runs on cpu->bounce instead.
  */
 #include "engine/dbt/mmu.h"
+#include "core/shadow.h"
 #include "mem/ram.h"
 
 static bool mmio_hit(struct cpu *cpu, uint64_t key, struct mmio_entry **slot)
 {
     *slot = &cpu->mmio[(key >> 12) % MMIO_SETS];
     return (*slot)->tag == key;
+}
+
+/* A page of registers that reads find without a trap. */
+static uint8_t *shadow_host(const struct cpu *cpu, gpa_t page)
+{
+    if (!cpu->reg_page)
+        return NULL;
+    for (unsigned i = 0; i < DBT_SHADOWS_MAX; i++)
+        if (cpu->reg_page[i] && cpu->reg_page[i]->gpa == page)
+            return cpu->reg_page[i]->host;
+    return NULL;
 }
 
 static struct place resolve(struct cpu *cpu, uint64_t lin, bool write, bool user, bool stack)
@@ -24,6 +36,10 @@ static struct place resolve(struct cpu *cpu, uint64_t lin, bool write, bool user
     uint8_t *host = translate(cpu, page, write, user, &w);
     if (!host && w.error)
         page_fault(cpu, lin, w.error - 1);
+    if (!host && !write) {
+        w.writable = false;
+        host = shadow_host(cpu, w.gpa);
+    }
     if (host)
         tlb_learn(cpu, user, page, &w, host);
     else
