@@ -13,14 +13,36 @@
 
 static const char *const op_name[BLK_OPS] = {"read", "write", "flush", "discard", "zeroes"};
 
+static void take_finished(struct blk *b, struct blk_req **link)
+{
+    struct blk_req *req = *link;
+
+    *link = req->next;
+    if (!req->next)
+        b->finished_end = link;
+    b->in_flight--;
+}
+
 static void deliver_one(struct blk *b)
 {
     struct blk_req *req = b->finished;
 
-    b->finished = req->next;
-    if (!b->finished)
-        b->finished_end = &b->finished;
-    b->in_flight--;
+    take_finished(b, &b->finished);
+    if (b->tap)
+        b->tap->done(b, req);
+    else
+        req->done(req, req->err);
+}
+
+void blk_deliver(struct blk *b, struct blk_req *req)
+{
+    struct blk_req **link = &b->finished;
+
+    while (*link && *link != req)
+        link = &(*link)->next;
+    if (!*link)
+        return;
+    take_finished(b, link);
     req->done(req, req->err);
 }
 
@@ -100,6 +122,8 @@ void blk_submit(struct blk *b, struct blk_req *req)
         ledger_add(b->row[req->op], req->op != BLK_READ,
                    err || !moves ? 0 : req->sectors * BLK_SECTOR);
     }
+    if (b->tap)
+        b->tap->submitted(b, req, err);
     if (err)
         blk_finish(req, err);
     else

@@ -32,6 +32,14 @@ struct blk_req {
     size_t moved;
     unsigned tries;
     struct blk_req *next;
+    uint32_t id; /* private to a tap */
+};
+
+/* A wire-tap on the requests between a front end and its backend. */
+struct blk_tap {
+    /* A request was given in; refused: 0, or how it will end without reaching the backend. */
+    void (*submitted)(struct blk *b, struct blk_req *req, int refused);
+    void (*done)(struct blk *b, struct blk_req *req); /* its time has come: calls req->done */
 };
 
 struct blk_ops {
@@ -49,6 +57,7 @@ struct blk {
     unsigned in_flight;              /* submitted, done not yet called */
     struct ledger_row *row[BLK_OPS]; /* by op */
     char name[64];
+    const struct blk_tap *tap; /* NULL: nobody listens */
     /* private to blk.c: finished requests whose done is still to be called, oldest first */
     struct blk_req *finished, **finished_end;
     struct loop_work deliver;
@@ -82,6 +91,8 @@ void blk_close(struct blk *b); /* drains first; NULL is fine */
  * a request. blk_finish may be called inside submit: done runs later, from deferred work. All with
  * the loop's lock held. */
 int blk_init(struct blk *b, const char *name, struct loop *loop, struct ledger *ledger);
+/* Taps: calls done of this finished request now, out of turn. */
+void blk_deliver(struct blk *b, struct blk_req *req);
 void blk_finish(struct blk_req *req, int err);
 
 #endif

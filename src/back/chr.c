@@ -73,6 +73,12 @@ void chr_send(struct chr *c, const uint8_t *buf, size_t len)
     c->ops->send(c, buf, len);
 }
 
+void chr_ready(struct chr *c)
+{
+    if (c->ops && c->ops->ready)
+        c->ops->ready(c);
+}
+
 void chr_close(struct chr *c)
 {
     if (c)

@@ -12,6 +12,7 @@ struct chr_ops {
     void (*send)(struct chr *c, const uint8_t *buf,
                  size_t len); /* never blocks the guest for long */
     void (*flush)(struct chr *c);
+    void (*ready)(struct chr *c); /* the front end has room again; NULL: nothing is held back */
     void (*close)(struct chr *c);
 };
 

@@ -154,10 +154,9 @@ static void in_start(struct chr_fd *f)
         loop_defer(f->chr.loop, &f->read_more);
 }
 
-void chr_ready(struct chr *c)
+static void fd_ready(struct chr *c)
 {
-    if (c->ops)
-        in_start(chr_fd_of(c));
+    in_start(chr_fd_of(c));
 }
 
 /* ---- life ---- */
@@ -181,7 +180,8 @@ static void fd_close(struct chr *c)
     free(f);
 }
 
-static const struct chr_ops fd_ops = {.send = fd_send, .flush = fd_flush, .close = fd_close};
+static const struct chr_ops fd_ops = {
+    .send = fd_send, .flush = fd_flush, .ready = fd_ready, .close = fd_close};
 
 int chr_fd_open(struct chr **out, struct loop *loop, int in, int out_fd, bool own)
 {

@@ -5,6 +5,7 @@
 #include "bus/bus.h"
 #include "bus/bus_impl.h"
 #include "core/ledger.h"
+#include "core/tap.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -188,10 +189,19 @@ int bus_map(struct bus *b, struct io_region *r)
     err = region_row(b, r);
     if (err)
         return err;
+    if (b->tap && !r->tap) {
+        r->tap = b->tap;
+        r->tap->ops->region(r->tap, r);
+    }
     pthread_mutex_lock(&b->change);
     err = map_locked(b, r, r->base);
     pthread_mutex_unlock(&b->change);
     return err;
+}
+
+void bus_tap(struct bus *b, struct tap *tap)
+{
+    b->tap = tap;
 }
 
 void bus_unmap(struct bus *b, struct io_region *r)

@@ -10,6 +10,7 @@
 
 struct ledger;
 struct ledger_row;
+struct tap;
 struct trap;
 
 struct io_ops {
@@ -32,6 +33,7 @@ struct io_region { /* lives inside its device */
     enum bus_space space;
     uint64_t base, len;
     struct ledger_row *row; /* NULL: bus_map makes (name, "regs") */
+    struct tap *tap;        /* told of each access; NULL: nobody listens (core/tap.h) */
     bool mapped;            /* kept by the bus; as the last bus_map, _unmap or _move asked for */
     pthread_t runner;       /* private to the bus: whose thread runs a handler now, or 0 */
 };
@@ -50,6 +52,9 @@ void bus_close(struct bus *b);
 int bus_map(struct bus *b, struct io_region *r);
 void bus_unmap(struct bus *b, struct io_region *r);
 int bus_move(struct bus *b, struct io_region *r, uint64_t base);
+/* From now on a region that is mapped and has no tap gets this one: while a board makes a device.
+ */
+void bus_tap(struct bus *b, struct tap *tap);
 /* The region that would clash with r at its base, or NULL. */
 const struct io_region *bus_clash(const struct bus *b, const struct io_region *r);
 

@@ -6,6 +6,7 @@
 #include "bus/bus.h"
 #include "bus/bus_impl.h"
 #include "core/ledger.h"
+#include "core/tap.h"
 
 #include <string.h>
 #include <time.h>
@@ -229,7 +230,7 @@ static void cut_write(struct io_region *r, uint64_t off, unsigned size, uint64_t
     }
 }
 
-static inline uint64_t region_read(struct io_region *r, uint64_t off, unsigned size)
+static inline uint64_t untapped_read(struct io_region *r, uint64_t off, unsigned size)
 {
     bool refused = false;
     uint64_t val;
@@ -249,7 +250,7 @@ static inline uint64_t region_read(struct io_region *r, uint64_t off, unsigned s
     return val;
 }
 
-static inline void region_write(struct io_region *r, uint64_t off, unsigned size, uint64_t val)
+static inline void untapped_write(struct io_region *r, uint64_t off, unsigned size, uint64_t val)
 {
     bool refused = false;
 
@@ -263,6 +264,42 @@ static inline void region_write(struct io_region *r, uint64_t off, unsigned size
         ledger_add(r->row, true, size);
         r->row->refused += refused;
     }
+}
+
+/* With somebody listening. */
+
+static __attribute__((noinline)) uint64_t tapped_read(struct io_region *r, uint64_t off,
+                                                      unsigned size)
+{
+    struct tap_access a = {.region = r, .off = off, .size = size};
+
+    r->tap->ops->begin(r->tap);
+    a.val = untapped_read(r, off, size);
+    r->tap->ops->end(r->tap, &a);
+    return a.val;
+}
+
+static __attribute__((noinline)) void tapped_write(struct io_region *r, uint64_t off, unsigned size,
+                                                   uint64_t val)
+{
+    struct tap_access a = {.region = r, .off = off, .size = size, .val = val, .write = true};
+
+    r->tap->ops->begin(r->tap);
+    untapped_write(r, off, size, val);
+    r->tap->ops->end(r->tap, &a);
+}
+
+static inline uint64_t region_read(struct io_region *r, uint64_t off, unsigned size)
+{
+    return __builtin_expect(!r->tap, 1) ? untapped_read(r, off, size) : tapped_read(r, off, size);
+}
+
+static inline void region_write(struct io_region *r, uint64_t off, unsigned size, uint64_t val)
+{
+    if (__builtin_expect(!r->tap, 1))
+        untapped_write(r, off, size, val);
+    else
+        tapped_write(r, off, size, val);
 }
 
 /* What nobody claims, and accesses that reach over an end. */

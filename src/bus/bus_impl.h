@@ -34,6 +34,7 @@ struct bus {
     struct bus_map next[BUS_SPACES];
     uint64_t clock_cost; /* ns, taken off each sample */
     struct ledger *ledger;
+    struct tap *tap; /* for regions mapped from now on */
     struct ledger_row *unclaimed[BUS_SPACES];
 };
 

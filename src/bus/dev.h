@@ -10,6 +10,7 @@ struct bell_sink;
 struct shadow_sink;
 struct bus;
 struct pci_bus;
+struct tap;
 struct dma;
 struct ram;
 struct loop;
@@ -30,6 +31,7 @@ struct dev_env {      /* all handed by the board; borrowed for the life of the d
     const struct shadow_sink *shadows; /* NULL: every read traps */
     struct pci_bus *pci;               /* for PCI functions, else NULL */
     uint8_t devfn;                     /* for PCI functions */
+    struct tap *tap;                   /* for its dma view; NULL: nobody listens */
 };
 
 struct dev_class {

@@ -11,6 +11,7 @@
 #include "bus/pci_cap.h"
 #include "core/ledger.h"
 #include "core/state.h"
+#include "core/tap.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,12 +146,8 @@ static bool cfg_valid(unsigned off, unsigned size)
     return (size == 1 || size == 2 || size == 4) && range_in(off, size, 0, PCI_CFG_SIZE);
 }
 
-uint32_t pci_cfg_read(struct pci_bus *pb, unsigned devfn, unsigned off, unsigned size)
+static uint32_t func_read(struct pci_func *f, unsigned off, unsigned size)
 {
-    struct pci_func *f = devfn < PCI_FUNCS ? pb->func[devfn] : NULL;
-
-    if (!f || !cfg_valid(off, size))
-        return UINT32_MAX;
     if (f->cfg_reading)
         f->cfg_reading(f->dev, off, size);
     if (size == 4)
@@ -158,12 +155,9 @@ uint32_t pci_cfg_read(struct pci_bus *pb, unsigned devfn, unsigned off, unsigned
     return size == 2 ? le16_get(f->cfg + off) : f->cfg[off];
 }
 
-void pci_cfg_write(struct pci_bus *pb, unsigned devfn, unsigned off, unsigned size, uint32_t val)
+static void func_write(struct pci_bus *pb, struct pci_func *f, unsigned off, unsigned size,
+                       uint32_t val)
 {
-    struct pci_func *f = devfn < PCI_FUNCS ? pb->func[devfn] : NULL;
-
-    if (!f || !cfg_valid(off, size))
-        return;
     for (unsigned i = off; i < off + size; i++, val >>= 8) {
         uint8_t v = (uint8_t)val;
 
@@ -174,6 +168,35 @@ void pci_cfg_write(struct pci_bus *pb, unsigned devfn, unsigned off, unsigned si
     func_effects(f);
     if (f->cfg_written)
         f->cfg_written(f->dev, off, size);
+}
+
+uint32_t pci_cfg_read(struct pci_bus *pb, unsigned devfn, unsigned off, unsigned size)
+{
+    struct pci_func *f = devfn < PCI_FUNCS ? pb->func[devfn] : NULL;
+    struct tap_access a = {.off = off, .size = size};
+
+    if (!f || !cfg_valid(off, size))
+        return UINT32_MAX;
+    if (!f->env.tap)
+        return func_read(f, off, size);
+    f->env.tap->ops->begin(f->env.tap);
+    a.val = func_read(f, off, size);
+    f->env.tap->ops->end(f->env.tap, &a);
+    return (uint32_t)a.val;
+}
+
+void pci_cfg_write(struct pci_bus *pb, unsigned devfn, unsigned off, unsigned size, uint32_t val)
+{
+    struct pci_func *f = devfn < PCI_FUNCS ? pb->func[devfn] : NULL;
+    struct tap_access a = {.off = off, .size = size, .val = val, .write = true};
+
+    if (!f || !cfg_valid(off, size))
+        return;
+    if (f->env.tap)
+        f->env.tap->ops->begin(f->env.tap);
+    func_write(pb, f, off, size, val);
+    if (f->env.tap)
+        f->env.tap->ops->end(f->env.tap, &a);
 }
 
 /* ---- building a function ---- */
@@ -187,6 +210,7 @@ int pci_func_init(struct pci_func *f, const struct dev_env *env, const struct pc
     f->dev = dev;
     f->cap_end = 0x40;
     f->dma.ram = env->ram;
+    f->dma.tap = env->tap;
     f->dma.row = ledger_row(env->ledger, LEDGER_DMA, env->name, "dma");
     if (!f->dma.row)
         return -ENOMEM;
@@ -211,6 +235,9 @@ void pci_func_bar(struct pci_func *f, unsigned index, struct io_region *region, 
 
     f->bar[index] = (struct pci_bar){.region = region, .is64 = is64};
     region->lock = f->env.lock;
+    region->tap = f->env.tap;
+    if (region->tap)
+        region->tap->ops->region(region->tap, region);
     le32_put(f->wmask + at, (uint32_t)mask & (io ? ~3u : ~15u));
     le32_put(f->cfg + at, io ? BAR_IO : is64 ? BAR_64 : 0);
     if (is64)
@@ -247,6 +274,8 @@ int pci_func_attach(struct pci_func *f)
     if (pb->func[f->env.devfn])
         return -EBUSY;
     pb->func[f->env.devfn] = f;
+    if (f->env.tap)
+        f->env.tap->ops->func(f->env.tap, f);
     multifunction_update(pb, f->env.devfn / 8u);
     return 0;
 }

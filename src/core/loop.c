@@ -54,6 +54,19 @@ struct loop *loop_open(pthread_mutex_t *lock, bool manual)
     return l;
 }
 
+struct loop *loop_view(const struct loop_view_ops *ops, void *ctx)
+{
+    struct loop *l = calloc(1, sizeof(*l));
+
+    if (!l)
+        return NULL;
+    pthread_mutex_init(&l->queue, NULL);
+    l->epoll = l->wake = -1;
+    l->view = ops;
+    l->view_ctx = ctx;
+    return l;
+}
+
 void loop_close(struct loop *l)
 {
     if (!l)

@@ -72,6 +72,21 @@ static inline void loop_collect_end(struct loop *l)
 uint64_t loop_now(const struct loop *l);  /* VM time, ns since loop_open */
 uint64_t loop_wall(const struct loop *l); /* seconds since the Unix epoch, for RTCs; a manual loop
                                              starts at 946684800 (2000-01-01) */
+/*
+ * A view of a loop: what a device is handed by somebody who stands between the two (a wire-tap).
+ * loop_timer_*, loop_defer, loop_work_cancel, loop_now and loop_wall of a view go to these; the
+ * others are not for views. Closed with loop_close.
+ */
+struct loop_view_ops {
+    void (*set)(void *ctx, struct loop_timer *t, uint64_t due);
+    void (*stop)(void *ctx, struct loop_timer *t);
+    void (*defer)(void *ctx, struct loop_work *w);
+    void (*cancel)(void *ctx, struct loop_work *w);
+    uint64_t (*now)(const void *ctx);
+    uint64_t (*wall)(const void *ctx);
+};
+struct loop *loop_view(const struct loop_view_ops *ops, void *ctx); /* NULL: out of memory */
+
 /* Manual loops only; takes the lock. Time goes on by ns, stopping at each timer due on the way to
  * fire it; deferred work and ready descriptors are served too. */
 void loop_advance(struct loop *l, uint64_t ns);

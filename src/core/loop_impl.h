@@ -27,6 +27,9 @@ struct loop {
 
     struct loop_work *first, *last;
 
+    const struct loop_view_ops *view; /* of a view; else NULL */
+    void *view_ctx;
+
     uint64_t start; /* CLOCK_MONOTONIC at open */
     uint64_t now;   /* manual loops */
 };

@@ -19,6 +19,8 @@ uint64_t loop_now(const struct loop *l)
 {
     struct timespec ts;
 
+    if (l->view)
+        return l->view->now(l->view_ctx);
     if (l->manual)
         return l->now;
     clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -27,6 +29,8 @@ uint64_t loop_now(const struct loop *l)
 
 uint64_t loop_wall(const struct loop *l)
 {
+    if (l->view)
+        return l->view->wall(l->view_ctx);
     return l->manual ? MANUAL_EPOCH + l->now / NS : (uint64_t)time(NULL);
 }
 
@@ -66,6 +70,10 @@ void loop_timer_set(struct loop_timer *t, uint64_t due_ns)
     struct loop *l = t->loop;
     bool wake;
 
+    if (l->view) {
+        l->view->set(l->view_ctx, t, due_ns);
+        return;
+    }
     pthread_mutex_lock(&l->queue);
     if (t->due)
         timer_unlink(l, t);
@@ -81,6 +89,10 @@ void loop_timer_stop(struct loop_timer *t)
 {
     if (!t->loop)
         return;
+    if (t->loop->view) {
+        t->loop->view->stop(t->loop->view_ctx, t);
+        return;
+    }
     pthread_mutex_lock(&t->loop->queue);
     if (t->due)
         timer_unlink(t->loop, t);
@@ -162,6 +174,10 @@ void loop_defer(struct loop *l, struct loop_work *w)
 {
     bool wake;
 
+    if (l->view) {
+        l->view->defer(l->view_ctx, w);
+        return;
+    }
     pthread_mutex_lock(&l->queue);
     wake = !w->queued && loop_collector != l;
     if (!w->queued) {
@@ -182,6 +198,10 @@ void loop_work_cancel(struct loop *l, struct loop_work *w)
 {
     struct loop_work *at, *prev = NULL;
 
+    if (l->view) {
+        l->view->cancel(l->view_ctx, w);
+        return;
+    }
     pthread_mutex_lock(&l->queue);
     for (at = l->first; at && at != w; at = at->next)
         prev = at;

@@ -280,6 +280,7 @@ int regdisk_create(struct dev *out, const struct dev_env *env, enum bus_space sp
     d->blk = blk;
     d->count = 1;
     d->dma.ram = env->ram;
+    d->dma.tap = env->tap;
     d->dma.enabled = true; /* not behind PCI: there is no bus-master bit */
     d->dma.row = ledger_row(env->ledger, LEDGER_DMA, env->name, "dma");
     d->region = (struct io_region){

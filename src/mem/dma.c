@@ -1,6 +1,7 @@
 /* A device's view of guest memory: resolves RAM only, checks the whole range first. */
 #include "mem/dma.h"
 #include "core/ledger.h"
+#include "core/tap.h"
 #include "mem/ram.h"
 
 #include <errno.h>
@@ -11,13 +12,22 @@ static uint8_t *dma_resolve(struct dma *d, gpa_t gpa, size_t len)
     return d->enabled ? ram_ptr(d->ram, gpa, len) : NULL;
 }
 
+static void dma_tell(struct dma *d, enum tap_dma_kind kind, gpa_t gpa, size_t len, void *data)
+{
+    struct tap_dma what = {.kind = kind, .gpa = gpa, .len = len, .data = data};
+
+    if (__builtin_expect(d->tap != NULL, 0))
+        d->tap->ops->dma(d->tap, &what);
+}
+
 /* A refused crossing moves no bytes. */
-static int dma_refuse(struct dma *d, bool write)
+static int dma_refuse(struct dma *d, enum tap_dma_kind kind, gpa_t gpa, size_t len)
 {
     if (d->row) {
-        ledger_add(d->row, write, 0);
+        ledger_add(d->row, kind == TAP_WRITE || kind == TAP_HOLD_WRITE, 0);
         ledger_refuse(d->row);
     }
+    dma_tell(d, kind, gpa, len, NULL);
     return -EFAULT;
 }
 
@@ -32,9 +42,10 @@ int dma_read(struct dma *d, gpa_t gpa, void *buf, size_t len)
     const uint8_t *host = dma_resolve(d, gpa, len);
 
     if (!host)
-        return dma_refuse(d, false);
+        return dma_refuse(d, TAP_READ, gpa, len);
     memcpy(buf, host, len);
     dma_count(d, false, len);
+    dma_tell(d, TAP_READ, gpa, len, buf);
     return 0;
 }
 
@@ -43,21 +54,24 @@ int dma_write(struct dma *d, gpa_t gpa, const void *buf, size_t len)
     uint8_t *host = dma_resolve(d, gpa, len);
 
     if (!host)
-        return dma_refuse(d, true);
+        return dma_refuse(d, TAP_WRITE, gpa, len);
     memcpy(host, buf, len);
     dma_count(d, true, len);
     ram_written(d->ram, gpa, len);
+    dma_tell(d, TAP_WRITE, gpa, len, (void *)(uintptr_t)buf);
     return 0;
 }
 
 int dma_hold(struct dma *d, gpa_t gpa, size_t len, bool device_writes, struct iovec *iov, int max)
 {
+    enum tap_dma_kind kind = device_writes ? TAP_HOLD_WRITE : TAP_HOLD_READ;
     uint8_t *host = dma_resolve(d, gpa, len);
 
     if (!host || max < 1)
-        return dma_refuse(d, device_writes);
+        return dma_refuse(d, kind, gpa, len);
     if (!device_writes)
         dma_count(d, false, len);
+    dma_tell(d, kind, gpa, len, host);
     if (!len)
         return 0;
     *iov = (struct iovec){.iov_base = host, .iov_len = len};
@@ -70,4 +84,6 @@ void dma_drop(struct dma *d, gpa_t gpa, size_t len, bool device_wrote)
         return;
     dma_count(d, true, len);
     ram_written(d->ram, gpa, len);
+    if (__builtin_expect(d->tap != NULL, 0))
+        dma_tell(d, TAP_DROP, gpa, len, ram_ptr(d->ram, gpa, len));
 }

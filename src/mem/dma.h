@@ -10,11 +10,13 @@
 
 struct ram;
 struct ledger_row;
+struct tap;
 
 struct dma {
     struct ram *ram;
     struct ledger_row *row; /* reads = device reads guest memory; refused counted too */
     bool enabled;           /* bus-master enable; false: every access is refused */
+    struct tap *tap;        /* told of each transfer; NULL: nobody listens (core/tap.h) */
 };
 
 /* 0, or -EFAULT (not RAM, or disabled). */
