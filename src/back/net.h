@@ -10,6 +10,10 @@
  * Unfinished work on a frame (checksums, segmentation) travels beside it as in virtio 1.2, 5.1.6
  * (struct virtio_net_hdr), and only to a side that said it takes it: net_send finishes in software
  * what the backend does not take, net_recv what the front end does not take.
+ *
+ * Backpressure: a front end asks net_full before it fetches the next frame of its ring; when it is
+ * told yes it leaves the frame there and goes on when the backend calls its room. One that does not
+ * ask loses frames when the backend's queue is full.
  */
 #ifndef BACK_NET_H
 #define BACK_NET_H
@@ -18,9 +22,10 @@
 #include "core/types.h"
 #include <sys/uio.h>
 
-#define NET_FRAME_MIN 14u            /* an Ethernet header */
-#define NET_FRAME_MAX (65536u + 64u) /* with segmentation left to do; see net.takes */
-#define NET_SEGS_MAX  64
+#define NET_FRAME_MIN 14u                /* an Ethernet header */
+#define NET_FRAME_MAX (65536u + 64u)     /* with segmentation left to do; see net.takes */
+#define NET_SEGS_MAX  64                 /* iovecs of a frame that a front end gives */
+#define NET_IOVS_MAX  (NET_SEGS_MAX + 4) /* of one it is given: headers may have been split off */
 
 struct net;
 struct ledger;
@@ -35,26 +40,32 @@ enum {               /* what a side takes unfinished */
 
 struct net_frame {
     const struct iovec *iov;
-    int iovs;                         /* at most NET_SEGS_MAX */
-    size_t len;                       /* sum of the iovecs */
-    unsigned todo;                    /* NET_*: still to be done; 0: nothing */
-    uint16_t csum_start, csum_offset; /* NET_CSUM: checksum [start, end), store at start + offset */
-    uint16_t gso_size, hdr_len;       /* NET_TSO*: bytes a segment, bytes of headers */
+    int iovs;      /* at most NET_SEGS_MAX; of a frame received NET_IOVS_MAX */
+    size_t len;    /* sum of the iovecs */
+    unsigned todo; /* NET_*: still to be done; 0: nothing */
+    /* NET_CSUM: checksum [start, end), store at start + offset, where the sum of the pseudo header
+     * stands. NET_TSO*: these two and all checksums and lengths in the headers may be anything,
+     * they are found anew. */
+    uint16_t csum_start, csum_offset;
+    uint16_t gso_size, hdr_len; /* NET_TSO*: payload bytes a segment; bytes of headers, a hint */
 };
 
 struct net_ops {
     const char *name;
     /* Takes the whole frame before it returns, or refuses it (full; dropped and counted). */
     bool (*send)(struct net *n, const struct net_frame *f);
-    void (*flush)(struct net *n); /* end of a burst; NULL: nothing is gathered */
-    void (*ready)(struct net *n); /* the front end has room again; NULL: nothing is kept */
-    void (*close)(struct net *n); /* frees what contains n */
+    void (*flush)(struct net *n);  /* end of a burst; NULL: nothing is gathered */
+    void (*ready)(struct net *n);  /* the front end has room again; NULL: nothing is kept */
+    bool (*full)(struct net *n);   /* NULL: never */
+    void (*attach)(struct net *n); /* n->front has changed; NULL is fine */
+    void (*close)(struct net *n);  /* frees what contains n */
 };
 
 struct net_front {                                        /* what a NIC gives */
     bool (*recv)(void *front, const struct net_frame *f); /* false: no buffer for it now */
     void (*recv_end)(void *front);                        /* end of a burst; NULL is fine */
     void (*link)(void *front, bool up);                   /* NULL is fine */
+    void (*room)(void *front);                            /* net_full is over; NULL is fine */
     void *front;
     unsigned takes; /* NET_* */
 };
@@ -67,12 +78,14 @@ struct net {
     struct net_front front;
     struct ledger_row *row; /* writes: frames from the guest; reads: to it; refused: dropped */
     struct net_pcap *pcap;  /* or NULL: what passes is written down too */
-    char name[64];
+    unsigned resume;        /* segments of the frame at hand that the front end has already */
+    char name[32];
 };
 
 struct net_open_opts {
     const char *spec; /* user[,forward=…] | tap=NAME | switch=PATH | null */
     const char *pcap; /* file, or NULL */
+    uint32_t snaplen; /* bytes of a frame that go to the pcap file; 0: all */
     const char *name; /* ledger name: "net0" */
 };
 
@@ -82,14 +95,25 @@ void net_close(struct net *n); /* NULL is fine */
 
 /* ---- front ends ---- */
 void net_attach(struct net *n, const struct net_front *front); /* NULL: detach */
+/* False: the frame was refused and is lost (malformed, no link, queue full). The front end may use
+ * the frame's memory again in either case. */
 bool net_send(struct net *n, const struct net_frame *f);
 void net_flush(struct net *n);
+bool net_full(struct net *n); /* better not send now: room will be called */
 void net_ready(struct net *n);
 
 /* ---- backends ---- */
 int net_init(struct net *n, const char *name, struct loop *loop, struct ledger *ledger);
+/* False: no room. Call it again with the very same frame after ready, or net_recv_drop. */
 bool net_recv(struct net *n, const struct net_frame *f);
+void net_recv_drop(struct net *n, const struct net_frame *f);
 void net_recv_end(struct net *n);
 void net_link(struct net *n, bool up);
+void net_room(struct net *n);
+
+/* net_null.c, net_tap.c …: what follows "=" or "," of the spec, or "" */
+typedef int net_opener(struct net **out, const char *args, const struct net_open_opts *o,
+                       struct loop *loop, struct ledger *ledger, struct error *err);
+net_opener net_null_open, net_tap_open, net_user_open, net_switch_open;
 
 #endif

@@ -1,0 +1,168 @@
+/*
+ * User-mode NAT: passt, in a process of its own (net_passt.c starts it), at the other end of a
+ * socket pair. It answers ARP, DHCP, NDP and DHCPv6, forwards TCP, UDP and pings as an ordinary
+ * user of the host, and ends when the socket closes.
+ *
+ * TCP frames go to it in larger pieces than the guest's MTU, since passt looks at the bytes only;
+ * up to 32 KB, as its reading of a frame in more than two pieces isn't sound (passt 2023_03_09
+ * reads the rest of a frame with one recv; Linux cuts a write of up to 48 KB at most once).
+ */
+#include "back/net_offload.h"
+#include "back/net_passt.h"
+#include "back/net_sock.h"
+#include "core/error.h"
+#include "core/log.h"
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define READY_MS 10000
+
+struct net_user {
+    struct net_sock sock;
+    struct passt passt;
+    struct log_budget budget;
+};
+
+static void user_log(void *arg, uint32_t events)
+{
+    struct net_user *u = arg;
+    char line[256];
+
+    (void)events;
+    /* ends: a pipe's worth at most, and each call takes a line */
+    while (passt_line(&u->passt, line, sizeof(line)))
+        log_guest(&u->budget, "%s: passt: %s", u->sock.net.name, line);
+    if (u->passt.log_end) {
+        loop_fd_drop(u->sock.net.loop, u->passt.log);
+        passt_log_close(&u->passt);
+    }
+}
+
+static void passt_bye(struct net_user *u, char *how, size_t room)
+{
+    if (u->passt.log >= 0)
+        loop_fd_drop(u->sock.net.loop, u->passt.log);
+    passt_stop(&u->passt, how, room);
+}
+
+static void user_lost(struct net_sock *s, const char *why)
+{
+    struct net_user *u = container_of(s, struct net_user, sock);
+    char how[64];
+
+    user_log(u, 0);
+    passt_bye(u, how, sizeof(how));
+    log_warn("%s: passt %s (%s); this card's link stays down", s->net.name, why, how);
+}
+
+static void user_close(struct net *n)
+{
+    struct net_user *u = container_of(n, struct net_user, sock.net);
+
+    net_sock_stop(&u->sock);
+    passt_bye(u, NULL, 0);
+    free(u);
+}
+
+static const struct net_ops user_ops = {
+    .name = "user",
+    .send = net_sock_send,
+    .flush = net_sock_flush,
+    .ready = net_sock_ready,
+    .full = net_sock_full,
+    .close = user_close,
+};
+
+/* ---- starting ---- */
+
+/* An ARP request, RFC 826, which passt answers as soon as it serves; nobody is asked for. */
+static int probe_send(int fd)
+{
+    static const uint8_t probe[] = {
+        0,    0,    0,    42,                                      /* the record's length */
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0,   0, 0, 0, 1, /* to all, from us */
+        0x08, 0x06, 0,    1,    0x08, 0,    6,    4,   0, 1,       /* ARP: who has */
+        0x02, 0,    0,    0,    0,    1,    0,    0,   0, 0,       /* us, no address */
+        0,    0,    0,    0,    0,    0,    169,  254, 0, 1,
+    };
+
+    return send(fd, probe, sizeof(probe), MSG_NOSIGNAL) == (ssize_t)sizeof(probe) ? 0 : -EPIPE;
+}
+
+/* Swallows what passt says until it has answered, at most 64 KiB: the first read has all of it. */
+static int ready_wait(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    uint8_t buf[65536];
+    int n;
+
+    if (probe_send(fd))
+        return -EPIPE;
+    do
+        n = poll(&p, 1, READY_MS);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0)
+        return -ETIMEDOUT;
+    return recv(fd, buf, sizeof(buf), MSG_DONTWAIT) > 0 ? 0 : -EPIPE;
+}
+
+static int start_explain(struct net_user *u, int code, struct error *err)
+{
+    char line[256], last[256] = "it said nothing";
+
+    if (code == -ENOENT)
+        return error_set(err, code, "--net user: passt is not installed; apt-get install passt");
+    while (passt_line(&u->passt, line, sizeof(line)))
+        memcpy(last, line, sizeof(last));
+    return error_set(err, code, "--net user: passt could not start: %s%s", last,
+                     strstr(last, "xternal interface") ? "; it needs a host with a default route"
+                                                       : "");
+}
+
+static int user_start(struct net_user *u, const char *args, struct error *err)
+{
+    struct loop *loop = u->sock.net.loop;
+    struct passt_args a;
+    int code = passt_args_parse(&a, args, err), pair[2];
+
+    if (code)
+        return code;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+        return error_set(err, -errno, "--net user: %s", strerror(errno));
+    code = passt_start(&u->passt, &a, pair[1]);
+    close(pair[1]);
+    if (!code)
+        code = ready_wait(pair[0]);
+    if (code) {
+        close(pair[0]);
+        return start_explain(u, code, err);
+    }
+    loop_fd(loop, u->passt.log, EPOLLIN, user_log, u); /* without, its messages are just not seen */
+    code = net_sock_start(&u->sock, pair[0]);
+    return code ? error_set(err, code, "--net user: %s", strerror(-code)) : 0;
+}
+
+int net_user_open(struct net **out, const char *args, const struct net_open_opts *o,
+                  struct loop *loop, struct ledger *ledger, struct error *err)
+{
+    struct net_user *u = calloc(1, sizeof(*u));
+    int code;
+
+    if (!u)
+        return error_set(err, -ENOMEM, "--net user: not enough memory");
+    u->sock.fd = -1;
+    u->sock.lost = user_lost;
+    u->sock.net.ops = &user_ops;
+    u->sock.net.takes = NET_JUMBO;
+    u->passt = (struct passt){.pid = -1, .log = -1};
+    u->budget.left = 100;
+    *out = &u->sock.net;
+    code = net_init(&u->sock.net, o->name, loop, ledger);
+    return code ? code : user_start(u, args, err);
+}
