@@ -328,7 +328,7 @@ void board_reset(struct board *b)
 const struct intr_ops *board_intr(struct board *b, void **ctl)
 {
     *ctl = b->chip;
-    return &chip_intr_ops;
+    return chip_intr(b->chip);
 }
 
 struct io_region *board_lapic(struct board *b, unsigned vcpu)

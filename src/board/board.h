@@ -9,6 +9,7 @@
 #include "bus/dev.h"
 
 struct acpi_machine;
+struct apics;
 struct blk;
 struct chip;
 struct chr;
@@ -48,6 +49,7 @@ struct board_setup { /* all borrowed for the life of the board */
     const struct shadow_sink *shadows;
     /* Accesses of [base, base + len) may be patched. */
     void (*patch)(void *ctx, gpa_t base, uint64_t len);
+    const struct apics *apics; /* the engine keeps the local APICs; or NULL */
     uint64_t tsc_hz;
     uint64_t (*tsc_to_ns)(void *ctx, unsigned vcpu, uint64_t tsc); /* see irq/chip.h */
     void (*kick)(void *ctx, unsigned vcpu);

@@ -27,6 +27,7 @@ static int interrupts(struct board *b)
         .lapic = MAP_LAPIC,
         .lapic_hz = b->setup->tsc_hz,
         .tsc_to_ns = b->setup->tsc_to_ns,
+        .apics = b->setup->apics,
         .kick = b->setup->kick,
         .ctx = b->setup->ctx,
     };

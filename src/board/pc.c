@@ -42,6 +42,7 @@ static int interrupts(struct board *b)
         .lapic_hz = b->setup->tsc_hz,
         .virtual_wire = true,
         .tsc_to_ns = b->setup->tsc_to_ns,
+        .apics = b->setup->apics,
         .kick = b->setup->kick,
         .ctx = b->setup->ctx,
     };

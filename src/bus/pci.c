@@ -290,6 +290,8 @@ void pci_func_detach(struct pci_func *f)
     func_update(pb->bus, f);
     pb->func[f->env.devfn] = NULL;
     multifunction_update(pb, f->env.devfn / 8u);
+    if (f->msix)
+        pci_msix_close(f->msix);
 }
 
 /* ---- reset, state ---- */

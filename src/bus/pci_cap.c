@@ -36,6 +36,8 @@ int pci_msix_init(struct pci_msix *m, struct pci_func *f, unsigned count, unsign
     for (unsigned i = 0; i < count; i++) {
         snprintf(name, sizeof(name), "msix%u", i);
         m->row[i] = ledger_row(f->env.ledger, LEDGER_MSI, f->name, name);
+        m->way[i].row =
+            f->env.msi.send_by ? ledger_row(f->env.ledger, LEDGER_BELL, f->name, name) : NULL;
         if (!m->row[i])
             return -ENOMEM;
     }
@@ -58,7 +60,9 @@ static void vector_post(struct pci_msix *m, unsigned i)
 
     ledger_add(m->row[i], true, 4);
     /* Only 32 bits of address can name a local APIC; the sink judges what it gets. */
-    if (to->send)
+    if (to->send_by)
+        to->send_by(to->chip, &m->way[i], le64_get(e + ENTRY_ADDR), le32_get(e + ENTRY_DATA));
+    else if (to->send)
         to->send(to->chip, le64_get(e + ENTRY_ADDR), le32_get(e + ENTRY_DATA));
 }
 
@@ -127,8 +131,17 @@ uint64_t pci_msix_pba(struct pci_msix *m, uint32_t off, unsigned size)
     return val;
 }
 
+void pci_msix_close(struct pci_msix *m)
+{
+    const struct msi_sink *to = &m->func->env.msi;
+
+    for (unsigned i = 0; to->way_close && i < m->count; i++)
+        to->way_close(to->chip, &m->way[i]);
+}
+
 void pci_msix_reset(struct pci_msix *m)
 {
+    pci_msix_close(m);
     memset(m->table, 0, sizeof(m->table));
     for (unsigned i = 0; i < m->count; i++)
         le32_put(m->table + i * ENTRY_LEN + ENTRY_CTL, ENTRY_MASKED);

@@ -12,6 +12,7 @@ struct pci_msix {
     uint8_t table[PCI_MSIX_MAX * 16];
     uint64_t pending;
     struct ledger_row *row[PCI_MSIX_MAX];
+    struct msi_way way[PCI_MSIX_MAX];
 };
 
 /* Adds the capability; table at table_off and PBA at pba_off of the BAR. The owner of the BAR calls
@@ -25,6 +26,7 @@ bool pci_msix_enabled(const struct pci_msix *m);
 void pci_msix_send(struct pci_msix *m, unsigned vector); /* masked: sets the pending bit */
 void pci_msix_update(struct pci_msix *m); /* pci.c, when a mask or bus mastering may have changed */
 void pci_msix_reset(struct pci_msix *m);
+void pci_msix_close(struct pci_msix *m); /* pci.c, when the function goes */
 void pci_msix_state(struct pci_msix *m, struct state *st);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "board/board.h"
 #include "cli/cli.h"
+#include "cli/irqchip.h"
 #include "core/error.h"
 #include "core/ledger.h"
 #include "core/log.h"
@@ -30,7 +31,7 @@
 
 struct run {
     struct vm_setup vm;
-    const char *engine, *kernel, *initrd[BOOT_MODULES], *append, *ledger, *guest;
+    const char *engine, *irqchip, *kernel, *initrd[BOOT_MODULES], *append, *ledger, *guest;
     char guest_files[2][512]; /* kernel and initrd of the bundled guest */
     char disk_spec[VM_DISKS_MAX][512];
     bool report;
@@ -46,6 +47,12 @@ static int take_engine(void *ctx, const char *value, struct error *err)
         return error_set(err, -EINVAL, "--engine %s: must be auto, kvm or dbt", value);
     r->engine = value;
     return 0;
+}
+
+static int take_irqchip(void *ctx, const char *value, struct error *err)
+{
+    ((struct run *)ctx)->irqchip = value;
+    return irqchip_parse(value, err);
 }
 
 static int take_board(void *ctx, const char *value, struct error *err)
@@ -255,6 +262,8 @@ static int take_guest(void *ctx, const char *value, struct error *err)
 static const struct opt options[] = {
     {"engine", "auto|kvm|dbt", "who runs the vCPU (auto: kvm where it works, else dbt)",
      take_engine},
+    {"irqchip", "auto|user|split",
+     "who keeps the local APICs: user space, or (split) the kernel of --engine kvm", take_irqchip},
     {"board", "pc|micro", "the machine (pc)", take_board},
     {"cpus", "N", "vCPUs, 1 to 64 (1)", take_cpus},
     {"memory", "SIZE", "guest RAM, as 512M or 2G (512M)", take_memory},
@@ -433,6 +442,8 @@ static int machine_run(struct run *r, struct error *err)
     if (!code)
         code = engine_choose(r, err);
     if (!code)
+        code = irqchip_choose(r->irqchip, r->vm.engine, &r->vm.split, err);
+    if (!code)
         code = vm_open(&vm, &r->vm, err);
     files_free(r);
     if (code) {
@@ -450,6 +461,7 @@ static int run_run(int argc, char **argv)
 {
     struct run r = {
         .engine = "auto",
+        .irqchip = "auto",
         .vm = {.board = &board_pc, .vcpus = 1, .memory = MEMORY_DEFAULT, .console = "stdio"}};
     struct error err = {0};
     bool help;

@@ -7,6 +7,8 @@
 
 #include "core/types.h"
 
+struct ledger_row;
+
 struct irq {
     void (*set)(void *chip, unsigned pin, bool level);
     void *chip;
@@ -19,11 +21,31 @@ static inline void irq_set(const struct irq *irq, bool level)
         irq->set(irq->chip, irq->pin, level);
 }
 
+/*
+ * A message that is sent often may get a way of its own: a descriptor whose signal is the message.
+ * It lives inside its device, one a vector, zero at first; the sink keeps it. Counted in row, if
+ * there is one, when the message went that way.
+ */
+struct msi_way {
+    uint64_t addr;
+    uint32_t data;
+    enum { MSI_WAY_NONE, MSI_WAY_SEEN, MSI_WAY_OPEN, MSI_WAY_REFUSED } is;
+    int fd;
+    unsigned gsi; /* the engine's name of it; 0: none */
+    struct ledger_row *row;
+};
+
 /* Where a device's MSI/MSI-X messages go (the interrupt controller side of a DMA write). */
 struct msi_sink {
     void (*send)(void *chip, uint64_t addr, uint32_t data);
     void *chip;
+    /* Optional: the same message by its way, and the end of a way. */
+    void (*send_by)(void *chip, struct msi_way *w, uint64_t addr, uint32_t data);
+    void (*way_close)(void *chip, struct msi_way *w);
 };
+
+#define INTR_LAPIC_PAGE                                                                            \
+    1024 /* a local APIC's registers as they lie in memory (SDM 3, table 11-1) */
 
 /*
  * What a CPU asks of its interrupt controllers. pending and ack are called by the vCPU's thread
@@ -35,6 +57,10 @@ struct msi_sink {
  *   wanted:  is an NMI, INIT or SIPI waiting? They wake a vCPU whatever its flags are.
  *   init:    take a pending INIT (bit 0) or SIPI (bit 1, *vector): used by SMP start-up.
  *   msr_read/msr_write: IA32_APIC_BASE, TSC_DEADLINE (0x1b, 0x6e0): 0, or -1 for #GP.
+ * If the engine keeps the local APICs itself (core/apics.h), pending and ack are the 8259's, and
+ *   eoi:     a level-triggered vector was EOI-ed;
+ *   lapic:   fills a register page with what reset and firmware leave in it;
+ * all others but these four are NULL.
  */
 struct intr_ops {
     int (*pending)(void *ctl, unsigned vcpu);
@@ -46,6 +72,8 @@ struct intr_ops {
     unsigned (*init)(void *ctl, unsigned vcpu, uint8_t *vector);
     int (*msr_read)(void *ctl, unsigned vcpu, uint32_t msr, uint64_t *val);
     int (*msr_write)(void *ctl, unsigned vcpu, uint32_t msr, uint64_t val);
+    void (*eoi)(void *ctl, unsigned vcpu, uint8_t vector);
+    void (*lapic)(void *ctl, unsigned vcpu, uint8_t *page);
 };
 
 #endif

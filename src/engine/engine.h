@@ -14,6 +14,7 @@ struct ram;
 struct ledger;
 struct shadow;
 struct error;
+struct apics_ops;
 
 struct engine_env {
     struct ram *ram;
@@ -24,6 +25,7 @@ struct engine_env {
     void *trap_ctx;
     const struct intr_ops *intr; /* the board's interrupt controllers, in user space */
     void *intr_ctl;
+    bool split;      /* the engine keeps the local APICs; only if apics_probe found that it can */
     uint64_t tsc_hz; /* the host's TSC, measured once for the whole VM (core/tsc.h) */
 };
 
@@ -57,6 +59,10 @@ struct engine_ops {
     void (*trap_resume)(struct engine *e, unsigned vcpu, const struct cpu_regs *r);
     /* Optional: guest TSC minus host TSC of a vCPU now; NULL is always 0. Any thread. */
     uint64_t (*tsc_offset)(const struct engine *e, unsigned vcpu);
+    /* Optional: local APICs of its own (core/apics.h; ctx is the engine), and whether this host
+     * can really do it: as probe. */
+    const struct apics_ops *apics;
+    int (*apics_probe)(struct error *err);
     /* Bytes the engine keeps beyond guest RAM, for the report. */
     uint64_t (*footprint)(const struct engine *e);
 };

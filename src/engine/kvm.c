@@ -3,14 +3,16 @@
  *
  * The interrupt controllers stay in user space (no KVM_CREATE_IRQCHIP): an interrupt is handed over
  * with KVM_INTERRUPT when the vCPU can take it, so that PIC, IOAPIC and LAPIC are the same files
- * for every engine and the ledger sees each vector. Doorbells may use ioeventfd. This file makes
- * and ends a VM; the run loop is in kvm_run.c.
+ * for every engine and the ledger sees each vector. Or all but the LAPICs do (kvm_apic.c).
+ * Doorbells may use ioeventfd. This file makes and ends a VM; the run loop is in kvm_run.c.
  */
-#include "engine/kvm.h"
+#include "engine/kvm_apic.h"
 #include "core/error.h"
+#include "core/ledger.h"
 #include "mem/ram.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -112,8 +114,28 @@ static int vm_open(struct engine *e, struct error *err)
     /* Ask for the bytes of an instruction the kernel can't emulate; without it we fetch them. */
     struct kvm_enable_cap cap = {.cap = KVM_CAP_EXIT_ON_EMULATION_FAILURE, .args = {1}};
     (void)ioctl(e->vm, KVM_ENABLE_CAP, &cap);
+    if (e->env.split) {
+        int rc = kvm_apic_open(e, err);
+
+        return rc < 0 ? rc : slots_set(e, err);
+    }
     e->user_msr = msr_filter_set(e->vm);
     return slots_set(e, err);
+}
+
+/* What differs with who keeps the LAPIC. */
+static void vcpu_apic(struct kvm_vcpu *v)
+{
+    struct engine *e = v->engine;
+    bool offset = kvm_tsc_look(v);
+    char name[16];
+
+    v->tsc_deadline = e->user_msr && e->env.tsc_hz && offset;
+    if (!e->routes)
+        return;
+    v->tsc_deadline = ioctl(e->kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
+    snprintf(name, sizeof(name), "cpu%u", v->index);
+    v->eois = ledger_row(e->env.ledger, LEDGER_EXIT, name, "eoi");
 }
 
 static int vcpu_open(struct engine *e, unsigned index, struct error *err)
@@ -130,7 +152,7 @@ static int vcpu_open(struct engine *e, unsigned index, struct error *err)
     if (p == MAP_FAILED)
         return error_set(err, -errno, "mapping vCPU %u: %s", index, strerror(errno));
     v->run = p;
-    v->tsc_deadline = e->user_msr && e->env.tsc_hz && kvm_tsc_look(v);
+    vcpu_apic(v);
     return kvm_cpuid_give(e, v, err);
 }
 
@@ -146,6 +168,7 @@ static void kvm_close(struct engine *e)
         close(e->vm);
     if (e->kvm >= 0)
         close(e->kvm);
+    kvm_apic_close(e);
     free(e->vcpu);
     free(e);
 }
@@ -214,5 +237,7 @@ const struct engine_ops engine_kvm = {
     .bell = kvm_bell,
     .shadow = kvm_shadow,
     .tsc_offset = kvm_tsc_offset,
+    .apics = &kvm_apics,
+    .apics_probe = kvm_apic_probe,
     .footprint = kvm_footprint,
 };

@@ -28,12 +28,13 @@ struct kvm_vcpu {
     unsigned index;
     int fd;
     struct kvm_run *run;
-    pid_t tid;           /* who is inside run(), or 0; atomic */
-    unsigned kicked;     /* KICK_* bits; atomic */
-    uint64_t tsc_offset; /* guest TSC minus host TSC, as of the last look; atomic */
-    bool tsc_deadline;   /* the LAPIC may offer that mode */
-    bool halted;         /* left at HLT: only an interrupt, NMI or INIT goes on from there */
-    bool wait_sipi;      /* after INIT: nothing runs until the start-up message */
+    pid_t tid;               /* who is inside run(), or 0; atomic */
+    unsigned kicked;         /* KICK_* bits; atomic */
+    uint64_t tsc_offset;     /* guest TSC minus host TSC, as of the last look; atomic */
+    struct ledger_row *eois; /* split: exits for an EOI */
+    bool tsc_deadline;       /* the LAPIC may offer that mode */
+    bool halted;             /* left at HLT: only an interrupt, NMI or INIT goes on from there */
+    bool wait_sipi;          /* after INIT: nothing runs until the start-up message */
 };
 
 enum { KICK_LOOK = 1, KICK_STOP = 2 };
@@ -42,7 +43,8 @@ struct engine {
     struct engine_env env;
     int kvm, vm;
     size_t run_len;
-    bool user_msr; /* the LAPIC's MSRs trap to user space */
+    bool user_msr;             /* the LAPIC's MSRs trap to user space */
+    struct kvm_routes *routes; /* kvm_apic.h; not NULL: the kernel keeps the LAPICs */
     struct kvm_vcpu *vcpu;
     unsigned vcpus;
     struct kvm_shadow_slot {
@@ -80,7 +82,10 @@ void kvm_kick(struct engine *e, unsigned vcpu, bool stop);
 void kvm_fail_exit(struct kvm_vcpu *v, struct trap *end);
 void kvm_fail_errno(struct kvm_vcpu *v, int err, struct trap *end);
 
-/* kvm_probe.c */
+/* kvm_probe.c, kvm_apic_probe.c */
 int kvm_probe(struct error *err);
+int kvm_apic_probe(struct error *err);
+
+extern const struct apics_ops kvm_apics; /* kvm_apic.c */
 
 #endif

@@ -5,7 +5,7 @@
  * An ioctl that fails here leaves the vCPU as it was; KVM_RUN then refuses, and the user is told
  * by TRAP_FAIL. The x87/SSE state is not in cpu_regs: it is touched by reset only.
  */
-#include "engine/kvm.h"
+#include "engine/kvm_apic.h"
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -204,7 +204,9 @@ void kvm_reset(struct engine *e, unsigned vcpu)
         s.apic_base = APIC_BASE_RESET | (vcpu == 0 ? APIC_BASE_BSP : 0);
         (void)ioctl(v->fd, KVM_SET_SREGS, &s);
     }
-    v->wait_sipi = vcpu != 0;
+    if (e->routes)
+        kvm_apic_reset(v);
+    v->wait_sipi = vcpu != 0 && !e->routes;
     v->halted = false;
 }
 

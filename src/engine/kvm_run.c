@@ -10,7 +10,8 @@
  * is to stop, KVM_RUN is entered once more with immediate_exit set, so that registers read
  * afterwards are those of an instruction boundary.
  */
-#include "engine/kvm.h"
+#include "core/ledger.h"
+#include "engine/kvm_apic.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -125,10 +126,12 @@ static void interrupts_offer(struct kvm_vcpu *v)
     struct kvm_interrupt irq;
     int vector;
 
-    if (env->intr->nmi && env->intr->nmi(env->intr_ctl, v->index))
-        (void)ioctl(v->fd, KVM_NMI);
     run->request_interrupt_window = 0;
-    run->cr8 = env->intr->tpr(env->intr_ctl, v->index);
+    if (!v->engine->routes) { /* else the kernel's LAPIC has both */
+        if (env->intr->nmi && env->intr->nmi(env->intr_ctl, v->index))
+            (void)ioctl(v->fd, KVM_NMI);
+        run->cr8 = env->intr->tpr(env->intr_ctl, v->index);
+    }
     if (env->intr->pending(env->intr_ctl, v->index) < 0)
         return;
     if (!run->ready_for_interrupt_injection) {
@@ -145,6 +148,27 @@ static void interrupts_offer(struct kvm_vcpu *v)
         run->request_interrupt_window = 1;
 }
 
+/* Before KVM_RUN. False: this vCPU waits for an interrupt, NMI or start-up message. */
+static bool entry_prepare(struct kvm_vcpu *v)
+{
+    if (!v->engine->env.intr)
+        return true;
+    if (!v->engine->routes && (!init_take(v) || halt_stays(v)))
+        return false;
+    interrupts_offer(v);
+    return true;
+}
+
+/* KVM_EXIT_IOAPIC_EOI: the kernel's LAPIC tells what ours calls chip.c for. */
+static void trap_eoi(struct kvm_vcpu *v)
+{
+    const struct engine_env *env = &v->engine->env;
+
+    if (v->eois)
+        ledger_add(v->eois, true, 0);
+    env->intr->eoi(env->intr_ctl, v->index, v->run->eoi.vector);
+}
+
 /* Serves one exit. True: run() comes back with end. */
 static bool exit_serve(struct kvm_vcpu *v, struct trap *end)
 {
@@ -155,6 +179,7 @@ static bool exit_serve(struct kvm_vcpu *v, struct trap *end)
     case KVM_EXIT_MMIO: trap_mmio(v); return false;
     case KVM_EXIT_X86_RDMSR:
     case KVM_EXIT_X86_WRMSR: trap_msr(v, v->run->exit_reason == KVM_EXIT_X86_WRMSR); return false;
+    case KVM_EXIT_IOAPIC_EOI: trap_eoi(v); return false;
     case KVM_EXIT_IRQ_WINDOW_OPEN:
     case KVM_EXIT_SET_TPR: /* CR8 was taken after KVM_RUN */
     case KVM_EXIT_INTR: return false;
@@ -171,6 +196,7 @@ static bool exit_serve(struct kvm_vcpu *v, struct trap *end)
 static bool step(struct kvm_vcpu *v, bool *stop, struct trap *end)
 {
     const struct engine_env *env = &v->engine->env;
+    bool ours = env->intr && !v->engine->routes; /* the LAPIC */
     unsigned kicked;
     uint64_t cr8;
     int rc;
@@ -180,19 +206,20 @@ static bool step(struct kvm_vcpu *v, bool *stop, struct trap *end)
     *stop |= (kicked & KICK_STOP) != 0;
     if (*stop)
         v->run->immediate_exit = 1;
-    else if (env->intr && (!init_take(v) || halt_stays(v))) {
+    else if (!entry_prepare(v)) {
         end->kind = TRAP_HALT;
         return true;
-    } else if (env->intr)
-        interrupts_offer(v);
+    }
     cr8 = v->run->cr8;
     rc = ioctl(v->fd, KVM_RUN, 0) < 0 ? -errno : 0;
     /* Only if the guest moved CR8: a write of the LAPIC's TPR has more bits than we would give. */
-    if (env->intr && !*stop && v->run->cr8 != cr8)
+    if (ours && !*stop && v->run->cr8 != cr8)
         env->intr->set_tpr(env->intr_ctl, v->index, (unsigned)v->run->cr8 & 0xf);
     if (rc == -EINTR || rc == -EAGAIN) {
-        end->kind = TRAP_KICK;
-        return *stop;
+        bool dead = !*stop && v->engine->routes && kvm_apic_dead(v);
+
+        end->kind = dead ? TRAP_HALT : TRAP_KICK;
+        return *stop || dead;
     }
     if (rc < 0) {
         kvm_fail_errno(v, -rc, end);

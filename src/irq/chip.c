@@ -6,49 +6,20 @@
  * What each vCPU would take now is computed under the VM lock whenever it may have changed, and
  * kept in one atomic word (`ready`), so that `pending` is a load. ack and all else take the lock.
  */
-#include "irq/chip.h"
 #include "bus/bus.h"
 #include "core/ledger.h"
 #include "core/state.h"
-#include "irq/ioapic.h"
-#include "irq/lapic.h"
+#include "irq/chip_impl.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define INPUTS_MAX  128 /* devices' inputs: the board asks at creation, a guest never */
-#define VECTORS     256
 #define MSI_WINDOW  0xfee00000ull /* SDM 3, "Message Address Register Format": bits 31-20 */
 #define MSI_MASK    0xfffffffffff00000ull
 #define ISA_TIMER   0u
 #define GSI_TIMER   2u /* where a PC wires ISA IRQ 0 to, pin 0 being the PIC's output */
 #define PIC_CASCADE 2u
 #define PIC_PINS    16u
-
-struct input {
-    uint8_t gsi;
-    bool level;
-};
-
-struct line {
-    unsigned high; /* how many inputs hold it high */
-    struct ledger_row *row;
-};
-
-struct chip {
-    struct dev_env env;
-    struct chip_opts o;
-    struct pic8259 *pic;
-    struct ioapic *ioapic;
-    struct lapics *lapics;
-    bool intr; /* the PIC's output */
-    unsigned inputs;
-    struct input input[INPUTS_MAX];
-    struct line line[IOAPIC_PINS];
-    struct ledger_row *stray;             /* messages to where no interrupt controller is */
-    struct ledger_row *(*taken)[VECTORS]; /* by vCPU, vector; made when first taken */
-    int *ready;                           /* by vCPU: vector or -1; atomic */
-};
 
 /* ---- what a vCPU would take ---- */
 
@@ -79,11 +50,13 @@ static void pic_intr(void *ctx, bool level)
     struct chip *c = ctx;
 
     c->intr = level;
-    if (c->lapics)
+    if (c->o.apics)
+        chip_split_intr(c);
+    else if (c->lapics)
         lapic_lint(c->lapics, 0, level);
 }
 
-static void level_eoi(void *ctx, uint8_t vector)
+void chip_level_eoi(void *ctx, uint8_t vector)
 {
     struct chip *c = ctx;
 
@@ -95,6 +68,8 @@ static bool message(void *ctx, const struct apic_msg *msg)
 {
     struct chip *c = ctx;
 
+    if (c->o.apics)
+        return chip_split_deliver(c, msg);
     return c->lapics && lapic_deliver(c->lapics, msg);
 }
 
@@ -115,8 +90,8 @@ static void line_drive(struct chip *c, unsigned gsi, bool level)
 static void input_set(void *chip, unsigned pin, bool level)
 {
     struct chip *c = chip;
-    struct input *in = &c->input[pin];
-    struct line *line = &c->line[in->gsi];
+    struct chip_input *in = &c->input[pin];
+    struct chip_line *line = &c->line[in->gsi];
 
     if (in->level == level)
         return;
@@ -129,7 +104,7 @@ static void input_set(void *chip, unsigned pin, bool level)
 
 struct irq chip_gsi(struct chip *c, unsigned gsi)
 {
-    if (gsi >= IOAPIC_PINS || c->inputs == INPUTS_MAX)
+    if (gsi >= IOAPIC_PINS || c->inputs == CHIP_INPUTS_MAX)
         return (struct irq){0};
     c->input[c->inputs].gsi = (uint8_t)gsi;
     return (struct irq){.set = input_set, .chip = c, .pin = c->inputs++};
@@ -147,12 +122,6 @@ unsigned chip_pci_gsi(unsigned slot, unsigned pin, unsigned first, unsigned line
     return first + (slot + pin - 1) % lines;
 }
 
-void chip_nmi(struct chip *c)
-{
-    lapic_lint(c->lapics, 1, true);
-    lapic_lint(c->lapics, 1, false);
-}
-
 /* ---- messages: SDM 3, "Message Signalled Interrupts" ---- */
 
 static void msi_send(void *chip, uint64_t addr, uint32_t data)
@@ -166,22 +135,34 @@ static void msi_send(void *chip, uint64_t addr, uint32_t data)
         .level = data >> 15 & 1,
     };
 
-    if ((addr & MSI_MASK) != MSI_WINDOW) {
+    if (chip_msi_known(c, addr))
+        message(c, &msg);
+}
+
+bool chip_msi_known(struct chip *c, uint64_t addr)
+{
+    bool known = (addr & MSI_MASK) == MSI_WINDOW;
+
+    if (!known) {
         ledger_add(c->stray, true, 4);
         ledger_refuse(c->stray);
-        return;
     }
-    message(c, &msg);
+    return known;
 }
 
 struct msi_sink chip_msi(struct chip *c)
 {
-    return (struct msi_sink){.send = msi_send, .chip = c};
+    return (struct msi_sink){
+        .send = msi_send,
+        .chip = c,
+        .send_by = c->o.apics ? chip_split_send_by : NULL,
+        .way_close = c->o.apics ? chip_split_way_close : NULL,
+    };
 }
 
 struct io_region *chip_lapic_page(struct chip *c, unsigned vcpu)
 {
-    return lapic_page(c->lapics, vcpu);
+    return c->lapics ? lapic_page(c->lapics, vcpu) : NULL;
 }
 
 /* ---- the vCPU threads' side: intr_ops ---- */
@@ -193,7 +174,7 @@ static int chip_pending(void *ctl, unsigned vcpu)
     return __atomic_load_n(&c->ready[vcpu], __ATOMIC_ACQUIRE);
 }
 
-static void count_taken(struct chip *c, unsigned vcpu, int vector)
+void chip_count_taken(struct chip *c, unsigned vcpu, int vector)
 {
     struct ledger_row **row = &c->taken[vcpu][vector];
     char dev[16], name[16];
@@ -217,7 +198,7 @@ static int chip_ack(void *ctl, unsigned vcpu)
     if (vector < 0 && c->intr && lapic_extint(c->lapics, vcpu))
         vector = pic8259_ack(c->pic);
     if (vector >= 0)
-        count_taken(c, vcpu, vector);
+        chip_count_taken(c, vcpu, vector);
     vcpu_changed(c, vcpu);
     pthread_mutex_unlock(c->env.lock);
     return vector;
@@ -290,6 +271,11 @@ static int chip_msr_write(void *ctl, unsigned vcpu, uint32_t msr, uint64_t val)
     return err;
 }
 
+const struct intr_ops *chip_intr(const struct chip *c)
+{
+    return c->o.apics ? &chip_split_ops : &chip_intr_ops;
+}
+
 const struct intr_ops chip_intr_ops = {
     .pending = chip_pending,
     .ack = chip_ack,
@@ -317,7 +303,10 @@ static void chip_state(void *dev, struct state *st)
         pic8259_class.state(c->pic, st);
     if (c->ioapic)
         ioapic_class.state(c->ioapic, st);
-    lapic_class.state(c->lapics, st);
+    if (c->lapics)
+        lapic_class.state(c->lapics, st);
+    else
+        chip_split_state(c, st);
     for (unsigned i = 0; i < IOAPIC_PINS && st->load; i++)
         c->line[i].high = 0;
     for (unsigned i = 0; i < c->inputs; i++) {
@@ -336,7 +325,8 @@ static void chip_reset(void *dev)
         pic8259_class.reset(c->pic);
     if (c->ioapic)
         ioapic_class.reset(c->ioapic);
-    lapic_class.reset(c->lapics);
+    if (c->lapics)
+        lapic_class.reset(c->lapics);
 }
 
 static void chip_destroy(void *dev)
@@ -380,7 +370,7 @@ static int parts_make(struct chip *c)
         .tsc_to_ns = o->tsc_to_ns,
         .tsc_ctx = o->ctx,
         .virtual_wire = o->virtual_wire,
-        .eoi = level_eoi,
+        .eoi = chip_level_eoi,
         .changed = vcpu_changed,
         .ctx = c,
     };
@@ -390,7 +380,9 @@ static int parts_make(struct chip *c)
         err = pic8259_create(&c->pic, &c->env, o->pic, pic_intr, c);
     if (!err && o->ioapic)
         err = ioapic_create(&c->ioapic, &c->env, o->ioapic, o->ioapic_id, message, c);
-    return err ? err : lapic_create(&c->lapics, &c->env, &lo);
+    if (!err && o->ioapic && o->apics)
+        ioapic_tell(c->ioapic, chip_split_pin);
+    return err || o->apics ? err : lapic_create(&c->lapics, &c->env, &lo);
 }
 
 int chip_create(struct chip **out, const struct dev_env *env, const struct chip_opts *o)

@@ -10,15 +10,17 @@
 
 struct chip;
 struct io_region;
+struct apics;
 
 struct chip_opts {
     unsigned vcpus;
     const struct pic8259_at *pic; /* NULL: no PIC */
     uint64_t ioapic;              /* base; 0: none */
     uint8_t ioapic_id;
-    uint64_t lapic;    /* base; 0: none */
-    uint64_t lapic_hz; /* the LAPIC timer's clock */
-    bool virtual_wire; /* see irq/lapic.h */
+    uint64_t lapic;            /* base; 0: none */
+    uint64_t lapic_hz;         /* the LAPIC timer's clock */
+    bool virtual_wire;         /* see irq/lapic.h */
+    const struct apics *apics; /* the engine keeps the local APICs, here are none; or NULL */
     /* VM time (loop_now) at which this vCPU's TSC reaches tsc; NULL: no TSC-deadline mode. */
     uint64_t (*tsc_to_ns)(void *ctx, unsigned vcpu, uint64_t tsc);
     /* Something became deliverable to the vCPU. Called with the VM lock held, from any thread. */
@@ -41,10 +43,11 @@ struct irq chip_isa(struct chip *c, unsigned irq);
 unsigned chip_pci_gsi(unsigned slot, unsigned pin, unsigned first, unsigned lines);
 
 struct msi_sink chip_msi(struct chip *c);
-void chip_nmi(struct chip *c); /* pulse LINT1; caller holds the VM lock */
-struct io_region *chip_lapic_page(struct chip *c, unsigned vcpu); /* for dispatch's local[] */
+struct io_region *chip_lapic_page(struct chip *c,
+                                  unsigned vcpu); /* for dispatch's local[]; or NULL */
 
-extern const struct intr_ops chip_intr_ops; /* ctl is the struct chip */
-extern const struct dev_class chip_class;   /* resets, saves and destroys all its chips */
+extern const struct intr_ops chip_intr_ops;             /* ctl is the struct chip */
+const struct intr_ops *chip_intr(const struct chip *c); /* these, or those with o.apics */
+extern const struct dev_class chip_class; /* resets, saves and destroys all its chips */
 
 #endif

@@ -27,21 +27,43 @@ struct ioapic {
     struct dev_env env;
     struct io_region regs;
     bool (*deliver)(void *ctx, const struct apic_msg *msg);
+    void (*tell)(void *ctx, unsigned pin, const struct apic_msg *msg); /* or NULL */
     void *ctx;
 };
 
-static bool pin_send(struct ioapic *io, unsigned pin)
+static struct apic_msg pin_msg(const struct ioapic *io, unsigned pin)
 {
     uint64_t rte = io->rte[pin];
-    struct apic_msg msg = {
+
+    return (struct apic_msg){
         .vector = (uint8_t)rte,
         .mode = (uint8_t)(rte >> 8 & 7),
         .dest = (uint8_t)(rte >> 56),
         .logical = rte & RTE_LOGICAL,
         .level = rte & RTE_LEVEL,
     };
+}
+
+static bool pin_send(struct ioapic *io, unsigned pin)
+{
+    struct apic_msg msg = pin_msg(io, pin);
 
     return io->deliver(io->ctx, &msg);
+}
+
+/* A masked entry sends nothing new: what it last sent may still wait for its EOI. */
+static void pin_tell(struct ioapic *io, unsigned pin)
+{
+    struct apic_msg msg = pin_msg(io, pin);
+
+    if (io->tell && (io->rte[pin] & (RTE_LEVEL | RTE_MASKED)) == RTE_LEVEL)
+        io->tell(io->ctx, pin, &msg);
+}
+
+void ioapic_tell(struct ioapic *io,
+                 void (*pin)(void *ctx, unsigned pin, const struct apic_msg *msg))
+{
+    io->tell = pin;
 }
 
 /* A level line asks as long as it is high, its entry open, and no EOI outstanding. */
@@ -93,6 +115,7 @@ static void rte_write(struct ioapic *io, unsigned half, uint32_t val)
     *rte = (*rte & ~mask) | ((uint64_t)val << shift & mask);
     if (!(*rte & RTE_LEVEL)) /* how OSes clear it where there is no EOI register */
         *rte &= ~(uint64_t)RTE_REMOTE_IRR;
+    pin_tell(io, pin);
     pin_irq(io, pin);
 }
 
@@ -162,6 +185,8 @@ static void ioapic_state(void *dev, struct state *st)
     state_u8(st, &io->select);
     io->level &= (1u << IOAPIC_PINS) - 1;
     io->id &= 0xf;
+    for (unsigned i = 0; st->load && i < IOAPIC_PINS; i++)
+        pin_tell(io, i);
 }
 
 static void ioapic_reset(void *dev)

@@ -12,6 +12,10 @@ struct ioapic;
 /* deliver(ctx, msg): true if some local APIC took it. Called with the VM lock held. */
 int ioapic_create(struct ioapic **out, const struct dev_env *env, uint64_t base, uint8_t id,
                   bool (*deliver)(void *ctx, const struct apic_msg *msg), void *ctx);
+/* Optional: told when a pin has become level-triggered or sends another message (then called with
+ * the VM lock held; ctx as above). */
+void ioapic_tell(struct ioapic *io,
+                 void (*pin)(void *ctx, unsigned pin, const struct apic_msg *msg));
 void ioapic_set(void *ioapic, unsigned pin,
                 bool level);                        /* true = asserted, whatever the polarity */
 void ioapic_eoi(struct ioapic *io, uint8_t vector); /* a local APIC's EOI broadcast */

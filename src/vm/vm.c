@@ -140,6 +140,7 @@ static int board_make(struct vm *vm, struct error *err)
         .bells = vm->ops->bell ? &vm->bells : NULL,
         .shadows = &vm->shadow_sink,
         .patch = vm_patch_range,
+        .apics = vm->setup->split ? &vm->apics : NULL,
         .tsc_hz = vm->tsc_hz,
         .tsc_to_ns = on_tsc,
         .kick = vcpu_kick,
@@ -169,11 +170,13 @@ static int engine_make(struct vm *vm, struct error *err)
         .trap_ctx = &vm->dispatch,
         .intr = vm->intr,
         .intr_ctl = vm->intr_ctl,
+        .split = vm->setup->split,
         .tsc_hz = vm->tsc_hz,
     };
-
     int code = vm->ops->open(&vm->engine, &env, err);
 
+    if (!code)
+        apics_init(vm);
     return code ? code : mechanisms_start(vm, err);
 }
 
@@ -256,10 +259,12 @@ enum vm_end vm_run(struct vm *vm, uint32_t *value)
     loop_timer_init(&vm->deadline, vm->loop, on_deadline, vm);
     if (vm->setup->timeout_ns)
         loop_timer_set(&vm->deadline, loop_now(vm->loop) + vm->setup->timeout_ns);
+    apics_watch(vm);
     err = vcpus_start(vm);
     if (!err)
         err = loop_run(vm->loop);
     vcpus_stop(vm);
+    apics_watch_end(vm);
     if (vm->end == VM_TIMEOUT)
         where_report(vm);
     pthread_mutex_lock(&vm->lock);
@@ -292,6 +297,7 @@ void vm_close(struct vm *vm)
     if (vm->engine)
         vm->ops->close(vm->engine);
     vm->engine = NULL;
+    vm->apics.ctx = NULL;
     if (vm->lock_made)
         pthread_mutex_lock(&vm->lock);
     board_close(vm->board);

@@ -35,6 +35,7 @@ struct vm_setup {
     unsigned initrds;
     const char *cmdline;
     enum boot_way way;
+    bool split; /* the engine keeps the local APICs: its apics_probe said it can */
     bool debug_exit;
     uint64_t timeout_ns; /* 0: none */
 };

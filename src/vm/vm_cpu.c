@@ -100,7 +100,12 @@ static void *vcpu_main(void *arg)
         vm->ops->run(vm->engine, v->index, &end);
         dispatch_trap(&vm->dispatch, v->index, &end); /* counts it */
         switch (end.kind) {
-        case TRAP_HALT: vcpu_halt(v); break;
+        case TRAP_HALT:
+            if (vm->apics.ctx)
+                vcpu_halted(v);
+            else
+                vcpu_halt(v);
+            break;
         case TRAP_KICK: break;
         case TRAP_SHUTDOWN: leave_locked(vm, VM_TRIPLE); break;
         default:

@@ -3,6 +3,7 @@
 #define VM_VM_IMPL_H
 
 #include "board/board.h"
+#include "core/apics.h"
 #include "core/bell.h"
 #include "core/shadow.h"
 #include "core/loop.h"
@@ -22,6 +23,7 @@ struct vcpu {
     pthread_mutex_t sleep;
     pthread_cond_t wake;
     bool kicked, asleep;
+    bool halted; /* see vm_apics.c; atomic */
 };
 
 struct vm {
@@ -46,7 +48,10 @@ struct vm {
     struct bell_sink bells;
     struct shadow_sink shadow_sink;
     const struct shadow *shadow[VM_SHADOWS_MAX]; /* NULL: free */
-    int signals;                                 /* signalfd, or -1 */
+    struct apics apics;                          /* of the engine, if it keeps them */
+    struct loop_timer look;                      /* vm_apics.c */
+    unsigned rounds;
+    int signals; /* signalfd, or -1 */
     uint64_t tsc_hz;
     enum vm_end end; /* under the VM lock; the first reason stays */
     uint32_t end_value;
@@ -67,6 +72,12 @@ int mechanisms_check(const struct vm_setup *s, struct error *err); /* can this e
 void mechanisms_init(struct vm *vm);
 int mechanisms_start(struct vm *vm, struct error *err); /* the engine is there */
 void vm_patch_range(void *vm, gpa_t base, uint64_t len);
+
+/* vm_apics.c */
+void apics_init(struct vm *vm);
+void apics_watch(struct vm *vm); /* while vCPUs run */
+void apics_watch_end(struct vm *vm);
+void vcpu_halted(struct vcpu *v); /* the engine says: with interrupts off */
 
 /* vm_cpu.c */
 int vcpus_init(struct vm *vm);
