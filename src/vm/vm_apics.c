@@ -21,14 +21,14 @@ static void round_begin(void *arg)
     struct vm *vm = arg;
     bool all = true;
 
-    for (unsigned i = 0; i < VM_VCPUS; i++)
+    for (unsigned i = 0; i < vm->vcpus; i++)
         all &= __atomic_exchange_n(&vm->vcpu[i].halted, false, __ATOMIC_ACQ_REL);
     vm->rounds = all ? vm->rounds + 1 : 0;
     if (vm->rounds == ROUNDS) {
         vm_leave(vm, VM_HALTED, 0);
         return;
     }
-    for (unsigned i = 0; i < VM_VCPUS; i++)
+    for (unsigned i = 0; i < vm->vcpus; i++)
         vm->ops->kick(vm->engine, i, false);
     loop_timer_set(&vm->look, loop_now(vm->loop) + ROUND_NS);
 }
