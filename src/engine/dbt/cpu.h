@@ -155,6 +155,7 @@ struct place {     /* a resolved piece of an access that lies in one page */
 };
 
 #define FLUSH_LIST 1024u
+#define LARGE_BITS 4096u
 
 enum { SHADOW_NONE, SHADOW_STI, SHADOW_SS /* holds back #DB too */ };
 
@@ -227,9 +228,11 @@ struct cpu {
     uint64_t cs_base;       /* legacy modes: added to RIP to fetch; 0 in 64-bit mode */
     uint32_t jc_other_mode; /* which mode and CS base jc[2] holds */
     uint64_t jc_other_base;
-    bool running; /* atomic: it may be between a look at a page's flags and a write: smp.c */
-    bool stop;    /* run() is asked to return */
-    bool failed;  /* the translator can't go on; why says so */
+    bool running;    /* atomic: it may be between a look at a page's flags and a write: smp.c */
+    unsigned pauses; /* PAUSE instructions since pause_tsc */
+    uint64_t pause_tsc;
+    bool stop;   /* run() is asked to return */
+    bool failed; /* the translator can't go on; why says so */
     char why[160];
     bool step_pending; /* deliver #DB when the current instruction has ended */
     struct {           /* a store to finish */
@@ -257,7 +260,7 @@ struct cpu {
     uint64_t itlb_gen, itlb_gen_global;
     struct xlat_entry xlat[2][XLAT_SETS]; /* [user] */
     struct mmio_entry mmio[MMIO_SETS];
-    uint64_t large_filter[8];       /* 4 MiB regions that large pages were cached for, hashed */
+    uint64_t large_filter[LARGE_BITS / 64]; /* 4 MiB regions with cached large pages, hashed */
     struct jc_entry jc[3][JC_SETS]; /* by mode: 64-bit kernel, 64-bit user, the current other */
     uint64_t exec_filter[1024];     /* linear pages that jc or links refer to, hashed */
     uint16_t jc_list[FLUSH_LIST]; /* slot << JC_BITS | index, of code on pages that aren't global */

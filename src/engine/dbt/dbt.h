@@ -173,6 +173,7 @@ void dbt_note_written(struct dbt *d, gpa_t gpa, uint64_t len);   /* any thread *
 void dbt_tell_written(struct cpu *cpu, gpa_t gpa, unsigned len); /* the other vCPUs; in one page */
 void dbt_notes_serve(struct dbt *d);
 void dbt_running(struct cpu *cpu, bool running);
+int dbt_pause(struct cpu *cpu, const struct insn *i); /* PAUSE, where there are other vCPUs */
 
 /* thunk.c: the emitters clobber r11 (restore: tmp), and but for restore the host's flags */
 void dbt_thunks(struct dbt *d);

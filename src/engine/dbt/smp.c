@@ -15,10 +15,13 @@
  * after its bytes were read, so the translator looks at the bytes once more (translate.c).
  */
 #include "engine/dbt/dbt.h"
+#include "core/tsc.h"
 #include "mem/ram.h"
 #include <sched.h>
 
-#define SPINS 200u /* then let somebody else have the host's CPU */
+#define PAUSES     32u    /* so many PAUSEs */
+#define PAUSES_TSC 20000u /* in so little time are a spinning CPU */
+#define SPINS      200u   /* then let somebody else have the host's CPU */
 
 static void spin(unsigned *n)
 {
@@ -222,4 +225,22 @@ void dbt_tell_written(struct cpu *cpu, gpa_t gpa, unsigned len)
     for (unsigned i = 0; i < s->cpus; i++)
         if (s->cpu[i] != cpu && lines_hit(s->cpu[i]->dbt, n, lines))
             dbt_note_written(s->cpu[i]->dbt, gpa, len);
+}
+
+/*
+ * A CPU that spins waits for another, which may be waiting for this very core of the host: let it
+ * have the core. A sched_yield with nobody else to run costs less than the round of PAUSEs.
+ */
+int dbt_pause(struct cpu *cpu, const struct insn *i)
+{
+    uint64_t now;
+    (void)i;
+    if (++cpu->pauses < PAUSES)
+        return INSN_NEXT;
+    now = tsc_read();
+    if (now - cpu->pause_tsc < PAUSES_TSC)
+        sched_yield();
+    cpu->pauses = 0;
+    cpu->pause_tsc = tsc_read();
+    return INSN_NEXT;
 }

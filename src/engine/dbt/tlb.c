@@ -25,9 +25,15 @@ static void tlb_drop(struct cpu *cpu, unsigned user, unsigned write, unsigned se
     cpu->tlb[user][write][set].tag = tlb_invalid_tag(set);
 }
 
+/* Regions next to each other, as the kernel's map of all memory, must not fill the filter. */
+static unsigned large_hash(uint64_t lin)
+{
+    return (unsigned)((lin >> 22) * 0x9e3779b97f4a7c15ull >> 32) % LARGE_BITS;
+}
+
 static void large_note(struct cpu *cpu, uint64_t lin)
 {
-    unsigned h = (unsigned)(lin >> 22) & 511;
+    unsigned h = large_hash(lin);
     cpu->large_filter[h / 64] |= 1ull << (h % 64);
 }
 
@@ -135,7 +141,7 @@ void mmu_reset(struct cpu *cpu)
     victim_flush(cpu);
     for (unsigned i = 0; i < MMIO_SETS; i++)
         cpu->mmio[i].tag = UINT64_MAX;
-    for (unsigned i = 0; i < 8; i++)
+    for (unsigned i = 0; i < LARGE_BITS / 64; i++)
         cpu->large_filter[i] = 0;
     cpu->itlb_gen++;
     cpu->itlb_gen_global++;
@@ -165,7 +171,7 @@ void mmu_flush(struct cpu *cpu, bool global)
 
 void mmu_flush_page(struct cpu *cpu, uint64_t lin)
 {
-    unsigned h = (unsigned)(lin >> 22) & 511;
+    unsigned h = large_hash(lin);
     if (cpu->large_filter[h / 64] >> (h % 64) & 1) {
         mmu_flush(cpu, true); /* a large page may be meant: 512 entries could hold parts of it */
         return;

@@ -100,6 +100,10 @@ static enum got decode_one(struct translator *t, struct decoded *in, const uint8
     }
     no_base(in, ops);
     memset(&in->insn, 0, sizeof(in->insn));
+    if (in->zi.mnemonic == ZYDIS_MNEMONIC_PAUSE && t->d->share->cpus > 1) {
+        in->insn.run = dbt_pause;
+        return GOT;
+    }
     if (sys_decode(&in->zi, in->op, rip, &in->insn) || legacy_decode(&in->zi, &in->insn))
         return GOT;
     if (!sys_claimed(t->cpu, &in->zi)) {
