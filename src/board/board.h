@@ -15,9 +15,11 @@ struct chip;
 struct chr;
 struct intr_ops;
 struct io_region;
+struct net;
 
 #define BOARD_DEVS  48
 #define BOARD_DISKS 16
+#define BOARD_NETS  8
 #define BOARD_VCPUS 64
 
 enum board_via { BOARD_IDE = 1, BOARD_VIRTIO = 2, BOARD_REGDISK_PIO = 4, BOARD_REGDISK_MMIO = 8 };
@@ -32,6 +34,14 @@ struct board_disk {
     enum board_trap trap;
 };
 
+enum board_nic { BOARD_E1000 = 1 };
+
+struct board_net {
+    struct net *net; /* borrowed; NULL: no cable */
+    unsigned via;    /* enum board_nic */
+    uint8_t mac[6];
+};
+
 enum board_leave { BOARD_POWER_OFF, BOARD_RESET, BOARD_DEBUG_EXIT };
 
 struct board_setup { /* all borrowed for the life of the board */
@@ -44,6 +54,8 @@ struct board_setup { /* all borrowed for the life of the board */
     struct chr *console; /* at COM1 */
     const struct board_disk *disk;
     unsigned disks;
+    const struct board_net *net;
+    unsigned nets;
     bool debug_exit;
     const struct bell_sink *bells; /* or NULL */
     const struct shadow_sink *shadows;
@@ -107,6 +119,8 @@ int board_rtc(struct board *b);
 int board_debug_exit(struct board *b);
 int board_disks(struct board *b, unsigned via_known, unsigned pci_first, unsigned pci_lines,
                 struct error *err);
+/* board_nics.c */
+int board_nics(struct board *b, unsigned pci_first, unsigned pci_lines, struct error *err);
 
 /* firmware.c: gives each BAR an address, switches decoding on, writes interrupt lines. */
 void firmware_place(struct board *b, unsigned pci_first, unsigned pci_lines);

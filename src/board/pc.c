@@ -161,6 +161,8 @@ static int build(struct board *b, struct error *err)
     if (!e)
         e = board_disks(b, ~0u, PCI_FIRST, PCI_LINES, err);
     if (!e)
+        e = board_nics(b, PCI_FIRST, PCI_LINES, err);
+    if (!e)
         firmware_place(b, PCI_FIRST, PCI_LINES);
     return e;
 }

@@ -119,7 +119,8 @@ static void decode_update(struct pci_bus *pb, struct pci_func *f)
 
 static void intx_update(struct pci_func *f)
 {
-    bool off = (command(f) & CMD_INTX_OFF) || (f->msix && pci_msix_enabled(f->msix));
+    bool off = (command(f) & CMD_INTX_OFF) || (f->msix && pci_msix_enabled(f->msix)) ||
+               (f->msi && pci_msi_enabled(f->msi));
 
     f->cfg[STATUS] = (uint8_t)((f->cfg[STATUS] & ~ST_INTX) | (f->intx ? ST_INTX : 0));
     irq_set(&f->env.irq, f->intx && !off);

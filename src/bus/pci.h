@@ -30,6 +30,7 @@ struct pci_func {
     bool intx;             /* level the device wants on INTA# */
     uint8_t cap_end;       /* where the next capability goes; starts at 0x40 */
     struct pci_msix *msix; /* bus/pci_cap.h */
+    struct pci_msi *msi;
     /* Optional: told after a config write took effect (e.g. IDE's mode bits). */
     void (*cfg_written)(void *dev, unsigned off, unsigned size);
     /* Optional: told before a config read, for bytes that are computed (virtio's window). */

@@ -1,7 +1,7 @@
 /*
  * MSI-X, after PCI Local Bus Specification 3.0, section 6.8.2: the capability, the vector table,
  * the pending bits. A message that may not go now (vector masked, function masked, bus mastering
- * off) sets its pending bit and goes when it may. Plain MSI is left out: no function here has it.
+ * off) sets its pending bit and goes when it may. Plain MSI is in pci_msi.c.
  */
 #include "bus/pci_cap.h"
 #include "core/ledger.h"

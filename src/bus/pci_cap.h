@@ -1,10 +1,23 @@
-/* MSI-X (PCI 3.0 section 6.8.2): a table and pending bits in a memory BAR. */
+/*
+ * Message-signalled interrupts: MSI (PCI 3.0 section 6.8.1), one message in configuration space,
+ * and MSI-X (6.8.2), a table and pending bits in a memory BAR.
+ */
 #ifndef BUS_PCI_CAP_H
 #define BUS_PCI_CAP_H
 
 #include "bus/pci.h"
 
 #define PCI_MSIX_MAX 64
+
+struct pci_msi { /* one vector, 64-bit address, no masking */
+    struct pci_func *func;
+    unsigned cap;
+    struct ledger_row *row;
+};
+
+int pci_msi_init(struct pci_msi *m, struct pci_func *f); /* adds the capability */
+bool pci_msi_enabled(const struct pci_msi *m);
+void pci_msi_send(struct pci_msi *m); /* nothing unless enabled and bus mastering is on */
 
 struct pci_msix {
     struct pci_func *func;

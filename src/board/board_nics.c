@@ -1,0 +1,38 @@
+/* Network controllers of both boards: one PCI slot each, in the order they were asked for. */
+#include "board/board.h"
+#include "core/error.h"
+#include "dev/e1000.h"
+#include "irq/chip.h"
+#include <errno.h>
+#include <string.h>
+
+static int e1000_add(struct board *b, const struct board_net *n, unsigned index, unsigned gsi)
+{
+    struct dev_env env = board_env(b, board_name(b, "nic", index));
+    struct e1000_setup s = {.net = n->net};
+    struct dev d = {0};
+    int code;
+
+    memcpy(s.mac, n->mac, sizeof(s.mac));
+    env.irq = chip_gsi(b->chip, gsi);
+    env.msi = chip_msi(b->chip);
+    env.pci = b->pci;
+    env.devfn = (uint8_t)(b->slot++ << 3);
+    code = e1000_create(&d, &env, &s);
+    return board_keep_dev(b, code, &d);
+}
+
+int board_nics(struct board *b, unsigned pci_first, unsigned pci_lines, struct error *err)
+{
+    for (unsigned i = 0; i < b->setup->nets; i++) {
+        const struct board_net *n = &b->setup->net[i];
+        int code = -EINVAL;
+
+        if (i < BOARD_NETS && n->via == BOARD_E1000)
+            code = e1000_add(b, n, i, chip_pci_gsi(b->slot, 1, pci_first, pci_lines));
+        if (code)
+            return error_set(err, code, "--net: its controller could not be made: %s",
+                             strerror(-code));
+    }
+    return 0;
+}
