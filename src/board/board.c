@@ -177,14 +177,15 @@ static int regdisk_add(struct board *b, const struct board_disk *disk, bool mmio
     const char *name = board_name(b, mmio ? "regdisk-mmio" : "regdisk-pio", n);
     struct dev_env env = board_env(b, name);
     struct dev d = {0};
-    int err;
+    int err = 0;
 
     env.irq = chip_gsi(b->chip, mmio ? MAP_IRQ_REGDISK_MMIO : MAP_IRQ_REGDISK_PIO);
     if (mmio && disk->trap == BOARD_TRAP_WRITES)
         env.shadows = s->shadows;
-    err = regdisk_create(&d, &env, mmio ? BUS_MMIO : BUS_PIO, base, disk->blk);
-    if (!err && mmio && disk->trap == BOARD_TRAP_PATCHED)
-        s->patch(s->ctx, base, REGDISK_LEN);
+    if (mmio && disk->trap == BOARD_TRAP_PATCHED)
+        err = s->patch(s->ctx, base, REGDISK_LEN);
+    if (!err)
+        err = regdisk_create(&d, &env, mmio ? BUS_MMIO : BUS_PIO, base, disk->blk);
     return board_keep_dev(b, err, &d);
 }
 

@@ -59,8 +59,8 @@ struct board_setup { /* all borrowed for the life of the board */
     bool debug_exit;
     const struct bell_sink *bells; /* or NULL */
     const struct shadow_sink *shadows;
-    /* Accesses of [base, base + len) may be patched. */
-    void (*patch)(void *ctx, gpa_t base, uint64_t len);
+    /* Accesses of [base, base + len) may be patched. 0 or -errno. */
+    int (*patch)(void *ctx, gpa_t base, uint64_t len);
     const struct apics *apics; /* the engine keeps the local APICs; or NULL */
     uint64_t tsc_hz;
     uint64_t (*tsc_to_ns)(void *ctx, unsigned vcpu, uint64_t tsc); /* see irq/chip.h */

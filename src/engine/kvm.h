@@ -28,13 +28,14 @@ struct kvm_vcpu {
     unsigned index;
     int fd;
     struct kvm_run *run;
-    pid_t tid;               /* who is inside run(), or 0; atomic */
-    unsigned kicked;         /* KICK_* bits; atomic */
-    uint64_t tsc_offset;     /* guest TSC minus host TSC, as of the last look; atomic */
-    struct ledger_row *eois; /* split: exits for an EOI */
-    bool tsc_deadline;       /* the LAPIC may offer that mode */
-    bool halted;             /* left at HLT: only an interrupt, NMI or INIT goes on from there */
-    bool wait_sipi;          /* after INIT: nothing runs until the start-up message */
+    pid_t tid;                /* who is inside run(), or 0; atomic */
+    unsigned kicked;          /* KICK_* bits; atomic */
+    uint64_t tsc_offset;      /* guest TSC minus host TSC, as of the last look; atomic */
+    struct ledger_row *eois;  /* split: exits for an EOI */
+    unsigned char pio_rip[2]; /* where RIP stands at an OUT, by CR0.PE: kvm_trap.c */
+    bool tsc_deadline;        /* the LAPIC may offer that mode */
+    bool halted;              /* left at HLT: only an interrupt, NMI or INIT goes on from there */
+    bool wait_sipi;           /* after INIT: nothing runs until the start-up message */
 };
 
 enum { KICK_LOOK = 1, KICK_STOP = 2 };
@@ -62,8 +63,13 @@ int kvm_cpuid_give(struct engine *e, struct kvm_vcpu *v, struct error *err);
 /* kvm_regs.c */
 void kvm_get_regs(struct engine *e, unsigned vcpu, struct cpu_regs *r);
 void kvm_set_regs(struct engine *e, unsigned vcpu, const struct cpu_regs *r);
+void kvm_set_gprs(struct kvm_vcpu *v, const struct cpu_regs *r); /* RIP and flags too */
 void kvm_reset(struct engine *e, unsigned vcpu);
 void kvm_startup(struct kvm_vcpu *v, uint8_t vector); /* SIPI: real mode at vector << 12 */
+
+/* kvm_trap.c */
+enum trap_rip kvm_trap_regs(struct engine *e, unsigned vcpu, struct cpu_regs *r);
+void kvm_trap_resume(struct engine *e, unsigned vcpu, const struct cpu_regs *r);
 
 /* kvm_shadow.c */
 int kvm_shadow(struct engine *e, const struct shadow *s, bool add, struct error *err);

@@ -81,7 +81,7 @@ void kvm_get_regs(struct engine *e, unsigned vcpu, struct cpu_regs *r)
     r->efer = s.efer;
 }
 
-static void gprs_set(struct kvm_vcpu *v, const struct cpu_regs *r)
+void kvm_set_gprs(struct kvm_vcpu *v, const struct cpu_regs *r)
 {
     const uint64_t *p = r->gpr;
     struct kvm_regs g = {
@@ -135,7 +135,7 @@ void kvm_set_regs(struct engine *e, unsigned vcpu, const struct cpu_regs *r)
     memset(s.interrupt_bitmap, 0, sizeof(s.interrupt_bitmap));
     (void)ioctl(v->fd, KVM_SET_SREGS, &s);
     v->run->cr8 = r->cr8;
-    gprs_set(v, r);
+    kvm_set_gprs(v, r);
 }
 
 static struct cpu_seg seg_real(uint16_t sel, unsigned type)

@@ -7,9 +7,14 @@
 #include <errno.h>
 #include <string.h>
 
+/* A device finds what the guest wrote, and no patched instruction. */
 static uint8_t *dma_resolve(struct dma *d, gpa_t gpa, size_t len)
 {
-    return d->enabled ? ram_ptr(d->ram, gpa, len) : NULL;
+    uint8_t *host = d->enabled ? ram_ptr(d->ram, gpa, len) : NULL;
+
+    if (host)
+        ram_original(d->ram, gpa, len);
+    return host;
 }
 
 static void dma_tell(struct dma *d, enum tap_dma_kind kind, gpa_t gpa, size_t len, void *data)

@@ -102,6 +102,20 @@ static bool page_written(uint8_t *flags)
     return f & RAM_CODE;
 }
 
+void ram_original(struct ram *r, gpa_t gpa, uint64_t len)
+{
+    size_t page, last;
+
+    if (!__atomic_load_n(&r->patches, __ATOMIC_ACQUIRE) || !len || !ram_ptr(r, gpa, len))
+        return;
+    last = ram_page(r, gpa + len - 1);
+    for (page = ram_page(r, gpa); page <= last; page++)
+        if (__atomic_load_n(&r->page_flags[page], __ATOMIC_RELAXED) & RAM_PATCH) {
+            r->patch_back(r->patch_arg, gpa, len);
+            return;
+        }
+}
+
 void ram_written(struct ram *r, gpa_t gpa, uint64_t len)
 {
     size_t page, last;

@@ -23,6 +23,7 @@ enum {
     RAM_CODE = 1,  /* the translator holds code of this page: tell it of writes */
     RAM_DIRTY = 2, /* written since last cleared (dirty tracking) */
     RAM_FAST = 4,  /* some vCPU of the translator may write it without looking at these flags */
+    RAM_PATCH = 8, /* instructions of it are patched: ram_original before the guest writes it */
 };
 
 struct ram {
@@ -34,6 +35,15 @@ struct ram {
     /* Called (any thread) after a device wrote into pages marked RAM_CODE. */
     void (*code_written)(void *arg, gpa_t gpa, uint64_t len);
     void *code_arg;
+    /* Kept by the patcher (trap/patch.h): how many pages have RAM_PATCH, and who puts their bytes
+     * back. */
+    unsigned patches;
+    void (*patch_back)(void *arg, gpa_t gpa, uint64_t len);
+    void *patch_arg;
+    /* Kept by an engine that can't see guest writes otherwise: may the guest write this page?
+     * NULL: RAM_PATCH is enough for it. */
+    void (*guard)(void *arg, gpa_t page, bool on);
+    void *guard_arg;
 };
 
 int ram_open(struct ram *r, uint64_t size); /* size multiple of 1 MiB; 0 or -errno */
@@ -45,5 +55,8 @@ uint8_t *ram_ptr(const struct ram *r, gpa_t gpa, uint64_t len);
 size_t ram_page(const struct ram *r, gpa_t gpa);
 /* Tell everybody who must know that [gpa, gpa+len) was written by other than the guest's CPU. */
 void ram_written(struct ram *r, gpa_t gpa, uint64_t len);
+/* For whoever is about to read [gpa, gpa+len) as the guest left it, or to write there: puts back
+ * what is patched. Ranges that aren't RAM have nothing. */
+void ram_original(struct ram *r, gpa_t gpa, uint64_t len);
 
 #endif

@@ -1,12 +1,14 @@
 /*
  * A trap reaches the bus, the hypercall handler, or nothing but its counter. Counts: each trap is
  * one exit of its vCPU; its bytes are the exit's bytes too, so that the bytes of all PIO and MMIO
- * exits equal the bytes of all PIO and MMIO rows. An element of a string access is one crossing of
- * its region's row, whatever number of exits the engine took for it.
+ * exits equal the bytes of all PIO and MMIO rows (a patched instruction's count with the latter).
+ * An element of a string access is one crossing of its region's row, whatever number of exits the
+ * engine took for it.
  */
 #include "trap/dispatch.h"
 #include "core/ledger.h"
 #include "core/loop.h"
+#include "trap/patch.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -70,7 +72,7 @@ static void count_exit(struct dispatch *d, unsigned vcpu, const struct trap *t)
     uint64_t bytes = t->data ? (uint64_t)t->size * t->count : t->size;
 
     row->writes++;
-    if (t->kind != TRAP_PIO && t->kind != TRAP_MMIO)
+    if (t->kind != TRAP_PIO && t->kind != TRAP_MMIO && t->kind != TRAP_PATCH)
         return;
     if (t->write)
         row->write_bytes += bytes;
@@ -129,19 +131,29 @@ static bool trap_sane(const struct trap *t)
     return t->size >= 1 && t->size <= ACCESS_MAX && !(memory && t->data);
 }
 
-void dispatch_trap(void *dispatch, unsigned vcpu, struct trap *t)
+static void trap_complete(struct dispatch *d, unsigned vcpu, struct trap *t)
 {
-    struct dispatch *d = dispatch;
-
-    if (vcpu >= d->vcpus || (unsigned)t->kind >= TRAP_KINDS || !trap_sane(t))
-        return;
     count_exit(d, vcpu, t);
-    loop_collect_begin(d->loop);
     switch (t->kind) {
     case TRAP_PIO: trap_pio(d, t); break;
     case TRAP_MMIO: trap_mmio(d, vcpu, t); break;
     case TRAP_HCALL: trap_hcall(d, vcpu, t); break;
     default: break;
     }
+}
+
+void dispatch_trap(void *dispatch, unsigned vcpu, struct trap *t)
+{
+    struct dispatch *d = dispatch;
+
+    if (vcpu >= d->vcpus || (unsigned)t->kind >= TRAP_KINDS || !trap_sane(t))
+        return;
+    loop_collect_begin(d->loop);
+    if (__builtin_expect(d->patch && t->kind == TRAP_PIO && patch_take(d->patch, vcpu, t), 0))
+        count_exit(d, vcpu, t);
+    else
+        trap_complete(d, vcpu, t);
     loop_collect_end(d->loop);
+    if (d->patch && t->kind == TRAP_MMIO && patch_covers(d->patch, t->addr))
+        patch_learn(d->patch, vcpu, t);
 }

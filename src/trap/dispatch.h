@@ -7,6 +7,7 @@
 
 struct loop;
 struct ledger;
+struct patch;
 
 struct dispatch {
     struct bus *bus;
@@ -19,12 +20,14 @@ struct dispatch {
     void (*hcall)(void *ctx, unsigned vcpu, uint64_t *regs);
     void *hcall_ctx;
     struct ledger_row *hcall_unknown; /* private */
+    struct patch *patch;              /* NULL: nothing is patched */
 };
 
 int dispatch_init(struct dispatch *d, struct bus *bus, struct loop *loop, pthread_mutex_t *lock,
                   struct ledger *ledger, unsigned vcpus);
 void dispatch_free(struct dispatch *d);
-/* Completes PIO, MMIO and HCALL traps in place; counts every kind. Called with no lock held. */
+/* Completes PIO, MMIO and HCALL traps in place; counts every kind. A PIO that is a patched
+ * instruction's comes back as TRAP_PATCH. Called with no lock held. */
 void dispatch_trap(void *dispatch, unsigned vcpu, struct trap *t);
 
 #endif

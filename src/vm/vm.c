@@ -9,6 +9,7 @@
 #include "core/ledger.h"
 #include "core/log.h"
 #include "core/tsc.h"
+#include "trap/patch.h"
 #include "vm/vm_impl.h"
 #include "vm/vm_signal.h"
 #include <errno.h>
@@ -265,6 +266,7 @@ enum vm_end vm_run(struct vm *vm, uint32_t *value)
         err = loop_run(vm->loop);
     vcpus_stop(vm);
     apics_watch_end(vm);
+    mechanisms_stop(vm);
     if (vm->end == VM_TIMEOUT)
         where_report(vm);
     pthread_mutex_lock(&vm->lock);
@@ -320,6 +322,7 @@ void vm_close(struct vm *vm)
         vcpus_free(vm);
         pthread_mutex_destroy(&vm->lock);
     }
+    patch_close(vm->patch);
     if (vm->ram_made)
         ram_close(&vm->ram);
     free(vm);

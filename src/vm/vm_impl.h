@@ -47,6 +47,7 @@ struct vm {
     struct loop_timer deadline;
     struct bell_sink bells;
     struct shadow_sink shadow_sink;
+    struct patch *patch;                         /* NULL: no disk wants it */
     const struct shadow *shadow[VM_SHADOWS_MAX]; /* NULL: free */
     struct apics apics;                          /* of the engine, if it keeps them */
     struct loop_timer look;                      /* vm_apics.c */
@@ -71,7 +72,8 @@ void bells_init(struct vm *vm);
 int mechanisms_check(const struct vm_setup *s, struct error *err); /* can this engine? */
 void mechanisms_init(struct vm *vm);
 int mechanisms_start(struct vm *vm, struct error *err); /* the engine is there */
-void vm_patch_range(void *vm, gpa_t base, uint64_t len);
+void mechanisms_stop(struct vm *vm);                    /* no vCPU runs any more */
+int vm_patch_range(void *vm, gpa_t base, uint64_t len);
 
 /* vm_apics.c */
 void apics_init(struct vm *vm);

@@ -4,6 +4,7 @@
  */
 #include "core/error.h"
 #include "core/shadow.h"
+#include "trap/patch.h"
 #include "vm/vm_impl.h"
 #include <errno.h>
 
@@ -67,12 +68,39 @@ int mechanisms_start(struct vm *vm, struct error *err)
         if (code)
             return code;
     }
+    vm->dispatch.patch = vm->patch;
     return 0;
 }
 
-void vm_patch_range(void *ctx, gpa_t base, uint64_t len)
+/* ---- patched instructions ---- */
+
+static enum trap_rip patch_regs(void *ctx, unsigned vcpu, struct cpu_regs *r)
 {
-    (void)ctx;
-    (void)base;
-    (void)len;
+    struct vm *vm = ctx;
+
+    return vm->ops->trap_regs(vm->engine, vcpu, r);
+}
+
+static void patch_resume(void *ctx, unsigned vcpu, const struct cpu_regs *r)
+{
+    struct vm *vm = ctx;
+
+    vm->ops->trap_resume(vm->engine, vcpu, r);
+}
+
+int vm_patch_range(void *ctx, gpa_t base, uint64_t len)
+{
+    struct vm *vm = ctx;
+    const struct patch_cpu cpu = {patch_regs, patch_resume, vm};
+
+    if (!vm->patch)
+        vm->patch = patch_open(&vm->ram, vm->bus, &cpu);
+    return vm->patch ? patch_cover(vm->patch, base, len) : -ENOMEM;
+}
+
+/* Whoever looks at the memory of a machine that stands still finds the guest's own bytes. */
+void mechanisms_stop(struct vm *vm)
+{
+    if (vm->patch)
+        patch_restore_all(vm->patch);
 }

@@ -231,8 +231,9 @@ struct cpu {
     bool running;    /* atomic: it may be between a look at a page's flags and a write: smp.c */
     unsigned pauses; /* PAUSE instructions since pause_tsc */
     uint64_t pause_tsc;
-    bool stop;   /* run() is asked to return */
-    bool failed; /* the translator can't go on; why says so */
+    bool stop;    /* run() is asked to return */
+    bool resumed; /* a trap callback has set GPRs and RIP: go on there */
+    bool failed;  /* the translator can't go on; why says so */
     char why[160];
     bool step_pending; /* deliver #DB when the current instruction has ended */
     struct {           /* a store to finish */

@@ -168,6 +168,7 @@ void dbt_unlink_cross(struct dbt *d);
 void dbt_watch_page(struct dbt *d, gpa_t page);
 void dbt_unwatch_page(struct dbt *d, gpa_t page);
 void dbt_unwatch_all(struct dbt *d);
+uint64_t dbt_trap_rip(struct cpu *cpu);          /* of the instruction in whose trap we are */
 bool dbt_fast_write(struct cpu *cpu, gpa_t gpa); /* may this page be written without notice? */
 void dbt_note_written(struct dbt *d, gpa_t gpa, uint64_t len);   /* any thread */
 void dbt_tell_written(struct cpu *cpu, gpa_t gpa, unsigned len); /* the other vCPUs; in one page */

@@ -148,6 +148,21 @@ static void dbt_set_regs(struct engine *e, unsigned vcpu, const struct cpu_regs 
         mmu_load_pdptes(cpu);
 }
 
+static enum trap_rip dbt_trap_regs(struct engine *e, unsigned vcpu, struct cpu_regs *r)
+{
+    dbt_get_regs(e, vcpu, r);
+    r->rip = dbt_trap_rip(e->cpu[vcpu]);
+    return TRAP_RIP_AT;
+}
+
+static void dbt_trap_resume(struct engine *e, unsigned vcpu, const struct cpu_regs *r)
+{
+    struct cpu *cpu = e->cpu[vcpu];
+    memcpy(cpu->gpr, r->gpr, sizeof(cpu->gpr));
+    cpu->rip = r->rip;
+    cpu->resumed = true;
+}
+
 static void run(struct engine *e, unsigned vcpu, struct trap *end)
 {
     struct cpu *cpu = e->cpu[vcpu];
@@ -223,6 +238,8 @@ const struct engine_ops engine_dbt = {
     .kick = dbt_kick,
     .reset = dbt_reset,
     .shadow = dbt_shadow,
+    .trap_regs = dbt_trap_regs,
+    .trap_resume = dbt_trap_resume,
     .tsc_offset = dbt_tsc_offset,
     .footprint = dbt_footprint,
 };

@@ -109,6 +109,21 @@ static void piece_read(struct cpu *cpu, struct place at, uint8_t *buf, unsigned 
     }
 }
 
+/* Before a store off the fast path: what is patched there is put back, so that the guest changes
+ * what it wrote itself (docs/mechanisms.md). */
+static void patch_back(struct cpu *cpu, gpa_t gpa, unsigned n)
+{
+    const struct ram *ram = cpu->env->ram;
+    bool live = !cpu->fpu_saved && !cpu->vec_saved;
+    if (!(ram->page_flags[ram_page(ram, gpa)] & RAM_PATCH))
+        return;
+    if (live)
+        cpu_vec_save(cpu);
+    ram_original(cpu->env->ram, gpa, n);
+    if (live)
+        cpu_fpu_back(cpu);
+}
+
 /* After a store off the fast path, within one page. True: code of this vCPU is gone. */
 static bool code_write(struct cpu *cpu, gpa_t gpa, unsigned n)
 {
@@ -125,6 +140,7 @@ static bool code_write(struct cpu *cpu, gpa_t gpa, unsigned n)
 static bool piece_write(struct cpu *cpu, struct place at, const uint8_t *buf, unsigned n)
 {
     if (at.host) {
+        patch_back(cpu, at.gpa, n);
         switch (n) { /* one store where the guest's is one, for other CPUs to see */
         case 2:
             __atomic_store_n((uint16_t *)(void *)at.host, le16_get(buf), __ATOMIC_RELAXED);
@@ -196,6 +212,7 @@ uint8_t *mmu_slow(struct cpu *cpu, uint64_t lin, unsigned size, bool write, bool
         if (write && (has_code(cpu, part[0].gpa) || tlb_watched(cpu, PAGE_BASE(lin)))) {
             cpu->wb.direct = true; /* on memory itself, for locked ones; looked at afterwards */
             cpu->wb.len = size;
+            patch_back(cpu, part[0].gpa, size);
         }
         return part[0].host;
     }

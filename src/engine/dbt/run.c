@@ -40,6 +40,11 @@ _Noreturn void cpu_fault_err(struct cpu *cpu, uint8_t vector, uint32_t error)
     longjmp(cpu->fault_jmp, 1);
 }
 
+uint64_t dbt_trap_rip(struct cpu *cpu)
+{
+    return cpu->in_slow ? site_rip(cpu) : cpu->rip;
+}
+
 void cpu_fpu_save(struct cpu *cpu)
 {
     if (cpu->vec_saved)

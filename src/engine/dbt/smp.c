@@ -159,9 +159,9 @@ bool dbt_fast_write(struct cpu *cpu, gpa_t gpa)
     struct ram *ram = cpu->env->ram;
     uint8_t *flags = &ram->page_flags[ram_page(ram, gpa)];
     uint8_t f = __atomic_load_n(flags, __ATOMIC_RELAXED);
-    if (cpu->env->vcpus > 1 && !(f & (RAM_CODE | RAM_FAST)))
+    if (cpu->env->vcpus > 1 && !(f & (RAM_CODE | RAM_FAST | RAM_PATCH)))
         f = __atomic_fetch_or(flags, RAM_FAST, __ATOMIC_SEQ_CST);
-    return !(f & RAM_CODE);
+    return !(f & (RAM_CODE | RAM_PATCH));
 }
 
 void dbt_watch_page(struct dbt *d, gpa_t page)

@@ -66,7 +66,10 @@ int sys_out(struct cpu *cpu, const struct insn *i)
     pio(cpu, &t, port, i->opsize, true);
     t.value = cpu->gpr[REG_RAX] & size_mask(i->opsize);
     cpu_trap(cpu, &t);
-    return INSN_NEXT;
+    if (!cpu->resumed)
+        return INSN_NEXT;
+    cpu->resumed = false;
+    return INSN_JUMP;
 }
 
 /* How many elements a run at lin may have: within the page, the count and the offset's range. */

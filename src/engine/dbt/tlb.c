@@ -115,7 +115,7 @@ static void tlb_fill(struct cpu *cpu, unsigned user, unsigned write, uint64_t pa
 bool has_code(const struct cpu *cpu, gpa_t gpa)
 {
     const struct ram *ram = cpu->env->ram;
-    return ram->page_flags[ram_page(ram, gpa)] & RAM_CODE;
+    return ram->page_flags[ram_page(ram, gpa)] & (RAM_CODE | RAM_PATCH);
 }
 
 /* Make what may be cached of a page just walked fast. */
