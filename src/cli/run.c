@@ -4,6 +4,7 @@
  */
 #include "board/board.h"
 #include "cli/cli.h"
+#include "cli/run_net.h"
 #include "cli/irqchip.h"
 #include "core/error.h"
 #include "core/ledger.h"
@@ -34,6 +35,7 @@ struct run {
     const char *engine, *irqchip, *kernel, *initrd[BOOT_MODULES], *append, *ledger, *guest;
     char guest_files[2][512]; /* kernel and initrd of the bundled guest */
     char disk_spec[VM_DISKS_MAX][512];
+    struct run_net_text net_text;
     bool report;
 };
 
@@ -208,6 +210,13 @@ static int take_disk(void *ctx, const char *value, struct error *err)
     return code;
 }
 
+static int take_net(void *ctx, const char *value, struct error *err)
+{
+    struct run *r = ctx;
+
+    return run_net_take(&r->vm, &r->net_text, value, err);
+}
+
 static int take_console(void *ctx, const char *value, struct error *err)
 {
     (void)err; /* chr_open judges it */
@@ -275,6 +284,7 @@ static const struct opt options[] = {
      "a raw image, block device or mem:SIZE (virtio); via=ide+virtio: one disk behind both;\n"
      "trap=each|patched|writes: how accesses of regdisk-mmio trap (each)",
      take_disk},
+    {"net", RUN_NET_VALUE, RUN_NET_HELP, take_net},
     {"console", "stdio|pty|null|file=FILE",
      "where the first serial port goes (stdio); Ctrl-A x quits, Ctrl-A Ctrl-A sends Ctrl-A",
      take_console},

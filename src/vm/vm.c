@@ -5,6 +5,7 @@
 #include "vm/vm.h"
 #include "back/blk.h"
 #include "back/chr.h"
+#include "back/net.h"
 #include "core/cpu_regs.h"
 #include "core/ledger.h"
 #include "core/log.h"
@@ -123,6 +124,25 @@ static int disks_make(struct vm *vm, struct error *err)
     return 0;
 }
 
+static int nets_make(struct vm *vm, struct error *err)
+{
+    for (unsigned i = 0; i < vm->setup->nets; i++) {
+        const struct vm_net *n = &vm->setup->net[i];
+        char name[16];
+        struct net_open_opts o = {
+            .spec = n->spec, .pcap = n->pcap, .snaplen = n->snaplen, .name = name};
+        int code;
+
+        snprintf(name, sizeof(name), "net%u", i);
+        code = net_open(&vm->net[i], &o, vm->loop, vm->ledger, err);
+        if (code)
+            return code;
+        vm->nic[i] = (struct board_net){.net = vm->net[i], .via = n->via};
+        memcpy(vm->nic[i].mac, n->mac, sizeof(n->mac));
+    }
+    return 0;
+}
+
 static int board_make(struct vm *vm, struct error *err)
 {
     int code;
@@ -137,6 +157,8 @@ static int board_make(struct vm *vm, struct error *err)
         .console = vm->console,
         .disk = vm->disk,
         .disks = vm->setup->disks,
+        .net = vm->nic,
+        .nets = vm->setup->nets,
         .debug_exit = vm->setup->debug_exit,
         .bells = vm->ops->bell ? &vm->bells : NULL,
         .shadows = &vm->shadow_sink,
@@ -221,6 +243,8 @@ int vm_open(struct vm **out, const struct vm_setup *s, struct error *err)
     if (!code)
         code = disks_make(vm, err);
     if (!code)
+        code = nets_make(vm, err);
+    if (!code)
         code = chr_open(&vm->console, s->console, vm->loop, on_escape, vm, err);
     if (!code)
         code = board_make(vm, err);
@@ -292,6 +316,8 @@ static void backends_close(struct vm *vm)
     chr_close(vm->console);
     for (unsigned i = 0; i < VM_DISKS_MAX; i++)
         blk_close(vm->blk[i]);
+    for (unsigned i = 0; i < VM_NETS_MAX; i++)
+        net_close(vm->net[i]);
 }
 
 void vm_close(struct vm *vm)

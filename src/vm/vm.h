@@ -14,6 +14,7 @@ struct ledger;
 struct vm;
 
 #define VM_DISKS_MAX 16
+#define VM_NETS_MAX  8
 
 struct vm_disk {
     const char *path; /* as blk_open takes it */
@@ -21,6 +22,14 @@ struct vm_disk {
     bool readonly;
     const char *serial; /* or NULL */
     unsigned trap;      /* enum board_trap */
+};
+
+struct vm_net {
+    const char *spec; /* as net_open takes it */
+    const char *pcap; /* or NULL */
+    uint32_t snaplen; /* 0: all of a frame */
+    unsigned via;     /* enum board_nic */
+    uint8_t mac[6];
 };
 
 struct vm_setup {
@@ -31,6 +40,8 @@ struct vm_setup {
     const char *console;
     struct vm_disk disk[VM_DISKS_MAX];
     unsigned disks;
+    struct vm_net net[VM_NETS_MAX];
+    unsigned nets;
     struct boot_file kernel, initrd[BOOT_MODULES];
     unsigned initrds;
     const char *cmdline;

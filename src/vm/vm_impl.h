@@ -44,6 +44,8 @@ struct vm {
     struct chr *console;
     struct blk *blk[VM_DISKS_MAX];
     struct board_disk disk[VM_DISKS_MAX];
+    struct net *net[VM_NETS_MAX];
+    struct board_net nic[VM_NETS_MAX];
     struct loop_timer deadline;
     struct bell_sink bells;
     struct shadow_sink shadow_sink;
