@@ -7,6 +7,7 @@
 #include "bus/pci.h"
 #include "core/ledger.h"
 #include "core/state.h"
+#include "dev/i8042.h"
 #include "input.h"
 #include "slow_blk.h"
 #include "worlds.h"
@@ -28,7 +29,7 @@ enum event {
     EV_PIN,
     EV_INTR,
     EV_CABLE,
-    EV_TYPE,
+    EV_USER,
     EV_RESET,
     EV_STATE,
     EV_NOISE,
@@ -203,15 +204,19 @@ static void ev_cable(struct play *p)
     pthread_mutex_unlock(&p->b->lock);
 }
 
-static void ev_type(struct play *p)
+static void ev_user(struct play *p)
 {
-    uint8_t buf[32];
-    size_t n = take(&p->in, buf, take_u8(&p->in) % sizeof(buf));
+    uint8_t how = take_u8(&p->in), what = take_u8(&p->in);
+    struct i8042 *kbd = p->b->kbd;
 
-    if (!p->b->type)
+    if (!kbd)
         return;
     pthread_mutex_lock(&p->b->lock);
-    p->b->type(p->b->kbd, buf, n);
+    switch (how & 3) {
+    case 0: i8042_move(kbd, (int16_t)take_u16(&p->in), (int8_t)what, how >> 2); break;
+    case 1: i8042_button(kbd, what, how & 4); break;
+    default: i8042_key(kbd, what, how & 4); break;
+    }
     pthread_mutex_unlock(&p->b->lock);
 }
 
@@ -271,7 +276,7 @@ static void play(struct play *p, unsigned event)
     case EV_PIN: ev_pin(p); break;
     case EV_INTR: ev_intr(p); break;
     case EV_CABLE: ev_cable(p); break;
-    case EV_TYPE: ev_type(p); break;
+    case EV_USER: ev_user(p); break;
     case EV_RESET: bench_reset(p->b); break;
     case EV_STATE: ev_state(p); break;
     case EV_NOISE: ev_noise(p); break;

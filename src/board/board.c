@@ -13,6 +13,7 @@
 #include "dev/regdisk.h"
 #include "dev/regdisk_regs.h"
 #include "dev/rtc146818.h"
+#include "dev/typist.h"
 #include "dev/uart16550.h"
 #include "irq/chip.h"
 #include "mem/ram.h"
@@ -282,6 +283,7 @@ void board_close(struct board *b)
 {
     if (!b)
         return;
+    typist_close(b->typist);
     while (b->devs) {
         struct dev *d = &b->dev[--b->devs];
 
@@ -322,6 +324,8 @@ void board_reset(struct board *b)
 
     for (unsigned i = 0; i < b->devs; i++)
         b->dev[i].cls->reset(b->dev[i].dev);
+    if (b->typist)
+        typist_reset(b->typist);
     b->cls->acpi(&m);
     firmware_place(b, m.pci_first, m.pci_lines);
 }

@@ -10,12 +10,14 @@
 
 struct acpi_machine;
 struct apics;
+struct acpipm;
 struct blk;
 struct chip;
 struct chr;
 struct intr_ops;
 struct io_region;
 struct net;
+struct typist;
 
 #define BOARD_DEVS  48
 #define BOARD_DISKS 16
@@ -78,8 +80,10 @@ struct board {
     struct dev dev[BOARD_DEVS]; /* in order of creation; destroyed in reverse */
     unsigned devs;
     char names[BOARD_DEVS][16];
-    unsigned slot;        /* next free PCI slot */
-    unsigned regdisks[2]; /* PIO, MMIO: how many there are */
+    unsigned slot;         /* next free PCI slot */
+    unsigned regdisks[2];  /* PIO, MMIO: how many there are */
+    struct typist *typist; /* the user at keyboard and mouse; NULL: the board has none */
+    struct acpipm *button; /* who hears the power button; NULL: nobody */
 };
 
 struct board_class {

@@ -13,6 +13,7 @@
 #include "dev/i8042.h"
 #include "dev/ide.h"
 #include "dev/pit8254.h"
+#include "dev/typist.h"
 #include "irq/chip.h"
 #include <errno.h>
 
@@ -86,7 +87,8 @@ static int keyboard(struct board *b)
     struct i8042 *k = NULL;
     int err = i8042_create(&k, &env, &o);
 
-    return board_keep(b, err, &i8042_class, k, "i8042");
+    err = board_keep(b, err, &i8042_class, k, "i8042");
+    return err ? err : typist_open(&b->typist, b->setup->loop, k);
 }
 
 static int power(struct board *b)
@@ -104,6 +106,8 @@ static int power(struct board *b)
     struct acpipm *p = NULL;
     int err = acpipm_create(&p, &env, &o);
 
+    if (!err)
+        b->button = p;
     return board_keep(b, err, &acpipm_class, p, "acpi");
 }
 
@@ -187,6 +191,7 @@ static void tables(struct acpi_machine *m)
          .io = {MAP_KBD_DATA, MAP_KBD_COMMAND},
          .io_len = {1, 1},
          .irq = MAP_IRQ_KBD},
+        {.seg = "MOU_", .hid = "PNP0F13", .irq = MAP_IRQ_MOUSE},
         {.seg = "RTC_", .hid = "PNP0B00", .io = {MAP_RTC}, .io_len = {2}, .irq = MAP_IRQ_RTC},
     };
 

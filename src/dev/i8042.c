@@ -1,25 +1,20 @@
 /*
  * Keyboard controller 8042 as in the IBM PS/2 (Hardware Interface Technical Reference, "Keyboard
  * and Auxiliary Device Controller"): command byte, self test, output port with reset and A20,
- * two device ports. A keyboard is on the first; nothing is on the second, whose own commands
- * (enable, test, loopback) work all the same. Commands take no time: the input buffer is never
- * full. The password and the test-input commands are left out.
+ * two device ports: a keyboard on the first, a mouse on the second. Commands take no time: the
+ * input buffer is never full. What the controller itself answers goes into the output buffer at
+ * once; a device's byte that stood there comes again after it, so that none is lost. There is no
+ * password.
  */
 #include "dev/i8042.h"
 #include "bus/bus.h"
 #include "core/state.h"
 #include "dev/ps2kbd.h"
+#include "dev/ps2mouse.h"
 #include <errno.h>
 #include <stdlib.h>
 
-enum {
-    ST_OBF = 0x01,
-    ST_SYS = 0x04,
-    ST_CMD = 0x08,
-    ST_UNLOCKED = 0x10,
-    ST_AUX = 0x20,
-    ST_TIMEOUT = 0x40
-};
+enum { ST_OBF = 0x01, ST_SYS = 0x04, ST_CMD = 0x08, ST_UNLOCKED = 0x10, ST_AUX = 0x20 };
 enum {
     CB_INT = 0x01,
     CB_INT2 = 0x02,
@@ -32,6 +27,8 @@ enum { OUT_NO_RESET = 0x01, OUT_A20 = 0x02, OUT_OBF2 = 0x20, OUT_OBF = 0x10 };
 enum {
     READ_RAM = 0x20,
     WRITE_RAM = 0x60,
+    PASSWORD_TEST = 0xa4,
+    PASSWORD_LOAD = 0xa5,
     AUX_OFF = 0xa7,
     AUX_ON = 0xa8,
     AUX_TEST = 0xa9,
@@ -47,6 +44,7 @@ enum {
     TO_AUX = 0xd4,
     A20_OFF = 0xdd,
     A20_ON = 0xdf,
+    READ_TEST = 0xe0,
     PULSE = 0xf0
 };
 #define RAM_SIZE 32u
@@ -56,8 +54,15 @@ struct i8042 {
     uint8_t ram[RAM_SIZE];
     uint8_t status, data, out_port;
     uint8_t command; /* waits for a byte at the data port, else 0 */
-    bool break_next; /* translation: 0xf0 was seen, the next code is a release */
+    bool release;    /* translation: 0xf0 was seen, the next code is a release */
+    bool device;     /* what is in the output buffer came from a device */
+    bool held;       /* ... and was pushed out by an answer: kept_data, kept_aux come after it */
+    uint8_t kept_data;
+    bool kept_aux;
     struct ps2kbd kbd;
+    struct ps2mouse mouse;
+    void (*room)(void *ctx);
+    void *room_ctx;
     struct dev_env env;
     struct i8042_opts o;
     struct io_region data_port, cmd_port;
@@ -74,60 +79,96 @@ static void i8042_irq(struct i8042 *k)
 static void output(struct i8042 *k, uint8_t byte, bool aux)
 {
     k->data = byte;
-    k->status = (uint8_t)((k->status & ~(ST_AUX | ST_TIMEOUT)) | ST_OBF | (aux ? ST_AUX : 0));
+    k->status = (uint8_t)((k->status & ~ST_AUX) | ST_OBF | (aux ? ST_AUX : 0));
 }
 
-/* Scan code set 2 to set 1, as the controller does it for the keyboard's codes; index: set 2. */
-static const uint8_t set1[0x90] = {
-    [0x01] = 0x43, [0x02] = 0x41, [0x03] = 0x3f, [0x04] = 0x3d, [0x05] = 0x3b, [0x06] = 0x3c,
-    [0x07] = 0x58, [0x09] = 0x44, [0x0a] = 0x42, [0x0b] = 0x40, [0x0c] = 0x3e, [0x0d] = 0x0f,
-    [0x0e] = 0x29, [0x11] = 0x38, [0x12] = 0x2a, [0x14] = 0x1d, [0x15] = 0x10, [0x16] = 0x02,
-    [0x1a] = 0x2c, [0x1b] = 0x1f, [0x1c] = 0x1e, [0x1d] = 0x11, [0x1e] = 0x03, [0x1f] = 0x5b,
-    [0x21] = 0x2e, [0x22] = 0x2d, [0x23] = 0x20, [0x24] = 0x12, [0x25] = 0x05, [0x26] = 0x04,
-    [0x27] = 0x5c, [0x29] = 0x39, [0x2a] = 0x2f, [0x2b] = 0x21, [0x2c] = 0x14, [0x2d] = 0x13,
-    [0x2e] = 0x06, [0x2f] = 0x5d, [0x31] = 0x31, [0x32] = 0x30, [0x33] = 0x23, [0x34] = 0x22,
-    [0x35] = 0x15, [0x36] = 0x07, [0x3a] = 0x32, [0x3b] = 0x24, [0x3c] = 0x16, [0x3d] = 0x08,
-    [0x3e] = 0x09, [0x41] = 0x33, [0x42] = 0x25, [0x43] = 0x17, [0x44] = 0x18, [0x45] = 0x0b,
-    [0x46] = 0x0a, [0x49] = 0x34, [0x4a] = 0x35, [0x4b] = 0x26, [0x4c] = 0x27, [0x4d] = 0x19,
-    [0x4e] = 0x0c, [0x52] = 0x28, [0x54] = 0x1a, [0x55] = 0x0d, [0x58] = 0x3a, [0x59] = 0x36,
-    [0x5a] = 0x1c, [0x5b] = 0x1b, [0x5d] = 0x2b, [0x61] = 0x56, [0x66] = 0x0e, [0x69] = 0x4f,
-    [0x6b] = 0x4b, [0x6c] = 0x47, [0x70] = 0x52, [0x71] = 0x53, [0x72] = 0x50, [0x73] = 0x4c,
-    [0x74] = 0x4d, [0x75] = 0x48, [0x76] = 0x01, [0x77] = 0x45, [0x78] = 0x57, [0x79] = 0x4e,
-    [0x7a] = 0x51, [0x7b] = 0x4a, [0x7c] = 0x37, [0x7d] = 0x49, [0x7e] = 0x46, [0x83] = 0x41,
-    [0x84] = 0x54,
-};
-
-/* false: swallowed, it only marks the next code as a release. */
-static bool translate(struct i8042 *k, uint8_t *byte)
+/* The controller's own byte. Nobody reads a keystroke for the answer to a command. */
+static void answer(struct i8042 *k, uint8_t byte, bool aux)
 {
-    if (!(k->ram[RAM_CB] & CB_TRANSLATE))
-        return true;
-    if (*byte == 0xf0) {
-        k->break_next = true;
-        return false;
+    if ((k->status & ST_OBF) && k->device && !k->held) {
+        k->held = true;
+        k->kept_data = k->data;
+        k->kept_aux = k->status & ST_AUX;
     }
-    if (*byte < ARRAY_LEN(set1) && set1[*byte])
-        *byte = set1[*byte] | (k->break_next ? 0x80 : 0);
-    if (*byte != 0xe0 && *byte != 0xe1)
-        k->break_next = false;
-    return true;
+    k->device = false;
+    output(k, byte, aux);
 }
 
-/* The keyboard's next byte moves up when the output buffer is free and the port enabled. */
+static bool kbd_next(struct i8042 *k, uint8_t *byte)
+{
+    while (ps2kbd_next(&k->kbd, byte)) /* at most PS2KBD_QUEUE and some rounds: each takes one */
+        if (!(k->ram[RAM_CB] & CB_TRANSLATE) || ps2_translate(&k->release, byte))
+            return true;
+    return false;
+}
+
+/* A device's next byte moves up when the output buffer is free and its port enabled. */
 static void pull(struct i8042 *k)
 {
-    uint8_t byte;
+    uint8_t cb = k->ram[RAM_CB], byte;
+    bool free = !(k->status & ST_OBF);
 
-    while (!(k->status & ST_OBF) && !(k->ram[RAM_CB] & CB_OFF) && ps2kbd_next(&k->kbd, &byte))
-        if (translate(k, &byte)) /* at most PS2KBD_QUEUE rounds: next takes one each */
-            output(k, byte, false);
+    if (free && k->held) {
+        k->held = false;
+        k->device = true;
+        output(k, k->kept_data, k->kept_aux);
+    } else if (free && !(cb & CB_OFF) && kbd_next(k, &byte)) {
+        k->device = true;
+        output(k, byte, false);
+    } else if (free && !(cb & CB_OFF2) && ps2mouse_next(&k->mouse, &byte)) {
+        k->device = true;
+        output(k, byte, true);
+    }
     i8042_irq(k);
 }
 
-void i8042_type(struct i8042 *k, const uint8_t *codes, size_t n)
+static void wake(void *i8042)
 {
-    ps2kbd_type(&k->kbd, codes, n);
+    pull(i8042);
+}
+
+/* ---- the user ---- */
+
+void i8042_key(struct i8042 *k, unsigned key, bool down)
+{
+    ps2kbd_key(&k->kbd, key, down);
     pull(k);
+}
+
+bool i8042_key_fits(const struct i8042 *k, unsigned key, bool down)
+{
+    return ps2kbd_fits(&k->kbd, key, down);
+}
+
+bool i8042_kbd_idle(const struct i8042 *k)
+{
+    return ps2kbd_idle(&k->kbd);
+}
+
+void i8042_move(struct i8042 *k, int dx, int dy, int wheel)
+{
+    ps2mouse_move(&k->mouse, dx, dy, wheel);
+}
+
+void i8042_button(struct i8042 *k, unsigned buttons, bool down)
+{
+    ps2mouse_button(&k->mouse, buttons, down);
+}
+
+bool i8042_mouse_idle(const struct i8042 *k)
+{
+    return ps2mouse_idle(&k->mouse);
+}
+
+unsigned i8042_leds(const struct i8042 *k)
+{
+    return k->kbd.leds;
+}
+
+void i8042_on_room(struct i8042 *k, void (*room)(void *ctx), void *ctx)
+{
+    k->room = room;
+    k->room_ctx = ctx;
 }
 
 /* ---- output port ---- */
@@ -158,7 +199,7 @@ static void command(struct i8042 *k, uint8_t c)
 {
     k->command = 0;
     if (c >= READ_RAM && c < READ_RAM + RAM_SIZE) {
-        output(k, k->ram[c & (RAM_SIZE - 1)], false);
+        answer(k, k->ram[c & (RAM_SIZE - 1)], false);
         return;
     }
     if (c >= PULSE) { /* pulses low the output port bits that are 0; only the reset line hears */
@@ -166,25 +207,28 @@ static void command(struct i8042 *k, uint8_t c)
             k->o.reset(k->o.ctx);
         return;
     }
-    if ((c >= WRITE_RAM && c < WRITE_RAM + RAM_SIZE) || (c >= WRITE_OUT && c <= TO_AUX)) {
+    if ((c >= WRITE_RAM && c < WRITE_RAM + RAM_SIZE) || (c >= WRITE_OUT && c <= TO_AUX) ||
+        c == PASSWORD_LOAD) {
         k->command = c;
         return;
     }
     switch (c) {
+    case PASSWORD_TEST: answer(k, 0xf1, false); break; /* none is installed */
     case AUX_OFF: k->ram[RAM_CB] |= CB_OFF2; break;
     case AUX_ON: k->ram[RAM_CB] &= (uint8_t)~CB_OFF2; break;
     case AUX_TEST:
-    case KBD_TEST: output(k, 0x00, false); break;
+    case KBD_TEST: answer(k, 0x00, false); break;
     case SELF_TEST:
         k->status |= ST_SYS;
-        output(k, 0x55, false);
+        answer(k, 0x55, false);
         break;
     case KBD_OFF: k->ram[RAM_CB] |= CB_OFF; break;
     case KBD_ON: k->ram[RAM_CB] &= (uint8_t)~CB_OFF; break;
-    case READ_IN: output(k, 0x80, false); break; /* not locked */
-    case READ_OUT: output(k, out_read(k), false); break;
+    case READ_IN: answer(k, 0x80, false); break; /* not locked */
+    case READ_OUT: answer(k, out_read(k), false); break;
     case A20_OFF: out_write(k, k->out_port & (uint8_t)~OUT_A20); break;
     case A20_ON: out_write(k, k->out_port | OUT_A20); break;
+    case READ_TEST: answer(k, 0x00, false); break; /* both clock lines are low */
     default: break;
     }
 }
@@ -196,20 +240,17 @@ static void ram_write(struct i8042 *k, unsigned at, uint8_t val)
         k->status = (uint8_t)((k->status & ~ST_SYS) | (val & CB_SYS));
 }
 
-/* A byte for a port where nobody is: the controller gives up with a timeout. */
-static void aux_absent(struct i8042 *k)
-{
-    output(k, 0xfe, true);
-    k->status |= ST_TIMEOUT;
-}
-
 static void argument(struct i8042 *k, uint8_t c, uint8_t val)
 {
     switch (c) {
     case WRITE_OUT: out_write(k, val); break;
-    case LOOP_KBD: output(k, val, false); break;
-    case LOOP_AUX: output(k, val, true); break;
-    case TO_AUX: aux_absent(k); break;
+    case LOOP_KBD: answer(k, val, false); break;
+    case LOOP_AUX: answer(k, val, true); break;
+    case TO_AUX:
+        k->ram[RAM_CB] &= (uint8_t)~CB_OFF2; /* sending enables the port */
+        ps2mouse_command(&k->mouse, val);
+        break;
+    case PASSWORD_LOAD: k->command = val ? c : 0; break; /* up to a zero; nobody keeps it */
     default: ram_write(k, c & (RAM_SIZE - 1), val); break;
     }
 }
@@ -231,6 +272,8 @@ static void data_write(void *dev, uint64_t off, unsigned size, uint64_t val)
         ps2kbd_command(&k->kbd, (uint8_t)val);
     }
     pull(k);
+    if (k->room) /* the command may have emptied a buffer */
+        k->room(k->room_ctx);
 }
 
 static uint64_t data_read(void *dev, uint64_t off, unsigned size)
@@ -239,9 +282,11 @@ static uint64_t data_read(void *dev, uint64_t off, unsigned size)
     uint8_t val = k->data;
 
     (void)off, (void)size;
-    k->status &= (uint8_t) ~(ST_OBF | ST_AUX | ST_TIMEOUT);
+    k->status &= (uint8_t) ~(ST_OBF | ST_AUX);
     i8042_irq(k); /* the line falls between two bytes: its pins are edge-triggered */
     pull(k);
+    if (k->room)
+        k->room(k->room_ctx);
     return val;
 }
 
@@ -272,14 +317,19 @@ static void i8042_state(void *dev, struct state *st)
 {
     struct i8042 *k = dev;
 
-    state_section(st, "i8042", 1);
+    state_section(st, "i8042", 2);
     state_bytes(st, k->ram, sizeof(k->ram));
     state_u8(st, &k->status);
     state_u8(st, &k->data);
     state_u8(st, &k->out_port);
     state_u8(st, &k->command);
-    state_bool(st, &k->break_next);
+    state_bool(st, &k->release);
+    state_bool(st, &k->device);
+    state_bool(st, &k->held);
+    state_u8(st, &k->kept_data);
+    state_bool(st, &k->kept_aux);
     ps2kbd_state(&k->kbd, st);
+    ps2mouse_state(&k->mouse, st);
     if (st->load)
         i8042_irq(k);
 }
@@ -296,10 +346,12 @@ static void i8042_reset(void *dev)
     k->status = ST_SYS | ST_UNLOCKED;
     k->data = k->command = 0;
     k->out_port = OUT_A20 | OUT_NO_RESET;
-    k->break_next = false;
+    k->release = k->device = k->held = k->kept_aux = false;
+    k->kept_data = 0;
     if (a20_was_off && k->o.a20)
         k->o.a20(k->o.ctx, true);
     ps2kbd_reset(&k->kbd);
+    ps2mouse_reset(&k->mouse);
     i8042_irq(k);
 }
 
@@ -307,6 +359,8 @@ static void i8042_destroy(void *dev)
 {
     struct i8042 *k = dev;
 
+    ps2kbd_stop(&k->kbd);
+    ps2mouse_stop(&k->mouse);
     bus_unmap(k->env.bus, &k->data_port);
     bus_unmap(k->env.bus, &k->cmd_port);
     free(k);
@@ -323,6 +377,8 @@ int i8042_create(struct i8042 **out, const struct dev_env *env, const struct i80
     k->env = *env;
     k->o = *o;
     k->out_port = OUT_A20 | OUT_NO_RESET;
+    ps2kbd_init(&k->kbd, env->loop, wake, k);
+    ps2mouse_init(&k->mouse, env->loop, wake, k);
     k->data_port = k->cmd_port = port;
     k->data_port.name = "i8042-data";
     k->data_port.ops = &data_ops;
@@ -344,7 +400,7 @@ int i8042_create(struct i8042 **out, const struct dev_env *env, const struct i80
 
 const struct dev_class i8042_class = {
     .name = "i8042",
-    .summary = "keyboard controller with a PS/2 keyboard",
+    .summary = "keyboard controller with a PS/2 keyboard and mouse",
     .reset = i8042_reset,
     .state = i8042_state,
     .destroy = i8042_destroy,

@@ -1,4 +1,4 @@
-/* Intel 8042 keyboard controller with a keyboard on its first port and nothing on its second. */
+/* Intel 8042 keyboard controller with a keyboard on its first port and a mouse on its second. */
 #ifndef DEV_I8042_H
 #define DEV_I8042_H
 
@@ -15,9 +15,18 @@ struct i8042_opts {
 };
 
 int i8042_create(struct i8042 **out, const struct dev_env *env, const struct i8042_opts *o);
-/* Scan codes (set 2 as the keyboard sends them) typed by the user; dropped when the buffer is full.
- */
-void i8042_type(struct i8042 *k, const uint8_t *codes, size_t n);
+
+/* What the user does, and what is shown to him. Keys are those of ps2_keys.h, buttons and signs
+ * those of ps2mouse.h. What finds no room is lost, as with real ones: ask first. VM lock held. */
+void i8042_key(struct i8042 *k, unsigned key, bool down);
+bool i8042_key_fits(const struct i8042 *k, unsigned key, bool down);
+bool i8042_kbd_idle(const struct i8042 *k); /* the guest has read all */
+void i8042_move(struct i8042 *k, int dx, int dy, int wheel);
+void i8042_button(struct i8042 *k, unsigned buttons, bool down);
+bool i8042_mouse_idle(const struct i8042 *k);
+unsigned i8042_leds(const struct i8042 *k); /* PS2_LED_… */
+/* room is called whenever the guest has read, from inside its access. */
+void i8042_on_room(struct i8042 *k, void (*room)(void *ctx), void *ctx);
 extern const struct dev_class i8042_class;
 
 #endif

@@ -24,6 +24,8 @@
 #define BENCH_NAME   32
 #define BENCH_CABLE  65536
 
+struct i8042;
+
 struct bench_line { /* an interrupt line that a device drives */
     char name[BENCH_NAME];
     bool level;
@@ -77,9 +79,7 @@ struct bench {
     struct irq gsi[24], isa[16]; /* inputs of the fixture chip */
     const struct intr_ops *intr; /* set by a fixture of interrupt controllers */
     void *intr_ctl;
-    /* Set by a keyboard's fixture, for the verb `type`. */
-    void (*type)(void *kbd, const uint8_t *codes, size_t n);
-    void *kbd;
+    struct i8042 *kbd; /* set by its fixture, for the user's verbs */
     struct script_world world;
 };
 
@@ -122,6 +122,8 @@ struct chr *bench_cable(struct bench *b, const char *name);
 void bench_pins(struct bench *b, const char *name, void (*set)(void *, unsigned, bool), void *chip);
 
 /* tests/dev/bench_verbs.c */
+/* tests/dev/bench_input.c: -ENOENT: no such verb */
+int bench_input_verb(struct bench *b, struct script *s, int argc, char **argv, struct error *err);
 int bench_verb(void *bench, struct script *s, int argc, char **argv, struct error *err);
 
 #endif

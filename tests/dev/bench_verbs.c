@@ -193,25 +193,6 @@ static int verb_output(struct bench *b, struct script *s, int argc, char **argv,
     return e;
 }
 
-/* type BYTES…: scan codes at the keyboard */
-static int verb_type(struct bench *b, struct script *s, int argc, char **argv, struct error *err)
-{
-    uint8_t *buf = NULL;
-    size_t len = 0;
-    int e;
-
-    if (!b->type)
-        return error_set(err, -EINVAL, "no keyboard");
-    e = script_bytes(s, argc - 1, argv + 1, &buf, &len, err);
-    if (e)
-        return e;
-    pthread_mutex_lock(&b->lock);
-    b->type(b->kbd, buf, len);
-    pthread_mutex_unlock(&b->lock);
-    free(buf);
-    return 0;
-}
-
 /* Disks. */
 
 struct transfer {
@@ -316,7 +297,7 @@ int bench_verb(void *bench, struct script *s, int argc, char **argv, struct erro
     } verb[] = {
         {"device", verb_device, 2}, {"irq", verb_irq, 3},       {"msi", verb_msi, 2},
         {"event", verb_event, 2},   {"pin", verb_pin, 4},       {"intr", verb_intr, 4},
-        {"input", verb_input, 3},   {"output", verb_output, 3}, {"type", verb_type, 2},
+        {"input", verb_input, 3},   {"output", verb_output, 3},
         {"disk", verb_disk, 4},     {"msr", verb_msr, 3},
     };
     size_t i;
@@ -328,5 +309,5 @@ int bench_verb(void *bench, struct script *s, int argc, char **argv, struct erro
             return error_set(err, -EINVAL, "%s: words are missing", argv[0]);
         return verb[i].run(bench, s, argc, argv, err);
     }
-    return -ENOENT;
+    return bench_input_verb(bench, s, argc, argv, err);
 }

@@ -12,11 +12,6 @@ static void on_a20(void *bench, bool enabled)
     bench_event(bench, enabled ? "a20-on" : "a20-off");
 }
 
-static void type(void *kbd, const uint8_t *codes, size_t n)
-{
-    i8042_type(kbd, codes, n);
-}
-
 static int make(struct bench *b, const struct dev_env *env, struct bench_args *a, struct dev *out,
                 struct error *err)
 {
@@ -31,8 +26,7 @@ static int make(struct bench *b, const struct dev_env *env, struct bench_args *a
 
     (void)err;
     out->dev = e ? NULL : dev;
-    b->type = type;
-    b->kbd = out->dev;
+    b->kbd = e ? NULL : dev;
     return e;
 }
 

@@ -29,7 +29,16 @@ inb DATA 0
 outb CMD 0xa9
 inb DATA 0
 
-# The second port: nobody there, but its loopback and switches are.
+outb CMD 0xa4
+inb DATA 0xf1           # no password
+outb CMD 0xa5
+outb DATA 0x1e
+outb DATA 0x30
+outb DATA 0             # the end of one that nobody keeps
+outb CMD 0xe0
+inb DATA 0
+
+# The second port: loopback, switches, and a mouse that answers.
 outb CMD 0xd3
 outb DATA 0xa5
 inb CMD 0x21/0x21
@@ -43,8 +52,12 @@ outb CMD 0x20
 inb DATA 0x74
 outb CMD 0xd4
 outb DATA 0xf2
-inb CMD 0x61/0x61       # time-out
-inb DATA 0xfe
+inb CMD 0x21/0x21
+inb DATA 0xfa
+inb DATA 0x00
+inb CMD 0/0x21
+outb CMD 0x20
+inb DATA 0x54           # sending enabled the port
 outb CMD 0x60
 outb DATA 0x46          # aux interrupt on
 outb CMD 0xd3
@@ -70,8 +83,9 @@ inb DATA 0xab
 inb DATA 0x83
 outb DATA 0xed
 inb DATA 0xfa
-outb DATA 0x02
+outb DATA 0x04
 inb DATA 0xfa
+leds 4
 outb DATA 0xf3
 inb DATA 0xfa
 outb DATA 0x00
@@ -92,14 +106,15 @@ inb DATA 0xfa
 irq kbd edges 14
 
 # Typing: set 2 as it comes, set 1 when translated; a release is 0xf0 and the code.
-type 1c f0 1c
+key a tap
 insb DATA 1 1c
 insb DATA 1 f0
 inb DATA 0x1c
 inb CMD 0/1
 outb CMD 0x60
 outb DATA 0x45
-type 1c f0 1c e0 75 e0 f0 75
+key a tap
+key up tap
 inb DATA 0x1e
 inb DATA 0x9e
 inb DATA 0xe0
@@ -107,28 +122,58 @@ inb DATA 0x48
 inb DATA 0xe0
 inb DATA 0xc8
 inb CMD 0/1
+# An answer between 0xf0 and its code: the code is still a release. Untranslated F7 is 0x83.
+key f7 tap
+inb DATA 0x41
+outb DATA 0xee
+inb DATA 0xc1
+inb DATA 0xee
+inb CMD 0/1
 # Port off: bytes wait in the keyboard. Disabled keyboard: nothing is typed.
 outb CMD 0xad
-type 5a
+key ret down
 inb CMD 0/1
 outb CMD 0xae
 inb CMD 1/1
 inb DATA 0x1c
+key ret up
+inb DATA 0x9c
 outb DATA 0xf5
 inb DATA 0xfa
-type 5a
+key ret tap
 inb CMD 0/1
 outb DATA 0xf4
 inb DATA 0xfa
 
-# More keys than the keyboard's buffer holds: lost as wholes, never the program.
-repeat 40
-    type e0 75
-end
-repeat 16
-    inb DATA 0xe0
-    inb DATA 0x48
-end
+# A keystroke that stands in the output buffer when the controller answers comes after the answer.
+key b tap
+inb CMD 1/1
+outb CMD 0x20
+inb DATA 0x45
+inb DATA 0x30
+inb DATA 0xb0
+outb CMD 0xd4
+outb DATA 0xf4          # so does the mouse's byte
+inb CMD 0x21/0x21
+outb CMD 0xaa
+inb CMD 0x01/0x21
+inb DATA 0x55
+inb CMD 0x21/0x21
+inb DATA 0xfa
+inb CMD 0/1
+# Keyboard before mouse; each byte says whose it is.
+move 1 0
+key c down
+inb CMD 0x21/0x21
+insb DATA 1 08
+inb CMD 0x01/0x21
+inb DATA 0x2e
+inb CMD 0x21/0x21
+inb DATA 1
+inb DATA 0
+key c up
+inb DATA 0xae
+inb CMD 0/1
 
 # Output port: A20 and the reset line.
 outb CMD 0xd0
@@ -156,12 +201,20 @@ inw CMD 0xff15
 inw DATA 0xffee
 
 outb DATA 0xed
-type 1c
+key a tap
 state
-inb DATA 0xfa
-inb DATA 0x1e
+inb DATA 0xfa           # the answer goes first, the key after it is not lost
 outb DATA 0x07
+leds 7
+inb DATA 0x1e
 inb DATA 0xfa
+inb DATA 0x9e
+inb CMD 0/1
+key print down
+outb CMD 0x20
+state
+inb DATA 0x45
+insb DATA 4 e02ae037
 state cut
 state noise 200
 reset
