@@ -10,7 +10,7 @@
 
 #define TYPIST_ROOM  4096u /* actions that can wait at the keyboard, and at the mouse */
 #define TYPIST_FAR   32767
-#define TYPIST_CHORD 8u    /* keys of one chord */
+#define TYPIST_CHORD 8u /* keys of one chord */
 
 struct i8042;
 struct loop;
