@@ -95,11 +95,11 @@ static int probe_send(int fd)
     return send(fd, probe, sizeof(probe), MSG_NOSIGNAL) == (ssize_t)sizeof(probe) ? 0 : -EPIPE;
 }
 
-/* Swallows what passt says until it has answered, at most 64 KiB: the first read has all of it. */
+/* Until it has answered, or is gone; the answer is left for user_peek, as it comes in pieces. */
 static int ready_wait(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
-    uint8_t buf[65536];
+    uint8_t byte;
     int n;
 
     if (probe_send(fd))
@@ -109,7 +109,16 @@ static int ready_wait(int fd)
     while (n < 0 && errno == EINTR);
     if (n <= 0)
         return -ETIMEDOUT;
-    return recv(fd, buf, sizeof(buf), MSG_DONTWAIT) > 0 ? 0 : -EPIPE;
+    return recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 1 ? 0 : -EPIPE;
+}
+
+/* The answer to the probe is not for the guest. */
+static bool user_peek(struct net_sock *s, const struct net_rec *r)
+{
+    static const uint8_t us[6] = {0x02, 0, 0, 0, 0, 1};
+
+    s->peek = NULL;
+    return !memcmp(r->iov.iov_base, us, sizeof(us));
 }
 
 static int start_explain(struct net_user *u, int code, struct error *err)
@@ -158,6 +167,7 @@ int net_user_open(struct net **out, const char *args, const struct net_open_opts
         return error_set(err, -ENOMEM, "--net user: not enough memory");
     u->sock.fd = -1;
     u->sock.lost = user_lost;
+    u->sock.peek = user_peek;
     u->sock.net.ops = &user_ops;
     u->sock.net.takes = NET_JUMBO;
     u->passt = (struct passt){.pid = -1, .log = -1};

@@ -212,8 +212,8 @@ static int kernel_make(struct fetch *f)
 
 static int initramfs_make(struct fetch *f)
 {
-    static const char *const dirs[] = {"bin",  "dev", "proc", "sys",        "mnt",
-                                       "root", "tmp", "lib",  "lib/modules"};
+    static const char *const dirs[] = {"bin", "dev", "proc",        "sys", "mnt",       "root",
+                                       "tmp", "lib", "lib/modules", "etc", "etc/udhcpc"};
     char busybox[PATH_MAX], modules[480], path[480];
     struct cpio c;
     int code = one_file(f, "bin/busybox", busybox, sizeof(busybox));
@@ -229,6 +229,7 @@ static int initramfs_make(struct fetch *f)
     cpio_node(&c, "dev/console", 020600, 5, 1);
     cpio_file(&c, "init", 0755, guest_init, strlen(guest_init));
     cpio_file(&c, "bin/viaduct-demo", 0755, guest_demo, strlen(guest_demo));
+    cpio_file(&c, "etc/udhcpc/default.script", 0755, guest_udhcpc, strlen(guest_udhcpc));
     code = cpio_host_file(&c, busybox, "bin/busybox", 0755);
     if (!code)
         code = modules_add(&c, modules, f->err);

@@ -1,6 +1,6 @@
 /*
  * The scripts of the bundled guest. /init mounts what a shell needs, loads drivers for the disks
- * that are there and nothing else, then runs what the command line asks for:
+ * and network cards that are there and nothing else, then runs what the command line asks for:
  *     viaduct.run=PATH      that program, then power-off
  *     viaduct.modules=all|none   drivers regardless of what is there
  * or a shell. docs/boot.md explains it.
@@ -42,10 +42,11 @@ const char guest_init[] =
     "  case $vendor:$class in\n"
     "  0x8086:0x0101*) ide $d && lists=\"$lists ide\" nodes=\"$nodes /dev/sda\" ;;\n"
     "  0x1af4:0x01*) lists=\"$lists virtio\" nodes=\"$nodes /dev/vda\" ;;\n"
+    "  0x8086:0x0200*) lists=\"$lists net\" ;;\n"
     "  esac\n"
     "done\n"
-    "[ -n \"$lists\" ] && lists=\"$lists ext4\"\n"
-    "[ $modules = all ] && lists='ide virtio ext4'\n"
+    "[ -n \"$nodes\" ] && lists=\"$lists ext4\"\n"
+    "[ $modules = all ] && lists='ide virtio ext4 net'\n"
     "[ $modules = none ] && lists= nodes=\n"
     "for l in $lists; do load $l; done\n"
     "for n in $nodes; do\n"
@@ -60,6 +61,21 @@ const char guest_init[] =
     "fi\n"
     "sync\n"
     "poweroff -f\n";
+
+const char guest_udhcpc[] = "#!/bin/busybox sh\n"
+                            "# What udhcpc calls with a lease in its environment.\n"
+                            "case $1 in\n"
+                            "deconfig) ip -4 addr flush dev $interface; ip link set $interface up ;;\n"
+                            "bound | renew)\n"
+                            "  ip -4 addr flush dev $interface\n"
+                            "  ip addr add $ip/${mask:-24} dev $interface\n"
+                            "  for r in $router; do\n"
+                            "    ip route add $r dev $interface\n"
+                            "    ip route add default via $r dev $interface && break\n"
+                            "  done\n"
+                            "  : >/etc/resolv.conf\n"
+                            "  for d in $dns; do echo nameserver $d >>/etc/resolv.conf; done\n"
+                            "esac\n";
 
 const char guest_demo[] =
     "#!/bin/busybox sh\n"
