@@ -3,6 +3,15 @@
  * what FXSAVE keeps. Intel SDM vol. 1 sections 8.6, 8.7, 11.5; vol. 3 chapter 2 (CR0, CR4).
  */
 #include "guest.h"
+
+#ifdef __x86_64__
+#define XMM_LAST 15
+#else
+#define XMM_LAST 7
+#endif
+#define STR_(x)  #x
+#define STR(x)   STR_(x)
+#define XMM_NAME "xmm" STR(XMM_LAST)
 #include "user.h"
 
 #define CR0_MP         2u
@@ -88,7 +97,7 @@ static void save(void)
     static const uint64_t pattern[2] = {0x0123456789abcdef, 0xfedcba9876543210};
 
     asm volatile("ldmxcsr %0" ::"m"(mxcsr_all));
-    asm volatile("fninit; fld1; fldpi; movups %0, %%xmm0; movups %0, %%xmm15" ::"m"(pattern));
+    asm volatile("fninit; fld1; fldpi; movups %0, %%xmm0; movups %0, %%" XMM_NAME ::"m"(pattern));
     asm volatile("fxsave %0" : "=m"(area));
     check_eq("fxsave: control word", *(uint16_t *)area, 0x37f);
     check_eq("fxsave: top of stack", *(uint16_t *)(area + 2) >> 11 & 7, 6);
@@ -96,12 +105,13 @@ static void save(void)
     check_eq("fxsave: mxcsr", *(uint32_t *)(area + 24), 0x1f80);
     check_eq("fxsave: st0 (pi)", *(uint64_t *)(area + 32), 0xc90fdaa22168c235);
     check_eq("fxsave: xmm0", *(uint64_t *)(area + 160), pattern[0]);
-    check_eq("fxsave: xmm15", *(uint64_t *)(area + 160 + 15 * 16 + 8), pattern[1]);
-    asm volatile("fninit; pxor %%xmm0, %%xmm0; pxor %%xmm15, %%xmm15; fxrstor %1; fxsave %0"
+    check_eq("fxsave: " XMM_NAME, *(uint64_t *)(area + 160 + XMM_LAST * 16 + 8), pattern[1]);
+    asm volatile("fninit; pxor %%xmm0, %%xmm0; pxor %%" XMM_NAME ", %%" XMM_NAME
+                 "; fxrstor %1; fxsave %0"
                  : "=m"(area2)
                  : "m"(area));
     check("fxrstor brings it back",
-          mem_eq(area + 32, area2 + 32, 8) && mem_eq(area + 160, area2 + 160, 256));
+          mem_eq(area + 32, area2 + 32, 8) && mem_eq(area + 160, area2 + 160, XMM_LAST * 16 + 16));
     TRY("fxsave 8(%0)", "r"(area));
     check_trap_real("fxsave not aligned", V_GP, 0);
     /* the same registers survive traps and port accesses */

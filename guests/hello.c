@@ -3,7 +3,8 @@
 
 void guest_main(const uint8_t *mbi)
 {
-    say("hello from 64-bit mode, arguments: \"%s\"\n", guest_cmdline(mbi));
+    say("hello from %u-bit mode, arguments: \"%s\"\n", (unsigned)sizeof(word) * 8,
+        guest_cmdline(mbi));
     TRY("ud2");
     check_trap("trap", V_UD, 0);
 }

@@ -15,7 +15,7 @@
 
 static bool mmio;
 static unsigned irq, disk_irqs;
-static uint64_t reads, writes, requests;
+static word reads, writes, requests;
 static volatile uint32_t last_status;
 static uint8_t buf[REGDISK_COUNT_MAX * 512] __attribute__((aligned(4096)));
 static uint8_t other[512 * 8];
@@ -253,7 +253,7 @@ void guest_main(const uint8_t *mbi)
     }
     round_trip("single sectors, polled", sectors, 1, false);
     check_eq("polling took no interrupts", disk_irqs, 0);
-    uint64_t before = requests;
+    word before = requests;
     round_trip("single sectors, by interrupt", sectors, 1, true);
     check_eq("one interrupt a request", disk_irqs, requests - before);
     round_trip("eight at a time, polled", sectors, 8, false);

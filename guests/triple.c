@@ -5,7 +5,7 @@ void guest_main(const uint8_t *mbi)
 {
     struct {
         uint16_t limit;
-        uint64_t base;
+        word base;
     } __attribute__((packed)) none = {0, 0};
 
     (void)mbi;

@@ -41,12 +41,22 @@ struct run {
 
 /* ---- options ---- */
 
+static const struct engine_ops *engine_named(const char *name)
+{
+    static const struct engine_ops *const all[] = {&engine_kvm, &engine_dbt, &engine_direct};
+
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        if (!strcmp(all[i]->name, name))
+            return all[i];
+    return NULL;
+}
+
 static int take_engine(void *ctx, const char *value, struct error *err)
 {
     struct run *r = ctx;
 
-    if (strcmp(value, "auto") && strcmp(value, "kvm") && strcmp(value, "dbt"))
-        return error_set(err, -EINVAL, "--engine %s: must be auto, kvm or dbt", value);
+    if (strcmp(value, "auto") && !engine_named(value))
+        return error_set(err, -EINVAL, "--engine %s: must be auto, kvm, dbt or direct", value);
     r->engine = value;
     return 0;
 }
@@ -269,7 +279,7 @@ static int take_guest(void *ctx, const char *value, struct error *err)
 }
 
 static const struct opt options[] = {
-    {"engine", "auto|kvm|dbt", "who runs the vCPU (auto: kvm where it works, else dbt)",
+    {"engine", "auto|kvm|dbt|direct", "who runs the vCPU (auto: kvm where it works, else dbt)",
      take_engine},
     {"irqchip", "auto|user|split",
      "who keeps the local APICs: user space, or (split) the kernel of --engine kvm", take_irqchip},
@@ -315,7 +325,7 @@ static int engine_choose(struct run *r, struct error *err)
     struct error why = {0};
     bool automatic = !strcmp(r->engine, "auto");
 
-    r->vm.engine = strcmp(r->engine, "dbt") ? &engine_kvm : &engine_dbt;
+    r->vm.engine = automatic ? &engine_kvm : engine_named(r->engine);
     int code = r->vm.engine->probe(&why);
 
     if (!code) {
@@ -335,7 +345,7 @@ static int engine_choose(struct run *r, struct error *err)
             return 0;
     }
     return error_set(err, -ENOTSUP, "--engine %s: %.400s; try --engine %s", r->engine, why.text,
-                     r->vm.engine == &engine_kvm ? "dbt" : "kvm");
+                     r->vm.engine == &engine_dbt ? "kvm" : "dbt");
 }
 
 static bool readable(const char *path)

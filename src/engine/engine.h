@@ -67,6 +67,6 @@ struct engine_ops {
     uint64_t (*footprint)(const struct engine *e);
 };
 
-extern const struct engine_ops engine_kvm, engine_dbt;
+extern const struct engine_ops engine_kvm, engine_dbt, engine_direct;
 
 #endif

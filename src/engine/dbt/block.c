@@ -301,7 +301,7 @@ bool dbt_touches_code(struct dbt *d, gpa_t gpa, unsigned len)
 {
     const struct code_page *cp = dbt_code_page(d, gpa, false);
     unsigned lo = (unsigned)(gpa & 4095);
-    return cp && (cp->lines & dbt_line_mask(lo, lo + len));
+    return cp && (cp->bare || (cp->lines & dbt_line_mask(lo, lo + len)));
 }
 
 static bool invalidate_in_page(struct dbt *d, gpa_t page, unsigned lo, unsigned hi)
@@ -310,6 +310,10 @@ static bool invalidate_in_page(struct dbt *d, gpa_t page, unsigned lo, unsigned 
     bool hit = false;
     if (!cp)
         return false;
+    if (cp->bare) {
+        cp->bare = false;
+        d->bare->gone(d->bare, page);
+    }
     if (!cp->blocks) { /* nothing came of it, or nothing is left */
         dbt_unwatch_page(d, page);
         return false;
@@ -347,6 +351,8 @@ bool dbt_invalidate(struct dbt *d, gpa_t gpa, uint64_t len)
 void dbt_flush_all(struct dbt *d)
 {
     size_t pages = d->ram->size >> RAM_PAGE_SHIFT;
+    if (d->bare)
+        d->bare->all_gone(d->bare);
     dbt_unwatch_all(d);
     memset(d->page_index, 0, pages * sizeof(*d->page_index));
     memset(d->hash, 0, sizeof(d->hash));

@@ -6,6 +6,7 @@
 #ifndef ENGINE_DBT_DBT_H
 #define ENGINE_DBT_DBT_H
 
+#include "engine/dbt/bare.h"
 #include "engine/dbt/cpu.h"
 #include "engine/dbt/emit.h"
 
@@ -84,6 +85,7 @@ struct block {
 struct code_page {
     uint64_t lines;       /* 64-byte lines that some block depends on; other vCPUs read it */
     bool watched;         /* counted in share.watchers */
+    bool bare;            /* watched for dbt->bare, too */
     struct block *blocks; /* linked by page_next[b->phys page != this] */
 };
 
@@ -141,6 +143,7 @@ struct dbt {
     uint8_t refused[REFUSED_SETS];             /* groups refused, by RIP hashed: see group.c */
     uint64_t translated, invalidated, flushed; /* blocks; for the report */
     struct translator *tr;
+    struct bare *bare; /* where guest code runs instead, or NULL */
 };
 
 /* block.c */

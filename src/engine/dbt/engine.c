@@ -21,6 +21,11 @@ struct engine {
     const struct shadow *reg_page[DBT_SHADOWS_MAX];
 };
 
+struct cpu *dbt_cpu(struct engine *e, unsigned vcpu)
+{
+    return e->cpu[vcpu];
+}
+
 static int dbt_probe(struct error *err)
 {
     (void)err;

@@ -54,7 +54,7 @@ static bool is_mmx(const ZydisDecodedInstruction *zi)
 }
 
 /* CR0.EM, CR0.TS, CR4.OSFXSR: Intel SDM volume 3, tables 2-2, 12-1, 13-1. */
-static int fpu_gate(uint32_t mode, const ZydisDecodedInstruction *zi)
+int dbt_fpu_gate(uint32_t mode, const ZydisDecodedInstruction *zi)
 {
     if (!(mode & (MODE_EM | MODE_NM | MODE_NOSSE)))
         return -1;
@@ -453,7 +453,7 @@ void gen_insn(struct translator *t)
 {
     const struct decoded *in = cur(t);
     struct native n = {0};
-    int gate = fpu_gate(t->b->mode, &in->zi);
+    int gate = dbt_fpu_gate(t->b->mode, &in->zi);
     if (gate >= 0) {
         gen_fault(t, (uint8_t)gate);
         return;

@@ -323,6 +323,17 @@ static void fault_deliver(struct cpu *cpu)
     intr_deliver(cpu, vector, INTR_EXC, cpu->fault.has_error, cpu->fault.error, cpu->rip);
 }
 
+/* One stay of guest code elsewhere. True: the instruction at RIP is for a translation after all. */
+static bool run_bare(struct cpu *cpu)
+{
+    bool live = !cpu->fpu_saved;
+    cpu_fpu_save(cpu);
+    if (live)
+        fpu_host();
+    cpu_mode_update(cpu);
+    return cpu->dbt->bare->run(cpu->dbt->bare, cpu);
+}
+
 static void run_on(struct cpu *cpu, struct trap *end)
 {
     volatile bool alone = false;
@@ -361,6 +372,11 @@ static void run_on(struct cpu *cpu, struct trap *end)
                 continue;
             end->kind = TRAP_HALT;
             return;
+        }
+        if (cpu->dbt->bare) {
+            if (!alone && !run_bare(cpu))
+                continue;
+            alone = true;
         }
         step(cpu, alone);
     }

@@ -187,7 +187,7 @@ void dbt_watch_page(struct dbt *d, gpa_t page)
 static void unwatch(struct dbt *d, size_t n)
 {
     struct code_page *cp = &d->pages[d->page_index[n]];
-    if (!cp->watched)
+    if (!cp->watched || cp->bare)
         return;
     spin_lock(&d->share->lock);
     cp->watched = false;
@@ -207,6 +207,26 @@ void dbt_unwatch_all(struct dbt *d)
     for (size_t n = 0; n < pages; n++)
         if (d->page_index[n])
             unwatch(d, n);
+}
+
+/* ---- pages that run elsewhere, too ---- */
+
+void bare_watch(struct dbt *d, gpa_t page)
+{
+    if (!dbt_room(d))
+        dbt_flush_all(d);
+    dbt_watch_page(d, page);
+    dbt_code_page(d, page, true)->bare = true;
+}
+
+void bare_unwatch(struct dbt *d, gpa_t page)
+{
+    struct code_page *cp = dbt_code_page(d, page, false);
+    if (!cp || !cp->bare)
+        return;
+    cp->bare = false;
+    if (!cp->blocks)
+        dbt_unwatch_page(d, page);
 }
 
 /* Another vCPU's lines may change as we look: it will see our store itself then. */

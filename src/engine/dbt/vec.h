@@ -37,11 +37,16 @@ static inline void fpu_save(struct cpu *cpu)
     __asm__ volatile("fxsave64 (%0)" : : "r"(cpu->fpu) : "memory");
 }
 
-static inline void fpu_out(struct cpu *cpu)
+static inline void fpu_host(void)
 {
     static const uint32_t host_mxcsr = 0x1f80;
-    fpu_save(cpu);
     __asm__ volatile("fninit\n\tldmxcsr (%0)" : : "r"(&host_mxcsr) : "memory");
+}
+
+static inline void fpu_out(struct cpu *cpu)
+{
+    fpu_save(cpu);
+    fpu_host();
 }
 
 #endif

@@ -1,0 +1,146 @@
+/*
+ * Engine direct as the VM sees it: engine dbt with a cage. Registers, interrupts and all the state
+ * of the vCPU are dbt's; what is added is where guest code runs.
+ */
+#include "core/error.h"
+#include "core/shadow.h"
+#include "engine/direct/direct.h"
+#include "mem/ram.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct direct *direct_of(struct engine *e)
+{
+    struct bare *b = dbt_cpu(e, 0)->dbt->bare;
+
+    return b ? container_of(b, struct direct, bare) : NULL;
+}
+
+static void on_gone(struct bare *b, gpa_t page)
+{
+    code_gone(container_of(b, struct direct, bare), page);
+}
+
+static void on_all_gone(struct bare *b)
+{
+    code_all_gone(container_of(b, struct direct, bare));
+}
+
+/* A device wrote code: the cage stops, the run loop forgets the code, and the guest goes on. */
+static void on_written(void *arg, gpa_t gpa, uint64_t len)
+{
+    struct direct *d = arg;
+
+    d->written(d->written_arg, gpa, len);
+    cage_kick(d);
+}
+
+static int fits(const struct engine_env *env, struct error *err)
+{
+    if (env->vcpus != 1)
+        return error_set(err, -EINVAL,
+                         "engine direct runs one vCPU, not %u; use --engine dbt or "
+                         "kvm",
+                         env->vcpus);
+    if (env->ram->size > CAGE_RAM_MAX)
+        return error_set(err, -EINVAL,
+                         "engine direct runs guests of up to 1 GiB of memory; give less with "
+                         "--memory");
+    return 0;
+}
+
+static int direct_open(struct engine **out, const struct engine_env *env, struct error *err)
+{
+    struct engine *e = NULL;
+    struct direct *d;
+    int code = fits(env, err);
+
+    if (!code)
+        code = engine_dbt.open(&e, env, err);
+    if (code)
+        return code;
+    d = calloc(1, sizeof(*d));
+    if (!d) {
+        engine_dbt.close(e);
+        return error_set(err, -ENOMEM, "engine direct: out of memory");
+    }
+    d->bare = (struct bare){direct_run, on_gone, on_all_gone};
+    d->dbt = e;
+    d->cpu = dbt_cpu(e, 0);
+    d->ram = env->ram;
+    d->written = env->ram->code_written;
+    d->written_arg = env->ram->code_arg;
+    code = cage_open(d, err);
+    if (code) {
+        free(d);
+        engine_dbt.close(e);
+        return code;
+    }
+    env->ram->code_arg = d;
+    env->ram->code_written = on_written;
+    d->cpu->dbt->bare = &d->bare;
+    *out = e;
+    return 0;
+}
+
+static void direct_close(struct engine *e)
+{
+    struct direct *d = direct_of(e);
+
+    d->cpu->dbt->bare = NULL;
+    d->ram->code_written = NULL;
+    cage_close(d);
+    free(d);
+    engine_dbt.close(e);
+}
+
+static void direct_get_regs(struct engine *e, unsigned vcpu, struct cpu_regs *r)
+{
+    engine_dbt.get_regs(e, vcpu, r);
+}
+
+static void direct_set_regs(struct engine *e, unsigned vcpu, const struct cpu_regs *r)
+{
+    engine_dbt.set_regs(e, vcpu, r);
+}
+
+static void direct_run_vcpu(struct engine *e, unsigned vcpu, struct trap *end)
+{
+    engine_dbt.run(e, vcpu, end);
+}
+
+static void direct_kick(struct engine *e, unsigned vcpu, bool stop)
+{
+    engine_dbt.kick(e, vcpu, stop);
+    cage_kick(direct_of(e));
+}
+
+static void direct_reset(struct engine *e, unsigned vcpu)
+{
+    engine_dbt.reset(e, vcpu);
+}
+
+static uint64_t direct_tsc_offset(const struct engine *e, unsigned vcpu)
+{
+    return engine_dbt.tsc_offset(e, vcpu);
+}
+
+static uint64_t direct_footprint(const struct engine *e)
+{
+    return engine_dbt.footprint(e);
+}
+
+const struct engine_ops engine_direct = {
+    .name = "direct",
+    .probe = direct_probe,
+    .open = direct_open,
+    .close = direct_close,
+    .get_regs = direct_get_regs,
+    .set_regs = direct_set_regs,
+    .run = direct_run_vcpu,
+    .kick = direct_kick,
+    .reset = direct_reset,
+    .tsc_offset = direct_tsc_offset,
+    .footprint = direct_footprint,
+};
