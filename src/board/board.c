@@ -17,6 +17,7 @@
 #include "dev/uart16550.h"
 #include "irq/chip.h"
 #include "mem/ram.h"
+#include "record/record.h"
 #include "virtio/vblk.h"
 #include <errno.h>
 #include <stdio.h>
@@ -42,8 +43,7 @@ const struct board_class *board_find(const char *name)
 struct dev_env board_env(struct board *b, const char *name)
 {
     const struct board_setup *s = b->setup;
-
-    return (struct dev_env){
+    struct dev_env env = {
         .name = name,
         .bus = s->bus,
         .ram = s->ram,
@@ -52,13 +52,16 @@ struct dev_env board_env(struct board *b, const char *name)
         .ledger = s->ledger,
         .bells = s->bells,
     };
+
+    rec_env(s->rec, &env);
+    return env;
 }
 
 struct dev_env board_env_irq(struct board *b, const char *name, unsigned gsi)
 {
     struct dev_env env = board_env(b, name);
 
-    env.irq = chip_isa(b->chip, gsi);
+    env.irq = rec_irq(env.tap, chip_isa(b->chip, gsi));
     return env;
 }
 
@@ -72,6 +75,7 @@ int board_keep(struct board *b, int created, const struct dev_class *cls, void *
 
 int board_keep_dev(struct board *b, int created, const struct dev *d)
 {
+    bus_tap(b->setup->bus, NULL); /* board_env set it */
     if (created)
         return created;
     if (b->devs == BOARD_DEVS) {
@@ -110,7 +114,7 @@ int board_com(struct board *b, const char *name, uint64_t base, unsigned gsi, st
 {
     struct dev_env env = board_env_irq(b, name, gsi);
     struct uart16550 *u = NULL;
-    int err = uart16550_create(&u, &env, base, chr);
+    int err = uart16550_create(&u, &env, base, rec_chr(env.tap, chr));
 
     return board_keep(b, err, &uart16550_class, u, name);
 }
@@ -140,12 +144,13 @@ static void debug_leave(void *ctx, uint32_t value)
 
 int board_debug_exit(struct board *b)
 {
-    struct dev_env env = board_env(b, "debugexit");
     struct debugexit *d = NULL;
+    struct dev_env env;
     int err;
 
     if (!b->setup->debug_exit)
         return 0;
+    env = board_env(b, "debugexit");
     err = debugexit_create(&d, &env, MAP_DEBUG_EXIT, debug_leave, b);
     return board_keep(b, err, &debugexit_class, d, "debugexit");
 }
@@ -181,12 +186,14 @@ static int regdisk_add(struct board *b, const struct board_disk *disk, bool mmio
     int err = 0;
 
     env.irq = chip_gsi(b->chip, mmio ? MAP_IRQ_REGDISK_MMIO : MAP_IRQ_REGDISK_PIO);
-    if (mmio && disk->trap == BOARD_TRAP_WRITES)
+    env.irq = rec_irq(env.tap, env.irq);
+    if (mmio && disk->trap == BOARD_TRAP_WRITES && !env.tap) /* a tap has to see reads too */
         env.shadows = s->shadows;
     if (mmio && disk->trap == BOARD_TRAP_PATCHED)
         err = s->patch(s->ctx, base, REGDISK_LEN);
     if (!err)
-        err = regdisk_create(&d, &env, mmio ? BUS_MMIO : BUS_PIO, base, disk->blk);
+        err =
+            regdisk_create(&d, &env, mmio ? BUS_MMIO : BUS_PIO, base, rec_blk(env.tap, disk->blk));
     return board_keep_dev(b, err, &d);
 }
 
@@ -323,7 +330,7 @@ void board_reset(struct board *b)
     struct acpi_machine m = {0};
 
     for (unsigned i = 0; i < b->devs; i++)
-        b->dev[i].cls->reset(b->dev[i].dev);
+        rec_reset(b->setup->rec, &b->dev[i]);
     if (b->typist)
         typist_reset(b->typist);
     b->cls->acpi(&m);

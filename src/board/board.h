@@ -17,6 +17,7 @@ struct chr;
 struct intr_ops;
 struct io_region;
 struct net;
+struct rec;
 struct typist;
 
 #define BOARD_DEVS  48
@@ -64,6 +65,7 @@ struct board_setup { /* all borrowed for the life of the board */
     /* Accesses of [base, base + len) may be patched. 0 or -errno. */
     int (*patch)(void *ctx, gpa_t base, uint64_t len);
     const struct apics *apics; /* the engine keeps the local APICs; or NULL */
+    struct rec *rec;           /* a recording of devices, being made or played; or NULL */
     uint64_t tsc_hz;
     uint64_t (*tsc_to_ns)(void *ctx, unsigned vcpu, uint64_t tsc); /* see irq/chip.h */
     void (*kick)(void *ctx, unsigned vcpu);

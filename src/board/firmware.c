@@ -7,6 +7,7 @@
 #include "board/map.h"
 #include "bus/pci.h"
 #include "irq/chip.h"
+#include "record/record.h"
 
 enum { CFG_ID = 0x00, CFG_COMMAND = 0x04, CFG_BAR = 0x10, CFG_LINE = 0x3c, CFG_PIN = 0x3d };
 #define COMMAND_IO     1u
@@ -56,6 +57,8 @@ void firmware_place(struct board *b, unsigned pci_first, unsigned pci_lines)
 {
     struct place p = {MAP_PCI_PORTS, MAP_PCI_WINDOW};
 
+    if (rec_playing(b->setup->rec)) /* what was done then stands in the recording */
+        return;
     for (unsigned slot = 0; slot < SLOTS; slot++) {
         unsigned devfn = slot << 3, pin;
         uint32_t command;

@@ -15,6 +15,7 @@
 #include "dev/pit8254.h"
 #include "dev/typist.h"
 #include "irq/chip.h"
+#include "record/record.h"
 #include <errno.h>
 
 #define PCI_FIRST  10 /* PCI interrupts are lines 10 and 11, which the PIC has too */
@@ -76,14 +77,14 @@ static int timer(struct board *b)
 
 static int keyboard(struct board *b)
 {
+    struct dev_env env = board_env_irq(b, "i8042", MAP_IRQ_KBD);
     const struct i8042_opts o = {
         .data = MAP_KBD_DATA,
         .command = MAP_KBD_COMMAND,
-        .aux = chip_isa(b->chip, MAP_IRQ_MOUSE),
+        .aux = rec_irq(env.tap, chip_isa(b->chip, MAP_IRQ_MOUSE)),
         .reset = board_reset_line,
         .ctx = b,
     };
-    struct dev_env env = board_env_irq(b, "i8042", MAP_IRQ_KBD);
     struct i8042 *k = NULL;
     int err = i8042_create(&k, &env, &o);
 
@@ -115,8 +116,9 @@ static int ide(struct board *b, struct error *err)
 {
     struct dev_env env = board_env(b, "ide0");
     struct ide_setup s = {
-        .channel = {{MAP_IDE1_CMD, MAP_IDE1_CTL, chip_isa(b->chip, MAP_IRQ_IDE1)},
-                    {MAP_IDE2_CMD, MAP_IDE2_CTL, chip_isa(b->chip, MAP_IRQ_IDE2)}},
+        .channel = {{MAP_IDE1_CMD, MAP_IDE1_CTL, rec_irq(env.tap, chip_isa(b->chip, MAP_IRQ_IDE1))},
+                    {MAP_IDE2_CMD, MAP_IDE2_CTL,
+                     rec_irq(env.tap, chip_isa(b->chip, MAP_IRQ_IDE2))}},
         .bm = MAP_IDE_BM,
     };
     struct dev d = {0};
@@ -131,7 +133,7 @@ static int ide(struct board *b, struct error *err)
         if (n == IDE_DRIVES)
             return error_set(err, -EINVAL, "--disk via=ide: the controller takes %d drives",
                              IDE_DRIVES);
-        s.disk[n++] = (struct ide_disk){disk->blk, disk->serial};
+        s.disk[n++] = (struct ide_disk){rec_blk(env.tap, disk->blk), disk->serial};
     }
     env.pci = b->pci;
     env.devfn = SLOT_IDE << 3;

@@ -16,6 +16,7 @@ enum {
     EXIT_TIMEOUT = 10, /* --timeout was over */
     EXIT_QUIT = 12,    /* the user ended it: escape key or a signal */
     EXIT_HALTED = 14,  /* the guest halted with interrupts off */
+    EXIT_DIFFERS = 16, /* replay: a device did something else than was recorded */
 };
 
 struct verb {
@@ -23,7 +24,7 @@ struct verb {
     int (*run)(int argc, char **argv); /* argv[0] is the verb */
 };
 
-extern const struct verb verb_run, verb_guest, verb_switch, verb_version, verb_help;
+extern const struct verb verb_run, verb_replay, verb_guest, verb_switch, verb_version, verb_help;
 
 /* ---- options: --name VALUE, --name=VALUE, --flag ---- */
 

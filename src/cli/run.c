@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/run_net.h"
 #include "cli/irqchip.h"
+#include "cli/record.h"
 #include "core/error.h"
 #include "core/ledger.h"
 #include "core/log.h"
@@ -36,6 +37,7 @@ struct run {
     char guest_files[2][512]; /* kernel and initrd of the bundled guest */
     char disk_spec[VM_DISKS_MAX][512];
     struct run_net_text net_text;
+    struct record_opt record;
     bool report;
 };
 
@@ -244,6 +246,17 @@ static int take_ledger(void *ctx, const char *value, struct error *err)
     return 0;
 }
 
+static int take_record(void *ctx, const char *value, struct error *err)
+{
+    struct run *r = ctx;
+
+    int code = record_parse(&r->record, value, err);
+
+    r->vm.record = &r->record.opts;
+    r->vm.record_devs = r->record.devs;
+    return code;
+}
+
 static int take_report(void *ctx, const char *value, struct error *err)
 {
     (void)value;
@@ -300,6 +313,9 @@ static const struct opt options[] = {
      take_console},
     {"ledger", "FILE|-", "write the ledger at exit: JSON to FILE, or with - a table to stderr",
      take_ledger},
+    {"record", "FILE[,dev=NAME+NAME…][,limit=SIZE]",
+     "write what crosses at these devices (all) to FILE, for viaduct replay; .zst: compressed",
+     take_record},
     {"report", NULL, "at exit, print VMM memory beyond guest RAM (--ledger - does too)",
      take_report},
     {"debug-exit", NULL, "an exit port at 0xf4: a 32-bit write exits with (value << 1) | 1",

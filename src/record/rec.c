@@ -372,7 +372,7 @@ void rec_close(struct rec *r)
         dev_free(r->dev[i]);
     for (unsigned i = 0; i < REC_DISKS; i++)
         blk_close(r->disk[i]);
-    rec_out_drop(&r->out);
+    rec_out_drop(&r->out, r->building); /* the machine could not be made */
     rec_in_close(&r->in);
     free(r->head.s);
     free(r->nested.s);

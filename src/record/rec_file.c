@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #define LEVEL      3
@@ -33,14 +35,14 @@ static bool ends_with(const char *s, const char *end)
 
 int rec_out_open(struct rec_out *o, const char *path, struct error *err)
 {
-    *o = (struct rec_out){.f = fopen(path, "we")};
+    *o = (struct rec_out){.f = fopen(path, "we"), .path = strdup(path)};
     if (!o->f)
         return error_set(err, -errno, "--record %s: %s", path, strerror(errno));
     if (!ends_with(path, ".zst"))
         return 0;
     o->z = ZSTD_createCCtx();
     if (!o->z) {
-        rec_out_drop(o);
+        rec_out_drop(o, true);
         return error_set(err, -ENOMEM, "--record %s: out of memory", path);
     }
     ZSTD_CCtx_setParameter(o->z, ZSTD_c_compressionLevel, LEVEL);
@@ -88,8 +90,14 @@ void rec_out_text(struct rec_out *o, const char *s, size_t len)
     put(o, s, len);
 }
 
-void rec_out_drop(struct rec_out *o)
+void rec_out_drop(struct rec_out *o, bool remove)
 {
+    struct stat st;
+
+    if (o->f && remove && o->path && !fstat(fileno(o->f), &st) && S_ISREG(st.st_mode))
+        unlink(o->path);
+    free(o->path);
+    o->path = NULL;
     ZSTD_freeCCtx(o->z);
     o->z = NULL;
     if (o->f && fclose(o->f))
@@ -105,7 +113,7 @@ int rec_out_end(struct rec_out *o)
     put(o, last, (size_t)n);
     if (o->z && !o->err)
         squeeze(o, NULL, 0, ZSTD_e_end);
-    rec_out_drop(o);
+    rec_out_drop(o, false);
     return o->err;
 }
 

@@ -76,9 +76,9 @@ static bool disk_word(struct rec_disk *k, const char *w)
         if (!strcmp(w, flag[i].name))
             return *(bool *)((char *)k + flag[i].at) = true;
     if (!strncmp(w, "via=", 4) && number(w + 4, 16, &v) && v <= 0xff)
-        return k->via = (unsigned)v;
+        return (k->via = (unsigned)v) != 0;
     if (!strncmp(w, "sectors=", 8) && number(w + 8, 10, &v) && v && v <= INT64_MAX / BLK_SECTOR)
-        return k->sectors = v;
+        return (k->sectors = v) != 0;
     return !strncmp(w, "serial=", 7) && serial_read(k, w + 7);
 }
 

@@ -34,6 +34,7 @@ bool rec_number(const char **s, int base, uint64_t *v);
 struct rec_out {
     FILE *f;
     struct ZSTD_CCtx_s *z; /* NULL: plain text */
+    char *path;
     uint32_t crc;
     uint64_t lines, bytes; /* of text */
     int err;               /* the first -errno */
@@ -43,7 +44,7 @@ int rec_out_open(struct rec_out *o, const char *path, struct error *err);
 void rec_out_text(struct rec_out *o, const char *s, size_t len); /* whole lines */
 /* Writes the last line, which has the checksum, and closes. 0 or the first -errno. */
 int rec_out_end(struct rec_out *o);
-void rec_out_drop(struct rec_out *o); /* closes without it */
+void rec_out_drop(struct rec_out *o, bool remove); /* closes without it */
 
 struct rec_in {
     char *name, *text;

@@ -164,6 +164,7 @@ static int board_make(struct vm *vm, struct error *err)
         .shadows = &vm->shadow_sink,
         .patch = vm_patch_range,
         .apics = vm->setup->split ? &vm->apics : NULL,
+        .rec = vm->rec,
         .tsc_hz = vm->tsc_hz,
         .tsc_to_ns = on_tsc,
         .kick = vcpu_kick,
@@ -247,7 +248,11 @@ int vm_open(struct vm **out, const struct vm_setup *s, struct error *err)
     if (!code)
         code = chr_open(&vm->console, s->console, vm->loop, on_escape, vm, err);
     if (!code)
+        code = record_make(vm, err);
+    if (!code)
         code = board_make(vm, err);
+    if (!code)
+        code = record_ready(vm, err);
     if (!code)
         code = engine_make(vm, err);
     if (!code)
@@ -295,6 +300,8 @@ enum vm_end vm_run(struct vm *vm, uint32_t *value)
         where_report(vm);
     pthread_mutex_lock(&vm->lock);
     vm->console->ops->flush(vm->console); /* before the report that follows it */
+    if (record_end(vm))
+        vm->end = VM_FAILED;
     pthread_mutex_unlock(&vm->lock);
     loop_timer_stop(&vm->deadline);
     if (err) {
@@ -329,6 +336,7 @@ void vm_close(struct vm *vm)
     if (vm->lock_made)
         pthread_mutex_lock(&vm->lock);
     board_close(vm->board);
+    record_close(vm);
     backends_close(vm);
     if (vm->signals >= 0)
         loop_fd_drop(vm->loop, vm->signals);

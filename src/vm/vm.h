@@ -11,6 +11,7 @@
 struct board_class;
 struct engine_ops;
 struct ledger;
+struct rec_opts;
 struct vm;
 
 #define VM_DISKS_MAX 16
@@ -48,7 +49,9 @@ struct vm_setup {
     enum boot_way way;
     bool split; /* the engine keeps the local APICs: its apics_probe said it can */
     bool debug_exit;
-    uint64_t timeout_ns; /* 0: none */
+    const struct rec_opts *record; /* NULL: nothing is recorded */
+    const char *record_devs;       /* names joined by +; NULL: all that can be */
+    uint64_t timeout_ns;           /* 0: none */
 };
 
 enum vm_end {

@@ -38,6 +38,7 @@ struct vm {
     struct bus *bus;
     struct board *board;
     struct board_setup board_setup;
+    struct rec *rec; /* or NULL */
     struct dispatch dispatch;
     const struct intr_ops *intr;
     void *intr_ctl;
@@ -76,6 +77,12 @@ void mechanisms_init(struct vm *vm);
 int mechanisms_start(struct vm *vm, struct error *err); /* the engine is there */
 void mechanisms_stop(struct vm *vm);                    /* no vCPU runs any more */
 int vm_patch_range(void *vm, gpa_t base, uint64_t len);
+
+/* vm_record.c: the recording, if there is to be one. end: the VM lock is held, no vCPU runs */
+int record_make(struct vm *vm, struct error *err);
+int record_ready(struct vm *vm, struct error *err);
+int record_end(struct vm *vm);
+void record_close(struct vm *vm);
 
 /* vm_apics.c */
 void apics_init(struct vm *vm);
