@@ -6,8 +6,8 @@
 # instruction. "tests/boot/guests.sh dbt exceptions" runs one of them and shows all it says.
 : "${ROOT:=$(cd "$(dirname "$0")/../.." && pwd)}" "${BUILD:=$ROOT/build}" "${VIADUCT:=$BUILD/viaduct}"
 out=$(mktemp -d) && trap 'rm -rf "$out"' EXIT
-guests="hello exceptions paging modes strings syscall fpu debug seg32 timers badio bench"
-slow_kvm_guests="hello strings badio"
+guests="hello exceptions paging modes strings syscall fpu debug seg32 timers badio bench smp"
+slow_kvm_guests="hello strings badio smp"
 count=0
 
 tap() { # verdict name
@@ -15,15 +15,17 @@ tap() { # verdict name
     echo "$1 $count - $2"
 }
 
+cpus() { [ "$1" = smp ] && echo 2 || echo 1; } # guest
+
 limit() { timeout -s KILL 90 "$@" </dev/null; }
 
 viaduct() { # engine guest [options]
-    limit "$VIADUCT" run --engine "$1" --memory 64M --debug-exit --timeout 60 \
+    limit "$VIADUCT" run --engine "$1" --cpus $(cpus "$2") --memory 64M --debug-exit --timeout 60 \
         --kernel "$BUILD/guests/$2.elf" --console stdio "${@:3}" 2>"$out/err"
 }
 
 qemu() { # guest
-    limit qemu-system-x86_64 -accel tcg -m 64 -nodefaults -display none -serial stdio -no-reboot \
+    limit qemu-system-x86_64 -accel tcg -m 64 -smp $(cpus "$1") -nodefaults -display none -serial stdio -no-reboot \
         -cpu qemu64,vendor=GenuineIntel,+smep,+smap,+pdpe1gb,+fsgsbase,+sse4.2 \
         -device isa-debug-exit,iobase=0xf4,iosize=4 -kernel "$BUILD/guests/$1.elf" -append tcg \
         2>"$out/err"
