@@ -14,6 +14,8 @@
 #define CODE_LEN  (2 * PAGE)
 #define STACK_TOP (DATA_AT + 4 * PAGE + 3072)
 #define SCRATCH   (DATA_AT + 5 * PAGE)
+#define ROUNDS_AT (DATA_AT + 16 * PAGE) /* a loop's counter, where nothing else can write */
+#define ROUNDS    3
 #define ITEMS     64
 
 enum { FX_SIZE = 512, FX_COMPARED = 416 };
@@ -56,6 +58,8 @@ struct outcome {
 /* gen.c */
 void gen_open(bool align); /* align: with alignment checks, EFLAGS.AC */
 void gen_make(struct seq *s, uint64_t seed);
+/* The state of that seed, but this code, in hexadecimal; false: no code. */
+bool gen_case(struct seq *s, uint64_t seed, const char *hex);
 unsigned gen_layout(const struct seq *s, uint8_t *code); /* bytes; ends with UD2 */
 void gen_memory(const struct seq *s, uint8_t *page[DATA_LEN / PAGE]);
 
@@ -63,10 +67,13 @@ void gen_memory(const struct seq *s, uint8_t *page[DATA_LEN / PAGE]);
 void native_open(void);
 void native_signals(void);
 void native_run(const struct seq *s, const uint8_t *code, unsigned len, struct outcome *o);
+void native_watch(void); /* a run begins, of either side; */
+bool native_late(void);  /* it has taken so much CPU time that it will never end */
 
 /* guest.c */
 void guest_open(void);
 void guest_close(void);
+void guest_kick(void);  /* from a signal handler: come back */
 void guest_again(void); /* a new engine, after one has failed */
 void guest_run(const struct seq *s, const uint8_t *code, unsigned len, struct outcome *o);
 

@@ -2,19 +2,24 @@
  * The native side: a sequence runs in this process, on the real CPU, with all registers loaded. It
  * ends by a signal (UD2, or an earlier fault), whose frame holds the whole state.
  */
+#include "core/types.h"
 #include "diff.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
+enum { TICK_MS = 100, TICKS = 5 };
+
 static struct {
-    uint8_t *data, *code; /* writable aliases */
+    uint8_t *data, *code, *rounds; /* writable aliases */
     struct sigaction old[32];
     volatile bool running;
+    volatile unsigned ticks; /* of this run: see tick */
     bool caught;
     struct outcome *out;
 } nat;
@@ -58,13 +63,8 @@ static const int greg_order[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, 
                                    REG_R12, REG_R13, REG_R14, REG_R15};
 
 /* FS and AC are the sequence's on entry: no stack protector, nothing misaligned before. */
-__attribute__((no_stack_protector)) static void handler(int sig, siginfo_t *info, void *ctx)
+__attribute__((no_stack_protector)) static void leave(ucontext_t *uc)
 {
-    ucontext_t *uc = ctx;
-    if (!nat.running) {
-        nat.old[sig].sa_sigaction(sig, info, ctx);
-        return;
-    }
     __asm__ volatile("pushf\n andl $~0x40000, (%%rsp)\n popf\n wrfsbase %0\n wrgsbase %1"
                      :
                      : "r"(native_fs), "r"(native_gs)
@@ -85,6 +85,41 @@ __attribute__((no_stack_protector)) static void handler(int sig, siginfo_t *info
     g[REG_RSP] = (greg_t)native_rsp;
     g[REG_EFL] = 0x202;
     uc->uc_mcontext.fpregs->mxcsr = 0x1f80;
+}
+
+__attribute__((no_stack_protector)) static void handler(int sig, siginfo_t *info, void *ctx)
+{
+    if (nat.running)
+        leave(ctx);
+    else
+        nat.old[sig].sa_sigaction(sig, info, ctx);
+}
+
+/* Every TICK_MS of CPU time: a run that takes TICKS of them never ends. */
+__attribute__((no_stack_protector)) static void tick(int sig, siginfo_t *info, void *ctx)
+{
+    (void)sig, (void)info;
+    unsigned n = nat.ticks + 1;
+    nat.ticks = n;
+    if (n == TICKS && nat.running) {
+        leave(ctx);
+        nat.caught = false;
+    } else if (n == TICKS) {
+        guest_kick();
+    } else if (n == 20 * TICKS) { /* not even a kick helps */
+        static const char text[] = "diff_insn: the engine hangs\n";
+        _exit(write(2, text, sizeof(text) - 1) < 0 ? 3 : 2);
+    }
+}
+
+void native_watch(void)
+{
+    nat.ticks = 0;
+}
+
+bool native_late(void)
+{
+    return nat.ticks >= TICKS;
 }
 
 static uint8_t *map_twice(uint64_t at, size_t len, int prot)
@@ -118,7 +153,11 @@ void native_signals(void)
             nat.old[sync[i]] = old;
         sigaddset(&set, sync[i]);
     }
-    sigaddset(&set, SIGALRM);
+    struct itimerval every = {{0, TICK_MS * 1000}, {0, TICK_MS * 1000}};
+    sa.sa_sigaction = tick;
+    sigaction(SIGPROF, &sa, NULL);
+    setitimer(ITIMER_PROF, &every, NULL);
+    sigaddset(&set, SIGPROF);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
@@ -128,6 +167,7 @@ void native_open(void)
 {
     nat.data = map_twice(DATA_AT, DATA_LEN, PROT_READ | PROT_WRITE);
     nat.code = map_twice(CODE_AT, CODE_LEN, PROT_READ | PROT_EXEC);
+    nat.rounds = map_twice(ROUNDS_AT, PAGE, PROT_READ | PROT_WRITE);
     mprotect((void *)(uintptr_t)DATA_AT, PAGE, PROT_READ);
     (void)*(volatile uint8_t *)(uintptr_t)DATA_AT; /* present, for the error code of a write */
 }
@@ -138,6 +178,7 @@ void native_run(const struct seq *s, const uint8_t *code, unsigned len, struct o
     for (unsigned i = 0; i < DATA_LEN / PAGE; i++)
         o->page[i] = page[i] = nat.data + i * PAGE;
     gen_memory(s, page);
+    le32_put(nat.rounds, ROUNDS);
     memcpy(nat.code + s->start, code, len);
     memcpy(native_in.gpr, s->in.gpr, sizeof(native_in.gpr));
     native_in.rip = CODE_AT + s->start;
@@ -147,10 +188,12 @@ void native_run(const struct seq *s, const uint8_t *code, unsigned len, struct o
     memcpy(native_in.fx, s->in.fx, FX_SIZE);
     nat.out = o;
     nat.caught = false;
+    native_watch();
     nat.running = true;
     native_enter();
     if (!nat.caught) {
         o->vector = -1;
-        snprintf(o->why, sizeof(o->why), "came back without a signal");
+        snprintf(o->why, sizeof(o->why), "%s",
+                 native_late() ? "runs for ever" : "came back without a signal");
     }
 }

@@ -81,7 +81,8 @@ bool dbt_room(const struct dbt *d)
     return (size_t)(d->hot.end - d->hot.p) > BLOCK_WORST &&
            (size_t)(d->cold.end - d->cold.p) > BLOCK_WORST &&
            ARENA_SIZE - d->arena_at > sizeof(struct block) + BLOCK_EXITS * sizeof(struct exit) +
-                                          BLOCK_INSNS * (sizeof(struct sysop) + 32) &&
+                                          BLOCK_INSNS * sizeof(struct sysop) +
+                                          BLOCK_FAULTS * sizeof(struct fault_site) &&
            d->blocks < d->blocks_max && d->exits + BLOCK_EXITS < d->exits_max &&
            d->pages_used + 2 < d->pages_max && d->cross_used + BLOCK_EXITS < d->cross_max;
 }

@@ -34,6 +34,7 @@ enum {
 #define ARENA_SIZE   (24u << 20)
 #define BLOCK_INSNS  32
 #define BLOCK_EXITS  8
+#define BLOCK_FAULTS (BLOCK_INSNS * 6) /* on the fast path, in its slow copy, before faults */
 #define HASH_BITS    15
 #define PHYS_NONE    UINT64_MAX
 #define REFUSED_SETS 4096u
@@ -58,6 +59,7 @@ struct fault_site {    /* an instruction whose native form may raise a host sign
     uint16_t off;      /* guest offset from block->rip */
     bool flags_host;   /* arithmetic flags are the host's, else in cpu->fl */
     uint8_t lent;      /* guest register whose value is in scratch[7], or FAULT_NONE_LENT */
+    uint8_t as;        /* what an UD2 here stands for; 0: the host's vector is the guest's */
 };
 #define FAULT_NONE_LENT 16
 

@@ -92,16 +92,40 @@ void gen_exit(struct translator *t, uint64_t target)
     exit_direct(t, target, t->live_end);
 }
 
-void gen_indirect(struct translator *t)
+/* A branch to an address that isn't canonical is #GP at the branch. r10 is the target, r11 is
+ * clobbered, undo is what the stack pointer has moved by. Intel SDM volume 1, 3.3.7.1. */
+static void check_canonical(struct translator *t, struct buf *b, int undo)
+{
+    static const uint8_t look[] = {0x4d, 0x89, 0xd3,       /* mov r11, r10 */
+                                   0x49, 0xc1, 0xfb, 0x2f, /* sar r11, 47 */
+                                   0x49, 0xff, 0xc3,       /* inc r11 */
+                                   0x49, 0x83, 0xfb, 0x01, /* cmp r11, 1 */
+                                   0x76};                  /* jbe over */
+    if (!(t->b->mode & MODE_64))
+        return;
+    ebytes(b, look, sizeof(look));
+    uint8_t *over = b->p;
+    e8(b, 0);
+    if (undo)
+        e_lea(b, true, H_RSP, H_RSP, -undo);
+    gen_note_fault(t, b, (struct fault_site){.lent = FAULT_NONE_LENT, .as = EXC_GP});
+    e8(b, 0x0f), e8(b, 0x0b); /* ud2 */
+    *over = (uint8_t)(b->p - over - 1);
+}
+
+/* Only targets that were run before are in the jump cache, and those are canonical. */
+void gen_indirect(struct translator *t, int undo)
 {
     struct buf *b = t->hot, *c = t->cold;
     if (t->fl == FLAGS_HOST)
         flags_to_mem(t);
     if (stepping(t)) {
+        check_canonical(t, b, undo);
         cold_leave(t, b);
         return;
     }
     const uint8_t *leave = rx_here(c);
+    check_canonical(t, c, undo);
     cold_leave(t, c);
     emit_poll(b);
     e_jcc(b, CC_NE, leave);
@@ -247,10 +271,13 @@ static void gen_call(struct translator *t)
         return;
     }
     gen_target(t);
+    if (t->fl == FLAGS_HOST)
+        flags_to_mem(t);
+    check_canonical(t, t->hot, 0); /* before the push */
     e_store(t->hot, H_R10, GS(scratch) + 16);
     gen_push_imm(t, rip_next(t) & flow_mask(t), size);
     e_load(t->hot, H_R10, GS(scratch) + 16);
-    gen_indirect(t);
+    gen_indirect(t, 0);
 }
 
 struct ret {
@@ -272,7 +299,7 @@ static void gen_ret(struct translator *t)
         r.extra = (unsigned)in->op[0].imm.value.u & 0xffff;
     if (in->grouped) {
         emit_ret(t, t->hot, H_R10, &r);
-        gen_indirect(t);
+        gen_indirect(t, (int)(r.size + r.extra));
         return;
     }
     flags_clobber(t);
@@ -280,7 +307,7 @@ static void gen_ret(struct translator *t)
     gen_linear(t, SEG_SS, H_R10, r.size, false);
     gen_access(t, &(struct access){
                       .areg = H_R10, .size = r.size, .stack = true, .op = emit_ret, .arg = &r});
-    gen_indirect(t);
+    gen_indirect(t, (int)(r.size + r.extra));
 }
 
 bool gen_flow(struct translator *t)
@@ -303,7 +330,7 @@ bool gen_flow(struct translator *t)
             exit_direct(t, flow_target(t), t->live_end);
         } else {
             gen_target(t);
-            gen_indirect(t);
+            gen_indirect(t, 0);
         }
         t->ended = true;
         return true;

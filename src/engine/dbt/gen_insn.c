@@ -17,60 +17,6 @@ struct native {
     bool bit_reg, moffs, xlat, rdi;
 };
 
-static bool is_sse_class(const ZydisDecodedInstruction *zi)
-{
-    switch (zi->meta.isa_ext) {
-    case ZYDIS_ISA_EXT_SSE:
-    case ZYDIS_ISA_EXT_SSE2:
-    case ZYDIS_ISA_EXT_SSE3:
-    case ZYDIS_ISA_EXT_SSSE3:
-    case ZYDIS_ISA_EXT_SSE4:
-    case ZYDIS_ISA_EXT_AES:
-    case ZYDIS_ISA_EXT_PCLMULQDQ:
-    case ZYDIS_ISA_EXT_SHA: break;
-    default: return false;
-    }
-    switch (zi->mnemonic) {
-    case ZYDIS_MNEMONIC_LFENCE:
-    case ZYDIS_MNEMONIC_MFENCE:
-    case ZYDIS_MNEMONIC_SFENCE:
-    case ZYDIS_MNEMONIC_MOVNTI:
-    case ZYDIS_MNEMONIC_POPCNT:
-    case ZYDIS_MNEMONIC_CRC32:
-    case ZYDIS_MNEMONIC_FISTTP:
-    case ZYDIS_MNEMONIC_PAUSE: return false;
-    default: return true;
-    }
-}
-
-static bool is_x87(const ZydisDecodedInstruction *zi)
-{
-    return zi->meta.isa_ext == ZYDIS_ISA_EXT_X87 || zi->mnemonic == ZYDIS_MNEMONIC_FISTTP;
-}
-
-static bool is_mmx(const ZydisDecodedInstruction *zi)
-{
-    return zi->meta.isa_ext == ZYDIS_ISA_EXT_MMX;
-}
-
-/* CR0.EM, CR0.TS, CR4.OSFXSR: Intel SDM volume 3, tables 2-2, 12-1, 13-1. */
-int dbt_fpu_gate(uint32_t mode, const ZydisDecodedInstruction *zi)
-{
-    if (!(mode & (MODE_EM | MODE_NM | MODE_NOSSE)))
-        return -1;
-    if (is_x87(zi)) {
-        if (zi->mnemonic == ZYDIS_MNEMONIC_FWAIT)
-            return mode & MODE_FPWAIT ? EXC_NM : -1;
-        return mode & (MODE_EM | MODE_NM) ? EXC_NM : -1;
-    }
-    bool sse = is_sse_class(zi);
-    if (!sse && !is_mmx(zi))
-        return -1;
-    if ((mode & MODE_EM) || (sse && (mode & MODE_NOSSE)))
-        return EXC_UD;
-    return mode & MODE_NM ? EXC_NM : -1;
-}
-
 static void note_reg(struct native *n, const ZydisDecodedInstruction *zi,
                      const ZydisDecodedOperand *o)
 {
@@ -103,7 +49,7 @@ static void native_scan(struct translator *t, struct native *n)
     }
     n->mem = n->m != NULL;
     n->moffs = n->mem && !(zi->attributes & ZYDIS_ATTRIB_HAS_MODRM);
-    n->may_fault = is_x87(zi) || is_mmx(zi) || is_sse_class(zi) ||
+    n->may_fault = insn_is_x87(zi) || insn_is_mmx(zi) || insn_is_sse(zi) ||
                    zi->mnemonic == ZYDIS_MNEMONIC_DIV || zi->mnemonic == ZYDIS_MNEMONIC_IDIV ||
                    zi->mnemonic == ZYDIS_MNEMONIC_CMPXCHG16B;
     uint32_t live = live_after(t);
@@ -113,7 +59,7 @@ static void native_scan(struct translator *t, struct native *n)
 /* 0x66 in 16-bit code means 32-bit for general-purpose instructions; elsewhere it is as written. */
 static bool wants_66(const struct translator *t, const ZydisDecodedInstruction *zi, bool has66)
 {
-    bool vector = is_sse_class(zi) || is_mmx(zi) || is_x87(zi);
+    bool vector = insn_is_sse(zi) || insn_is_mmx(zi) || insn_is_x87(zi);
     if ((t->b->mode & (MODE_64 | MODE_32)) || vector)
         return has66;
     switch (zi->mnemonic) {
@@ -252,14 +198,6 @@ static void emit_bytes(struct translator *t, struct buf *b, const struct native 
             ebytes(b, in->bytes + zi->raw.imm[k].offset, zi->raw.imm[k].size / 8u);
 }
 
-static void note_fault(struct translator *t, struct buf *b, uint8_t lent)
-{
-    if (t->b->faults == ARRAY_LEN(t->fault))
-        return;
-    t->fault[t->b->faults++] = (struct fault_site){
-        .at = rx_here(b), .off = cur(t)->off, .flags_host = t->fl == FLAGS_HOST, .lent = lent};
-}
-
 /* A register the instruction doesn't name and that needs no REX. */
 static unsigned borrow(const struct native *n)
 {
@@ -299,7 +237,10 @@ static void emit_native(struct translator *t, struct buf *b, unsigned areg, void
         if (n->load[i])
             e_load(b, H_R10 + i, GPR(H_R10 + i));
     if (n->may_fault)
-        note_fault(t, b, (uint8_t)(lend || n->rdi ? rm : FAULT_NONE_LENT));
+        gen_note_fault(
+            t, b,
+            (struct fault_site){.flags_host = t->fl == FLAGS_HOST,
+                                .lent = (uint8_t)(lend || n->rdi ? rm : FAULT_NONE_LENT)});
     emit_bytes(t, b, n, rm);
     for (unsigned i = 0; i < 2; i++)
         if (n->store[i])
@@ -356,7 +297,7 @@ static void gen_memory(struct translator *t, struct native *n)
                        .write = (act & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0,
                        .rmw = (act & ZYDIS_OPERAND_ACTION_MASK_READ) != 0 ||
                               (act & ZYDIS_OPERAND_ACTION_CONDWRITE) != 0 || n->rdi ||
-                              is_x87(&in->zi), /* no store with an unmasked exception */
+                              insn_is_x87(&in->zi), /* no store with an unmasked exception */
                        .op = emit_native,
                        .arg = n};
     if (in->grouped) {

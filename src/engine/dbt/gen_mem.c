@@ -136,6 +136,41 @@ static void lea_rip(struct buf *b, unsigned reg, const uint8_t *target)
     e_rel32(b, target);
 }
 
+void gen_note_fault(struct translator *t, struct buf *b, struct fault_site s)
+{
+    if (t->b->faults == ARRAY_LEN(t->fault))
+        return;
+    s.at = rx_here(b);
+    s.off = cur(t)->off;
+    t->fault[t->b->faults++] = s;
+}
+
+/* Off the fast path, before the operand may fault: what the CPU raises first. An x87 exception that
+ * is pending; the alignment that SSE demands. areg is the linear address. */
+static void cold_wait(struct translator *t, unsigned areg)
+{
+    struct buf *c = t->cold;
+    if (!insn_waits(cur(t)))
+        return;
+    gen_note_fault(t, c, (struct fault_site){.lent = FAULT_NONE_LENT});
+    if (cur(t)->zi.mnemonic != ZYDIS_MNEMONIC_MASKMOVQ) {
+        e8(c, 0x9b); /* fwait */
+    } else { /* it takes over the x87 registers before its store may fault: movd tmp, mm0 does */
+        e8(c, 0x41), e8(c, 0x0f), e8(c, 0x7e), e8(c, areg == H_R10 ? 0xc3 : 0xc2);
+    }
+}
+
+static void cold_align(struct translator *t, unsigned areg)
+{
+    struct buf *c = t->cold;
+    if (!insn_aligned(cur(t)))
+        return;
+    e8(c, 0x41), e8(c, 0xf6), e8(c, 0xc0 | (areg & 7)), e8(c, 15); /* test areg8, 15 */
+    e8(c, 0x74), e8(c, 2);                                         /* jz over */
+    gen_note_fault(t, c, (struct fault_site){.lent = FAULT_NONE_LENT, .as = EXC_GP});
+    e8(c, 0x0f), e8(c, 0x0b); /* ud2 */
+}
+
 /* Legacy modes: limit check, then base. 64-bit mode: only FS and GS have a base. */
 void gen_linear(struct translator *t, unsigned seg, unsigned areg, unsigned size, bool write)
 {
@@ -155,21 +190,36 @@ void gen_linear(struct translator *t, unsigned seg, unsigned areg, unsigned size
     e_jcc(b, CC_A, cold);
     e_gs(b, true, 0x3b, areg, GS(seg_lo) + 8 * (size_t)seg);
     e_jcc(b, CC_B, cold);
+    cold_wait(t, areg);
     e_store32_imm(t->cold, GS(site), site_of(t, &a));
     lea_rip(t->cold, H_R11, cold);
     e_jmp(t->cold, t->d->thunk.slow_fault);
     e_gs(b, false, 0x03, areg, SEGF(seg, base));
 }
 
-/* #AC: Intel SDM volume 3, section 6.15. Operands of 2, 4 and 8 bytes. */
+/* #AC: Intel SDM volume 3, section 6.15, table 6-7. 0: nothing to check. */
+static unsigned alignment(const struct translator *t, unsigned size)
+{
+    switch (size) {
+    case 2:
+    case 4:
+    case 8: return size;
+    case 10: return 8;
+    case 16: return insn_aligned(cur(t)) ? 0 : 16; /* where it isn't #GP */
+    default: return 0;
+    }
+}
+
 static void check_aligned(struct translator *t, const struct access *a)
 {
     struct buf *b = t->hot, *c = t->cold;
-    if (!(t->b->mode & MODE_AC) || (a->size != 2 && a->size != 4 && a->size != 8))
+    unsigned to = alignment(t, a->size);
+    if (!(t->b->mode & MODE_AC) || !to)
         return;
-    e8(b, 0x41), e8(b, 0xf6), e8(b, 0xc0 | (a->areg & 7)), e8(b, a->size - 1); /* test areg8, */
+    e8(b, 0x41), e8(b, 0xf6), e8(b, 0xc0 | (a->areg & 7)), e8(b, to - 1); /* test areg8, */
     e_jcc(b, CC_NE, rx_here(c));
     uint8_t *cold = rx_here(c);
+    cold_wait(t, a->areg);
     e_store32_imm(c, GS(site), site_of(t, a) | (uint32_t)SITE_AC);
     lea_rip(c, H_R11, cold);
     e_jmp(c, t->d->thunk.slow_fault);
@@ -243,6 +293,8 @@ void gen_access(struct translator *t, const struct access *a)
 
     e_here(b, miss, rx_here(c));
     cold_linear(t, areg, wr);
+    cold_wait(t, areg);
+    cold_align(t, areg);
     e_store32_imm(c, GS(site), site_of(t, a) | (t->fl == FLAGS_HOST ? (uint32_t)SITE_HOST_FL : 0));
     if (!wr) {
         lea_rip(c, tmp, hit);

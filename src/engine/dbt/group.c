@@ -24,6 +24,7 @@ struct scan {
     struct ref key;
     int64_t lo, hi; /* window, relative to the address registers at the first access */
     int64_t sp;     /* how far RSP has moved since then */
+    unsigned end;   /* instruction behind the last member */
     bool write, after_branch;
 };
 
@@ -116,7 +117,8 @@ static bool needs_r10(const struct decoded *in)
     case ZYDIS_MNEMONIC_BT:
     case ZYDIS_MNEMONIC_BTS:
     case ZYDIS_MNEMONIC_BTR:
-    case ZYDIS_MNEMONIC_BTC: return in->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
+    case ZYDIS_MNEMONIC_BTC:
+        return in->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY || names_r10(in);
     default: return names_r10(in) || in->zi.meta.category == ZYDIS_CATEGORY_UNCOND_BR;
     }
 }
@@ -247,6 +249,7 @@ static bool scan_group(struct translator *t, struct scan *s)
     }
     for (unsigned i = last + 1; i < t->n; i++)
         t->in[i].grouped = false;
+    s->end = last + 1;
     if (members >= 2)
         return true;
     for (unsigned i = t->at; i < t->n; i++)
@@ -273,9 +276,10 @@ void group_begin(struct translator *t)
 {
     struct scan s;
     uint32_t mode = t->b->mode;
-    if (cur(t)->grouped || (mode != MODE_KERNEL64 && mode != MODE_USER64) ||
+    if (t->at < t->group_end || (mode != MODE_KERNEL64 && mode != MODE_USER64) ||
         *group_refusals(t->d, t->b->rip + cur(t)->off) == REFUSED_MAX || !scan_group(t, &s))
         return;
+    t->group_end = s.end; /* what is between its members begins no other */
     flags_clobber(t);
     window_address(t, &s);
     gen_linear(t, s.key.seg, H_R10, (unsigned)(s.hi - s.lo), s.write);

@@ -126,6 +126,8 @@ static void handler(int sig, siginfo_t *info, void *ctx)
             cpu->gpr[s->lent] = cpu->scratch[7];
         if (s->flags_host)
             cpu_set_flags_arith(cpu, (uint32_t)g[REG_EFL]);
+        if (s->as)
+            vector = s->as;
         cpu->fault.vector = vector;
         cpu->fault.has_error = vector == EXC_GP || vector == EXC_AC;
         cpu->fault.error = 0;

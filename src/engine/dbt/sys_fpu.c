@@ -185,12 +185,26 @@ int sys_fnstenv(struct cpu *cpu, const struct insn *i)
     return INSN_NEXT;
 }
 
+/* A pending exception comes before what the operand may raise. */
+static void wait_x87(struct cpu *cpu)
+{
+    uint16_t fsw = 0;
+
+    if (cpu->fpu_saved)
+        fsw = le16_get(cpu->fpu + FX_FSW);
+    else
+        __asm__ volatile("fnstsw %0" : "=m"(fsw));
+    if (fsw & FSW_BUSY)
+        cpu_fault(cpu, EXC_MF);
+}
+
 int sys_fldenv(struct cpu *cpu, const struct insn *i)
 {
     uint8_t env[28];
     unsigned len = env_len(i);
 
     need_x87(cpu);
+    wait_x87(cpu);
     lin_read(cpu, op_lin(cpu, i, len, false), env, len, cpu_user(cpu));
     cpu_fpu_save(cpu);
     env_get(cpu->fpu, env, i->opsize);
@@ -222,6 +236,7 @@ int sys_frstor(struct cpu *cpu, const struct insn *i)
     unsigned len = env_len(i);
 
     need_x87(cpu);
+    wait_x87(cpu);
     lin_read(cpu, op_lin(cpu, i, len + 80, false), image, len + 80, cpu_user(cpu));
     cpu_fpu_save(cpu);
     env_get(cpu->fpu, image, i->opsize);

@@ -76,6 +76,24 @@ static void no_base(struct decoded *in, unsigned ops)
     }
 }
 
+/* Zydis 4.0 takes F3 REX.B 90 for PAUSE; the CPU swaps rAX and r8 (Intel SDM volume 2, NOP). */
+static void not_pause(struct decoded *in)
+{
+    ZydisDecodedInstruction *zi = &in->zi;
+    if (zi->mnemonic != ZYDIS_MNEMONIC_PAUSE || !zi->raw.rex.B)
+        return;
+    static const ZydisRegister reg[2] = {ZYDIS_REGISTER_R8, ZYDIS_REGISTER_RAX};
+    zi->mnemonic = ZYDIS_MNEMONIC_XCHG;
+    zi->operand_count = zi->operand_count_visible = 2;
+    for (unsigned i = 0; i < 2; i++) {
+        in->op[i] = (ZydisDecodedOperand){.type = ZYDIS_OPERAND_TYPE_REGISTER,
+                                          .visibility = ZYDIS_OPERAND_VISIBILITY_EXPLICIT,
+                                          .actions = ZYDIS_OPERAND_ACTION_READWRITE,
+                                          .size = 64};
+        in->op[i].reg.value = reg[i];
+    }
+}
+
 static enum got decode_one(struct translator *t, struct decoded *in, const uint8_t *p,
                            unsigned room, uint64_t rip)
 {
@@ -99,6 +117,7 @@ static enum got decode_one(struct translator *t, struct decoded *in, const uint8
         return GOT;
     }
     no_base(in, ops);
+    not_pause(in);
     memset(&in->insn, 0, sizeof(in->insn));
     if (in->zi.mnemonic == ZYDIS_MNEMONIC_PAUSE && t->d->share->cpus > 1) {
         in->insn.run = dbt_pause;
@@ -244,6 +263,7 @@ static void generate(struct translator *t)
     b->entry = rx_here(t->hot);
     t->fl = b->live_in ? FLAGS_HOST : FLAGS_DEAD;
     t->ended = false;
+    t->group_end = 0;
     for (t->at = 0; t->at < t->n; t->at++) {
         const struct decoded *in = cur(t);
         if (in->sys) {

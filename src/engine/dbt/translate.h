@@ -40,8 +40,9 @@ struct translator {
     uint32_t live_end; /* flags needed after the last */
     enum flags_at fl;
     struct exit exits[BLOCK_EXITS];
-    struct fault_site fault[BLOCK_INSNS * 2];
-    bool ended; /* the last instruction left the block by itself */
+    struct fault_site fault[BLOCK_FAULTS];
+    unsigned group_end; /* instructions before it belong to a group: group.c */
+    bool ended;         /* the last instruction left the block by itself */
 };
 
 #define GS(f)      offsetof(struct cpu, f)
@@ -95,6 +96,16 @@ struct access {
 };
 void gen_access(struct translator *t, const struct access *a);
 
+/* The next instruction in b may raise a host signal: s without its addresses. */
+void gen_note_fault(struct translator *t, struct buf *b, struct fault_site s);
+
+/* gen_class.c */
+bool insn_is_sse(const ZydisDecodedInstruction *zi);
+bool insn_is_x87(const ZydisDecodedInstruction *zi);
+bool insn_is_mmx(const ZydisDecodedInstruction *zi);
+bool insn_waits(const struct decoded *in);   /* raises a pending x87 exception first */
+bool insn_aligned(const struct decoded *in); /* #GP for a misaligned operand of 16 bytes */
+
 /* legacy.c: AAA and its kin; false: not one of them */
 bool legacy_decode(const ZydisDecodedInstruction *zi, struct insn *out);
 /* group.c: several accesses, one check */
@@ -107,7 +118,7 @@ void gen_insn(struct translator *t);
 /* gen_flow.c */
 bool gen_flow(struct translator *t); /* false: not a control transfer */
 void gen_exit(struct translator *t, uint64_t target);
-void gen_indirect(struct translator *t); /* r10 = RIP */
+void gen_indirect(struct translator *t, int undo); /* r10 = RIP; undo: what RSP has moved */
 /* gen_stack.c */
 bool gen_stack(struct translator *t); /* push, pop, leave */
 void gen_push_imm(struct translator *t, uint64_t v, unsigned size);

@@ -1,0 +1,230 @@
+/*
+ * What random bytes can't make safely comes from templates: strings, branches, loops, calls, POPF,
+ * LDMXCSR.
+ */
+#include "gen.h"
+#include <string.h>
+
+struct item *fixed(struct maker *m, unsigned len, uint64_t bytes)
+{
+    struct item *it = next_item(m);
+    it->len = (uint8_t)len;
+    for (unsigned i = 0; i < len && i < 8; i++)
+        it->bytes[i] = (uint8_t)(bytes >> (8 * (len - 1 - i)));
+    return it;
+}
+
+static void load_imm(struct maker *m, unsigned reg, uint64_t v)
+{
+    struct item *it = next_item(m);
+    it->bytes[0] = (uint8_t)(0x48 | (reg >> 3));
+    it->bytes[1] = (uint8_t)(0xb8 | (reg & 7));
+    memcpy(it->bytes + 2, &v, 8);
+    it->len = 10;
+}
+
+void branch(struct item *it, unsigned size, unsigned to)
+{
+    it->rel_at = it->len;
+    it->rel_size = (uint8_t)size;
+    it->len = (uint8_t)(it->len + size);
+    it->to = (uint8_t)to;
+}
+
+static void string_op(struct maker *m)
+{
+    static const uint8_t ops[] = {0xa4, 0xa6, 0xaa, 0xac, 0xae};
+    static const uint8_t regs[] = {1, 6, 7, 0 /* LODS */};
+    unsigned count = chance(m, 10) ? rnd(m, 1000) : rnd(m, 24);
+    bool down = chance(m, 25), rep = chance(m, 75);
+    uint64_t from = DATA_AT + PAGE + rnd(m, 3 * PAGE), to = DATA_AT + PAGE + rnd(m, 3 * PAGE);
+    if (chance(m, 20))
+        to = from + rnd(m, 32) - 16;
+    if (chance(m, 2))
+        to = DATA_AT + DATA_LEN - rnd(m, 100);
+    load_imm(m, 1, count);
+    load_imm(m, 6, from);
+    load_imm(m, 7, to);
+    if (down)
+        fixed(m, 1, 0xfd);
+    struct item *it = next_item(m);
+    if (chance(m, 20))
+        it->bytes[it->len++] = 0x66;
+    if (rep)
+        it->bytes[it->len++] = chance(m, 50) ? 0xf3 : 0xf2;
+    if (chance(m, 10))
+        it->bytes[it->len++] = 0x67;
+    if (chance(m, 10))
+        it->bytes[it->len++] = chance(m, 50) ? 0x64 : 0x65;
+    if (chance(m, 30))
+        it->bytes[it->len++] = 0x48;
+    it->bytes[it->len++] = (uint8_t)(ops[rnd(m, 5)] | rnd(m, 2));
+    if (down)
+        fixed(m, 1, 0xfc);
+    for (unsigned i = 0; i < 4; i++)
+        if (m->keep & 1u << regs[i])
+            load_imm(m, regs[i], m->s->in.gpr[regs[i]]);
+}
+
+static void flags_op(struct maker *m)
+{
+    uint32_t image = 0x202 | (rnd(m, 0x1000) & 0x8d5);
+    if (m->s->align_check && chance(m, 50))
+        image |= 0x40000;
+    if (chance(m, 20))
+        image |= 0x200000;
+    fixed(m, 1, 0x68);
+    memcpy(m->s->item[m->s->items - 1].bytes + 1, &image, 4);
+    m->s->item[m->s->items - 1].len = 5;
+    fixed(m, 1, 0x9d);
+    if (chance(m, 30))
+        gen_plain(m);
+    if (chance(m, 50))
+        fixed(m, 1, 0x9c);
+}
+
+static void mxcsr_op(struct maker *m)
+{
+    uint32_t v = 0x1f80 | (uint32_t)rnd(m, 4) << 13 | (uint32_t)rnd(m, 64);
+    if (chance(m, 10))
+        v ^= 0x80u << rnd(m, 6);
+    struct item *it = next_item(m); /* mov dword [SCRATCH], v */
+    static const uint8_t store[] = {0xc7, 0x04, 0x25};
+    uint32_t at = SCRATCH;
+    memcpy(it->bytes, store, 3);
+    memcpy(it->bytes + 3, &at, 4);
+    memcpy(it->bytes + 7, &v, 4);
+    it->len = 11;
+    it = fixed(m, 4, 0x0fae1425);
+    memcpy(it->bytes + 4, &at, 4);
+    it->len = 8;
+}
+
+static void jcc(struct maker *m)
+{
+    unsigned skip = 1 + rnd(m, 3);
+    struct item *it = next_item(m);
+    if (chance(m, 15)) {
+        it->bytes[it->len++] = 0xe3; /* jrcxz */
+        branch(it, 1, m->s->items + 1);
+        it->to = (uint8_t)(m->s->items + 1);
+        skip = 1;
+    } else if (chance(m, 50)) {
+        it->bytes[it->len++] = (uint8_t)(0x70 | rnd(m, 16));
+        branch(it, 1, m->s->items + skip);
+    } else {
+        it->bytes[it->len++] = 0x0f;
+        it->bytes[it->len++] = (uint8_t)(0x80 | rnd(m, 16));
+        branch(it, 4, m->s->items + skip);
+    }
+    for (unsigned i = 0; i < skip; i++)
+        gen_plain(m);
+}
+
+static void loop_op(struct maker *m)
+{
+    uint16_t keep = m->keep, ptr = m->ptr;
+    bool index = m->small == 1 || m->bits == 1;
+    load_imm(m, 1, (!index && chance(m, 30) ? splitmix(&m->rng) << 32 : 0) | (1 + rnd(m, 4)));
+    uint32_t high;
+    memcpy(&high, m->s->item[m->s->items - 1].bytes + 6, 4);
+    m->keep |= 2;
+    m->ptr &= (uint16_t)~2u;
+    unsigned top = m->s->items;
+    gen_plain(m);
+    if (chance(m, 50))
+        gen_plain(m);
+    m->keep = keep;
+    m->ptr = ptr;
+    struct item *it = next_item(m);
+    if (high) /* LOOP by ECX, or it would take long */
+        it->bytes[it->len++] = 0x67;
+    it->bytes[it->len++] = (uint8_t)(0xe0 + rnd(m, 3));
+    branch(it, 1, top);
+    if (keep & 2)
+        load_imm(m, 1, m->s->in.gpr[1]);
+}
+
+/* call over a jump: call f; jmp out; f: ...; ret; out: */
+static void call_op(struct maker *m)
+{
+    unsigned r = other_reg(m), how = rnd(m, 4), n = 1 + rnd(m, 2);
+    if (how == 0) {
+        struct item *it = fixed(m, 1, 0xe8);
+        branch(it, 4, m->s->items + 1);
+    } else { /* lea r, [rip + f]; call r, or through memory */
+        struct item *it = next_item(m);
+        it->bytes[0] = (uint8_t)(0x48 | (r & 8 ? 4 : 0));
+        it->bytes[1] = 0x8d;
+        it->bytes[2] = (uint8_t)((r & 7) << 3 | 5);
+        it->len = 3;
+        branch(it, 4, m->s->items + (how == 1 ? 2 : 3));
+        if (how == 1) {
+            it = next_item(m);
+            it->bytes[0] = (uint8_t)(0x40 | (r >> 3));
+            it->bytes[1] = 0xff;
+            it->bytes[2] = (uint8_t)(0xd0 | (r & 7));
+            it->len = 3;
+        } else {
+            uint32_t at = SCRATCH + 64 + rnd(m, 64);
+            it = next_item(m);
+            it->bytes[0] = (uint8_t)(0x48 | (r & 8 ? 4 : 0));
+            it->bytes[1] = 0x89;
+            it->bytes[2] = (uint8_t)((r & 7) << 3 | 4);
+            it->bytes[3] = 0x25;
+            memcpy(it->bytes + 4, &at, 4);
+            it->len = 8;
+            it = fixed(m, 3, 0xff1425);
+            memcpy(it->bytes + 3, &at, 4);
+            it->len = 7;
+        }
+    }
+    struct item *out = fixed(m, 1, chance(m, 50) ? 0xe9 : 0xeb);
+    branch(out, out->bytes[0] == 0xe9 ? 4 : 1, m->s->items + n + 1);
+    uint16_t ptr = m->ptr;
+    m->ptr &= (uint16_t)~16u;          /* the return address stays */
+    for (unsigned i = 0; i < n; i++) { /* nothing that moves the stack pointer */
+        gen_plain(m);
+        struct item *it = &m->s->item[m->s->items - 1];
+        if (moves_stack(it)) {
+            it->bytes[0] = 0x90;
+            it->len = 1;
+            it->rip_at = 0;
+        }
+    }
+    m->ptr = ptr;
+    if (chance(m, 80))
+        fixed(m, 1, 0xc3);
+    else
+        fixed(m, 3, 0xc20800);
+}
+
+/* Make the TLB's entries valid: later accesses take the fast path. */
+void gen_touch(struct maker *m)
+{
+    for (unsigned i = 1; i < DATA_LEN / PAGE; i++) {
+        if (chance(m, 30))
+            continue;
+        struct item *it = fixed(m, 4, chance(m, 50) ? 0x830c2500 : 0x833c2500);
+        uint32_t to = DATA_AT + i * PAGE + 256; /* or dword [to], 0; or cmp */
+        memcpy(it->bytes + 3, &to, 4);
+        it->bytes[7] = 0;
+        it->len = 8;
+    }
+}
+
+void gen_template(struct maker *m, unsigned kind)
+{
+    if (kind < 4)
+        string_op(m);
+    else if (kind < 6)
+        flags_op(m);
+    else if (kind < 7)
+        mxcsr_op(m);
+    else if (kind < 14)
+        jcc(m);
+    else if (kind < 17)
+        loop_op(m);
+    else
+        call_op(m);
+}
