@@ -117,8 +117,7 @@ static bool needs_r10(const struct decoded *in)
     case ZYDIS_MNEMONIC_BT:
     case ZYDIS_MNEMONIC_BTS:
     case ZYDIS_MNEMONIC_BTR:
-    case ZYDIS_MNEMONIC_BTC:
-        return in->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY || names_r10(in);
+    case ZYDIS_MNEMONIC_BTC: return in->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY || names_r10(in);
     default: return names_r10(in) || in->zi.meta.category == ZYDIS_CATEGORY_UNCOND_BR;
     }
 }
