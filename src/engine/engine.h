@@ -26,6 +26,7 @@ struct engine_env {
     const struct intr_ops *intr; /* the board's interrupt controllers, in user space */
     void *intr_ctl;
     bool split;      /* the engine keeps the local APICs; only if apics_probe found that it can */
+    bool patches;    /* pages may get RAM_PATCH: see there */
     uint64_t tsc_hz; /* the host's TSC, measured once for the whole VM (core/tsc.h) */
 };
 

@@ -59,12 +59,15 @@ int kvm_device_open(struct error *err)
 static int slots_set(struct engine *e, struct error *err)
 {
     const struct ram *ram = e->env.ram;
+    int rc = kvm_guard_open(e);
+    if (rc < 0)
+        return error_set(err, rc, "engine kvm: guest memory can't be mapped: %s", strerror(-rc));
     for (unsigned i = 0; i < ram->slots && i < RAM_SLOTS_MAX; i++) {
         struct kvm_userspace_memory_region r = {
             .slot = i,
             .guest_phys_addr = ram->slot[i].gpa,
             .memory_size = ram->slot[i].len,
-            .userspace_addr = (uintptr_t)ram->slot[i].host,
+            .userspace_addr = (uintptr_t)kvm_slot_host(e, ram->slot[i].host),
         };
         if (ioctl(e->vm, KVM_SET_USER_MEMORY_REGION, &r) < 0)
             return error_set(err, -errno, "KVM refuses guest memory at 0x%llx: %s",
@@ -168,6 +171,7 @@ static void kvm_close(struct engine *e)
         close(e->vm);
     if (e->kvm >= 0)
         close(e->kvm);
+    kvm_guard_close(e);
     kvm_apic_close(e);
     free(e->vcpu);
     free(e);

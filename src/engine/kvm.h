@@ -48,6 +48,8 @@ struct engine {
     struct kvm_routes *routes; /* kvm_apic.h; not NULL: the kernel keeps the LAPICs */
     struct kvm_vcpu *vcpu;
     unsigned vcpus;
+    uint8_t *alias;                 /* guest RAM as KVM maps it, or NULL: as we do */
+    unsigned guards, guard_changes; /* pages of it that are write-protected; atomic */
     struct kvm_shadow_slot {
         bool used;
         gpa_t gpa;
@@ -66,6 +68,14 @@ void kvm_set_regs(struct engine *e, unsigned vcpu, const struct cpu_regs *r);
 void kvm_set_gprs(struct kvm_vcpu *v, const struct cpu_regs *r); /* RIP and flags too */
 void kvm_reset(struct engine *e, unsigned vcpu);
 void kvm_startup(struct kvm_vcpu *v, uint8_t vector); /* SIPI: real mode at vector << 12 */
+
+/* kvm_guard.c */
+int kvm_guard_open(struct engine *e); /* before memory is handed over: 0 or -errno */
+void kvm_guard_close(struct engine *e);
+uint8_t *kvm_slot_host(const struct engine *e, uint8_t *host); /* as KVM maps it */
+/* KVM_RUN ended with EFAULT: is it worth another try? before: guard_changes at its start. */
+bool kvm_guard_fault(struct engine *e, unsigned before);
+bool kvm_guard_store(struct engine *e, const struct trap *t); /* it was one to RAM: done */
 
 /* kvm_trap.c */
 enum trap_rip kvm_trap_regs(struct engine *e, unsigned vcpu, struct cpu_regs *r);

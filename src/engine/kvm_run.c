@@ -55,6 +55,8 @@ static void trap_mmio(struct kvm_vcpu *v)
 
     if (t.write)
         memcpy(&t.value, run->mmio.data, t.size);
+    if (t.write && kvm_guard_store(v->engine, &t))
+        return;
     env->trap(env->trap_ctx, v->index, &t);
     if (!t.write)
         memcpy(run->mmio.data, &t.value, t.size);
@@ -197,7 +199,7 @@ static bool step(struct kvm_vcpu *v, bool *stop, struct trap *end)
 {
     const struct engine_env *env = &v->engine->env;
     bool ours = env->intr && !v->engine->routes; /* the LAPIC */
-    unsigned kicked;
+    unsigned kicked, guards = __atomic_load_n(&v->engine->guard_changes, __ATOMIC_SEQ_CST);
     uint64_t cr8;
     int rc;
 
@@ -221,6 +223,8 @@ static bool step(struct kvm_vcpu *v, bool *stop, struct trap *end)
         end->kind = dead ? TRAP_HALT : TRAP_KICK;
         return *stop || dead;
     }
+    if (rc == -EFAULT && kvm_guard_fault(v->engine, guards))
+        return false;
     if (rc < 0) {
         kvm_fail_errno(v, -rc, end);
         return true;

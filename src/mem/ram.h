@@ -23,7 +23,7 @@ enum {
     RAM_CODE = 1,  /* the translator holds code of this page: tell it of writes */
     RAM_DIRTY = 2, /* written since last cleared (dirty tracking) */
     RAM_FAST = 4,  /* some vCPU of the translator may write it without looking at these flags */
-    RAM_PATCH = 8, /* instructions of it are patched: ram_original before the guest writes it */
+    RAM_PATCH = 8, /* instructions of it are patched: no write by the guest before ram_original */
 };
 
 struct ram {
@@ -40,8 +40,7 @@ struct ram {
     unsigned patches;
     void (*patch_back)(void *arg, gpa_t gpa, uint64_t len);
     void *patch_arg;
-    /* Kept by an engine that can't see guest writes otherwise: may the guest write this page?
-     * NULL: RAM_PATCH is enough for it. */
+    /* Kept by an engine that RAM_PATCH alone tells too little: the flag of a page changes. */
     void (*guard)(void *arg, gpa_t page, bool on);
     void *guard_arg;
 };

@@ -196,6 +196,7 @@ static int engine_make(struct vm *vm, struct error *err)
         .intr_ctl = vm->intr_ctl,
         .split = vm->setup->split,
         .tsc_hz = vm->tsc_hz,
+        .patches = vm->patch != NULL,
     };
     int code = vm->ops->open(&vm->engine, &env, err);
 

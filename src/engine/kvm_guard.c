@@ -1,0 +1,76 @@
+/*
+ * Engine kvm: pages with patched instructions, which the guest must not write before its own bytes
+ * are back (mem/ram.h, RAM_PATCH). KVM gets a mapping of guest RAM of its own, in which such pages
+ * are write-protected: mprotect(2) makes KVM drop its entries for them, and let the guest only read
+ * and run them anew. A store then ends KVM_RUN with EFAULT, with nothing done (api.rst, KVM_RUN);
+ * where KVM emulates the store it comes out as MMIO instead. No memory slot changes, so no other
+ * vCPU ever finds a page missing.
+ */
+#include "engine/kvm.h"
+#include "mem/ram.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static void guard(void *arg, gpa_t page, bool on)
+{
+    struct engine *e = arg;
+    uint8_t *at = kvm_slot_host(e, ram_ptr(e->env.ram, page, RAM_PAGE_SIZE));
+
+    (void)mprotect(at, RAM_PAGE_SIZE, on ? PROT_READ : PROT_READ | PROT_WRITE);
+    __atomic_fetch_add(&e->guards, on ? 1 : -1u, __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&e->guard_changes, 1, __ATOMIC_SEQ_CST);
+}
+
+int kvm_guard_open(struct engine *e)
+{
+    struct ram *ram = e->env.ram;
+    void *p;
+
+    if (!e->env.patches)
+        return 0;
+    p = mmap(NULL, ram->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, ram->fd, 0);
+    if (p == MAP_FAILED)
+        return -errno;
+    e->alias = p;
+    ram->guard = guard;
+    ram->guard_arg = e;
+    return 0;
+}
+
+void kvm_guard_close(struct engine *e)
+{
+    if (!e->alias)
+        return;
+    e->env.ram->guard = NULL;
+    munmap(e->alias, e->env.ram->size);
+}
+
+uint8_t *kvm_slot_host(const struct engine *e, uint8_t *host)
+{
+    return e->alias ? e->alias + (host - e->env.ram->slot[0].host) : host;
+}
+
+bool kvm_guard_fault(struct engine *e, unsigned before)
+{
+    struct ram *ram = e->env.ram;
+
+    if (__atomic_load_n(&e->guards, __ATOMIC_SEQ_CST))
+        ram->patch_back(ram->patch_arg, 0, UINT64_MAX);
+    return __atomic_load_n(&e->guard_changes, __ATOMIC_SEQ_CST) != before;
+}
+
+/* Just what it hits: the page stays as it is, so that a guest that copies code finds all of a patch
+ * or nothing of it. */
+bool kvm_guard_store(struct engine *e, const struct trap *t)
+{
+    struct ram *ram = e->env.ram;
+    uint8_t *host = e->alias ? ram_ptr(ram, t->addr, t->size) : NULL;
+
+    if (!host)
+        return false;
+    ram_original(ram, t->addr, t->size);
+    memcpy(host, &t->value, t->size);
+    ram_written(ram, t->addr, t->size);
+    return true;
+}
