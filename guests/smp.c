@@ -24,7 +24,8 @@ extern volatile uint32_t ap_cs, ap_starts, ap_efer;
 enum { IDLE, SPIN, SLEEP, ADD, LOOK, CALL, TIME, FOREVER };
 static volatile unsigned order, done; /* what CPU 1 is to do; how many orders it has done */
 static volatile unsigned hits[2][256], line_on;
-static uint64_t ms10; /* TSC ticks */
+#define STRADDLING ((volatile uint32_t *)(uintptr_t)0x1000ffe) /* half on each of two pages */
+static uint64_t ms10;                                          /* TSC ticks */
 static volatile uint64_t beats, said, times, sum, ap_base;
 static volatile uint64_t *window; /* a page that CPU 0 moves about */
 static uint8_t code[64] __attribute__((aligned(64)));
@@ -68,6 +69,8 @@ static void add_all(void)
     for (unsigned i = 0; i < ROUNDS; i++) {
         asm volatile("lock incq %0" : "+m"(sum)::"memory", "cc");
         __atomic_fetch_add(&times, 3, __ATOMIC_SEQ_CST);
+        if (i % 4 == 0)
+            asm volatile("lock addl $1, %0" : "+m"(*STRADDLING)::"memory", "cc");
     }
 }
 
@@ -283,11 +286,13 @@ static void sharing(void)
     unsigned was = done, bad = 0;
     uint64_t a, b;
 
+    *STRADDLING = 0;
     order = ADD;
     add_all();
     check("both add", WAIT(done != was));
     check_eq("LOCK INC loses nothing", sum, 2 * ROUNDS);
     check_eq("LOCK XADD loses nothing", times, 2 * 3 * ROUNDS);
+    check_eq("nor does one across two pages", *STRADDLING, 2 * (ROUNDS / 4));
     mem_copy(code, ret1, sizeof(ret1));
     for (unsigned i = 0; i < 500; i++) {
         code[1] = (uint8_t)i;

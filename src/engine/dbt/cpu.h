@@ -239,6 +239,7 @@ struct cpu {
     struct {           /* a store to finish */
         uint64_t lin;
         unsigned len, first; /* bytes in all, in part[0] */
+        bool exclusive;      /* share.bounced is held until it is done */
         bool direct;         /* it went to memory; what is left is to look for code there */
         struct place part[2];
     } wb;

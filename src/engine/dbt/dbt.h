@@ -103,6 +103,7 @@ struct dbt_share { /* one per VM: see smp.c */
     uint8_t *watchers; /* by RAM page: how many vCPUs hold translations of it; under lock */
     struct cpu **cpu;
     unsigned cpus;
+    uint32_t bounced; /* lock: one read-modify-write on a bounce buffer at a time */
 };
 
 #define NOTES_MAX 64
@@ -178,6 +179,7 @@ bool dbt_fast_write(struct cpu *cpu, gpa_t gpa); /* may this page be written wit
 void dbt_note_written(struct dbt *d, gpa_t gpa, uint64_t len);   /* any thread */
 void dbt_tell_written(struct cpu *cpu, gpa_t gpa, unsigned len); /* the other vCPUs; in one page */
 void dbt_notes_serve(struct dbt *d);
+void dbt_exclusive(struct cpu *cpu, bool on); /* see share.bounced; off may be said twice */
 void dbt_running(struct cpu *cpu, bool running);
 int dbt_pause(struct cpu *cpu, const struct insn *i); /* PAUSE, where there are other vCPUs */
 

@@ -217,6 +217,8 @@ uint8_t *mmu_slow(struct cpu *cpu, uint64_t lin, unsigned size, bool write, bool
         return part[0].host;
     }
     uint8_t *b = cpu->bounce + (lin & 63); /* same alignment as the guest's address */
+    if (write && rmw)
+        dbt_exclusive(cpu, true);
     if (!write || rmw) {
         piece_read(cpu, part[0], b, first);
         if (first < size)
@@ -263,6 +265,7 @@ bool mmu_writeback(struct cpu *cpu)
     bool hit = piece_write(cpu, part[0], b, first);
     if (first < size && piece_write(cpu, part[1], b + first, size - first))
         hit = true;
+    dbt_exclusive(cpu, false);
     return hit;
 }
 

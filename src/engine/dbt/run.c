@@ -320,6 +320,7 @@ static void fault_deliver(struct cpu *cpu)
     uint8_t vector = cpu->fault.vector;
     cpu->link = 0;
     cpu->wb.len = 0;
+    dbt_exclusive(cpu, false);
     intr_deliver(cpu, vector, INTR_EXC, cpu->fault.has_error, cpu->fault.error, cpu->rip);
 }
 

@@ -264,3 +264,15 @@ int dbt_pause(struct cpu *cpu, const struct insn *i)
     cpu->pause_tsc = tsc_read();
     return INSN_NEXT;
 }
+
+/* A locked instruction that straddles two pages does so on every CPU, so this makes it atomic. */
+void dbt_exclusive(struct cpu *cpu, bool on)
+{
+    if (cpu->wb.exclusive == on || cpu->env->vcpus == 1)
+        return;
+    cpu->wb.exclusive = on;
+    if (on)
+        spin_lock(&cpu->dbt->share->bounced);
+    else
+        spin_unlock(&cpu->dbt->share->bounced);
+}
