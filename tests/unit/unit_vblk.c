@@ -271,7 +271,7 @@ static int setup(void **state)
                               .lock = &w->lock,
                               .ledger = w->ledger,
                               .irq = {line_set, w, 5},
-                              .msi = {msi_send, w},
+                              .msi = {.send = msi_send, .chip = w},
                               .pci = w->pci,
                               .devfn = DEVFN};
     *state = w;
