@@ -7,16 +7,26 @@
 
 static uint64_t ticks_per_us;
 
+/* By hand: 32-bit guests have no libgcc. */
 static uint64_t div64(uint64_t a, uint64_t b)
 {
-    return b ? a / b : 0;
+    uint64_t q = 0, r = 0;
+
+    for (int i = 63; b && i >= 0; i--) {
+        r = r << 1 | (a >> i & 1);
+        if (r >= b) {
+            r -= b;
+            q |= 1ull << i;
+        }
+    }
+    return q;
 }
 
 static void report(const char *what, uint64_t n, uint64_t ticks)
 {
-    uint64_t ns = div64(ticks * 1000, ticks_per_us * n);
+    word ns = (word)div64(ticks * 1000, ticks_per_us * n);
 
-    say("bench %s: %lu ns each, %lu ticks, %lu times\n", what, ns, div64(ticks, n), n);
+    say("bench %s: %lu ns each, %lu ticks, %lu times\n", what, ns, (word)div64(ticks, n), (word)n);
 }
 
 static void ports(uint64_t n)
@@ -54,19 +64,20 @@ static void string_out(uint64_t n)
     static uint8_t buf[4096];
     uint64_t t = rdtsc();
 
-    for (uint64_t i = 0; i < n / 512; i++) {
+    for (word i = 0; i < (word)n / 512; i++) {
         const void *p = buf;
-        uint64_t c = 512;
+        word c = 512;
         asm volatile("rep outsb" : "+S"(p), "+c"(c) : "d"(0x80) : "memory");
     }
-    report("rep outsb (0x80), a byte", n / 512 * 512, rdtsc() - t);
+    report("rep outsb (0x80), a byte", (word)n / 512 * 512, rdtsc() - t);
 }
 
 static void plain(uint64_t n)
 {
-    uint64_t t = rdtsc(), c = n * 100;
+    uint64_t t = rdtsc();
+    word c = (word)n * 100;
 
-    asm volatile("1: decq %0; jnz 1b" : "+r"(c));
+    asm volatile("1: dec %0; jnz 1b" : "+r"(c));
     report("100 rounds of dec, jnz", n, rdtsc() - t);
     t = rdtsc();
     for (uint64_t i = 0; i < n; i++) {
@@ -88,7 +99,7 @@ void guest_main(const uint8_t *mbi)
 {
     uint64_t n = guest_opt(mbi, "n", 100000);
 
-    ticks_per_us = tsc_10ms() / 10000;
+    ticks_per_us = div64(tsc_10ms(), 10000);
     if (!ticks_per_us)
         ticks_per_us = 1;
     lapic_enable();

@@ -4,7 +4,6 @@
  * then sleeps on the futex. futex(2), memfd_create(2).
  */
 #include "core/error.h"
-#include "core/tsc.h"
 #include "engine/direct/direct.h"
 #include "mem/ram.h"
 #include <errno.h>
@@ -45,15 +44,19 @@ static void sleep_once(struct cage *c)
     __atomic_store_n(&c->shared->vmm_sleeps, 0, __ATOMIC_SEQ_CST);
 }
 
+static uint64_t spin_ticks(const struct direct *d)
+{
+    return d->cpu->tsc_hz / 1000000 * SPIN_US;
+}
+
 /* The cage has the turn; comes back with it, or with false if it will never be back. */
 static bool turn_wait(struct direct *d)
 {
     struct cage *c = &d->cage;
-    uint64_t until = tsc_read() + c->shared->spin_ticks;
     unsigned late = 0;
 
-    while (!mine(c) && tsc_read() < until)
-        __builtin_ia32_pause();
+    if (cage_spin(&c->spin, &c->shared->turn, CAGE_TURN_VMM, spin_ticks(d)))
+        return true;
     while (!mine(c)) {
         sleep_once(c);
         if (mine(c))
@@ -84,7 +87,7 @@ static bool turn(struct direct *d, bool resume)
         return cage_fail(d, "the guest's process is gone");
     c->shared->ops = c->ops;
     c->shared->resume = resume;
-    c->shared->spin_ticks = d->cpu->tsc_hz / 1000000 * SPIN_US;
+    c->shared->spin_ticks = spin_ticks(d);
     memcpy(c->shared->sel, d->sel, sizeof(d->sel));
     c->ops = 0;
     turn_give(c);

@@ -50,6 +50,48 @@ struct cage_op {
     0 /* sig: the monitor has started, or served ops without running the guest                     \
        */
 
+/*
+ * Who waits for the turn looks at it for a while before it sleeps: on a CPU of its own that is much
+ * faster than being woken. Where the other side has no CPU meanwhile it is much slower, so each
+ * failure makes for more turns without looking, and successes win that back slowly.
+ */
+struct cage_spin {
+    uint32_t skip, penalty;
+};
+#define CAGE_PENALTY_MAX 4096u
+
+static inline uint64_t cage_ticks(void)
+{
+    uint32_t lo, hi;
+
+    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+    return (uint64_t)hi << 32 | lo;
+}
+
+/* True: it is that side's turn. */
+static inline bool cage_spin(struct cage_spin *s, const uint32_t *turn, uint32_t want,
+                             uint64_t ticks)
+{
+    uint64_t from = cage_ticks();
+
+    if (s->skip) {
+        s->skip--;
+        return __atomic_load_n(turn, __ATOMIC_ACQUIRE) == want;
+    }
+    while (__atomic_load_n(turn, __ATOMIC_ACQUIRE) != want) {
+        if (cage_ticks() - from > ticks) {
+            s->penalty = s->penalty ? s->penalty * 2 : 8;
+            if (s->penalty > CAGE_PENALTY_MAX)
+                s->penalty = CAGE_PENALTY_MAX;
+            s->skip = s->penalty;
+            return false;
+        }
+        __builtin_ia32_pause();
+    }
+    s->penalty -= (s->penalty + 15) / 16;
+    return true;
+}
+
 struct cage_shared {
     uint32_t turn;
     uint32_t vmm_sleeps, cage_sleeps; /* who waits in the kernel and wants a FUTEX_WAKE */
@@ -59,6 +101,7 @@ struct cage_shared {
     uint16_t sel[6];                  /* ES, (CS, SS: in the frame), DS, FS, GS */
     uint64_t frame;                   /* address of the struct cage_ucontext */
     uint64_t spin_ticks;
+    struct cage_spin spin; /* the cage's own */
     uint64_t ram;
     uint64_t parent;
     uint32_t pages;

@@ -19,7 +19,8 @@ struct cage {
     struct process process;
     struct cage_shared *shared; /* hostile once the guest has run */
     uint32_t in;                /* atomic: the guest may be running, a kick needs a signal */
-    unsigned ops;               /* in shared->op, to be served at the next entry */
+    struct cage_spin spin;
+    unsigned ops; /* in shared->op, to be served at the next entry */
 };
 
 struct direct {

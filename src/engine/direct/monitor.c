@@ -98,14 +98,6 @@ static void must(bool ok)
 
 /* ---- taking turns ---- */
 
-static uint64_t ticks(void)
-{
-    uint32_t lo, hi;
-
-    asm volatile("rdtsc" : "=a"(lo), "=d"(hi));
-    return (uint64_t)hi << 32 | lo;
-}
-
 static bool mine(void)
 {
     return __atomic_load_n(&S->turn, __ATOMIC_ACQUIRE) == CAGE_TURN_CAGE;
@@ -113,10 +105,8 @@ static bool mine(void)
 
 static void turn_wait(void)
 {
-    uint64_t until = ticks() + S->spin_ticks;
-
-    while (!mine() && ticks() < until)
-        __builtin_ia32_pause();
+    if (cage_spin(&S->spin, &S->turn, CAGE_TURN_CAGE, S->spin_ticks))
+        return;
     while (!mine()) {
         __atomic_store_n(&S->cage_sleeps, 1, __ATOMIC_SEQ_CST);
         if (!mine())
