@@ -364,6 +364,17 @@ static int engine_choose(struct run *r, struct error *err)
                      r->vm.engine == &engine_dbt ? "kvm" : "dbt");
 }
 
+/* Engine direct runs what needs no paging; told here, before a machine is made. */
+static int engine_fits(const struct run *r, struct error *err)
+{
+    if (r->vm.engine != &engine_direct || multiboot_is(&r->vm.kernel))
+        return 0;
+    return error_set(err, -ENOTSUP,
+                     "--engine direct: runs 32-bit multiboot programs that leave paging off "
+                     "(docs/engine-direct.md), not %s; use --engine dbt or kvm",
+                     r->kernel);
+}
+
 static bool readable(const char *path)
 {
     return access(path, R_OK) == 0;
@@ -477,6 +488,8 @@ static int machine_run(struct run *r, struct error *err)
         code = files_read(r, err);
     if (!code)
         code = engine_choose(r, err);
+    if (!code)
+        code = engine_fits(r, err);
     if (!code)
         code = irqchip_choose(r->irqchip, r->vm.engine, &r->vm.split, err);
     if (!code)

@@ -181,6 +181,7 @@ int cage_open(struct direct *d, struct error *err)
     int fd = -1, code_fd, code = code_open(d, &code_fd);
 
     memset(&d->cage, 0, sizeof(d->cage));
+    memset(d->slot_known, 0, sizeof(d->slot_known));
     if (!code)
         code = shared_make(d, &fd);
     if (!code)

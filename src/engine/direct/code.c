@@ -134,6 +134,8 @@ static bool place(struct direct *d, uint32_t lin, const struct found *f, bool fi
     q = p ? view_page_live(d, lin + f->len - 1) : NULL;
     if (!q || c->page[number(lin)] != p)
         return false; /* the translator started afresh meanwhile, and so shall we */
+    if (memcmp(ram_ptr(d->ram, lin, f->len), f->bytes, f->len))
+        return false; /* a device wrote there before both pages were watched */
     for (unsigned i = 0; i < f->len; i++) {
         bit_set(c->page[number(lin + i)]->covered, lin + i);
         if (f->kind != INSN_PATCH)

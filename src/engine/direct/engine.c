@@ -121,6 +121,38 @@ static void direct_reset(struct engine *e, unsigned vcpu)
     engine_dbt.reset(e, vcpu);
 }
 
+/* The cage maps such pages as it starts, so it starts afresh: all that matters is with us. */
+static int direct_shadow(struct engine *e, const struct shadow *s, bool add, struct error *err)
+{
+    struct direct *d = direct_of(e);
+    unsigned i = 0;
+    int code;
+
+    if (add && d->pages == CAGE_PAGES)
+        return error_set(err, -ENOSPC, "engine direct: at most %u register pages", CAGE_PAGES);
+    code = engine_dbt.shadow(e, s, add, err);
+    if (code)
+        return code;
+    while (i < d->pages && d->page[i] != s)
+        i++;
+    if (add)
+        d->page[d->pages++] = s;
+    else if (i < d->pages)
+        d->page[i] = d->page[--d->pages];
+    cage_close(d);
+    return cage_open(d, err);
+}
+
+static enum trap_rip direct_trap_regs(struct engine *e, unsigned vcpu, struct cpu_regs *r)
+{
+    return engine_dbt.trap_regs(e, vcpu, r);
+}
+
+static void direct_trap_resume(struct engine *e, unsigned vcpu, const struct cpu_regs *r)
+{
+    engine_dbt.trap_resume(e, vcpu, r);
+}
+
 static uint64_t direct_tsc_offset(const struct engine *e, unsigned vcpu)
 {
     return engine_dbt.tsc_offset(e, vcpu);
@@ -141,6 +173,9 @@ const struct engine_ops engine_direct = {
     .run = direct_run_vcpu,
     .kick = direct_kick,
     .reset = direct_reset,
+    .shadow = direct_shadow,
+    .trap_regs = direct_trap_regs,
+    .trap_resume = direct_trap_resume,
     .tsc_offset = direct_tsc_offset,
     .footprint = direct_footprint,
 };

@@ -100,8 +100,7 @@ static void flow(const ZydisDecodedInstruction *zi, const ZydisDecodedOperand *o
     }
 }
 
-/* The bytes that may belong to it, without what is behind the end of RAM; the page that they reach
- * into is watched before they are read. */
+/* The bytes that may belong to it, without what is behind the end of RAM. */
 static unsigned fetch(struct direct *d, uint32_t lin, uint8_t bytes[INSN_MAX])
 {
     uint32_t left = d->code->len - lin;
