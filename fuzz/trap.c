@@ -4,6 +4,7 @@
  * world, with FUZZ_WORLD naming it.
  */
 #include "bench.h"
+#include "bench_net.h"
 #include "bus/pci.h"
 #include "core/ledger.h"
 #include "core/state.h"
@@ -190,12 +191,36 @@ static void ev_intr(struct play *p)
     PROMISE(vec >= -1 && vec < 256);
 }
 
+/* At the NIC's cable: a frame that may be anything, or the backend's moods. */
+static void ev_net(struct play *p)
+{
+    struct bench_net *n = p->b->net[0];
+    uint8_t how = take_u8(&p->in), buf[2048] = {0};
+    size_t len = NET_FRAME_MIN + take_u16(&p->in) % (sizeof(buf) - NET_FRAME_MIN);
+
+    if (how & 0x80) {
+        take(&p->in, buf, how & 0x7f);
+        bench_net_recv(p->b, n, buf, len, 1 + how % 3);
+        return;
+    }
+    pthread_mutex_lock(&p->b->lock);
+    n->net.takes = how & (NET_CSUM | NET_TSO4 | NET_TSO6);
+    n->full = how & 8;
+    if (how & 0x40)
+        net_link(&n->net, how & 0x20);
+    else if (!n->full)
+        net_room(&n->net);
+    pthread_mutex_unlock(&p->b->lock);
+}
+
 static void ev_cable(struct play *p)
 {
     uint8_t buf[64];
     size_t n = take(&p->in, buf, take_u8(&p->in) % sizeof(buf)), room;
     struct chr *c = &p->b->cable[0].chr;
 
+    if (p->b->nets)
+        ev_net(p);
     if (!p->b->cables || !c->recv)
         return;
     pthread_mutex_lock(&p->b->lock);

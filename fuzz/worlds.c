@@ -36,12 +36,35 @@
     "mem 0x1020 le64:0x4010 le32:1 le16:2 le16:0\n"                                                \
     "mem 0x2000 le16:0 le16:1\n"
 
+/* A driver has been here: link, 16 descriptors to send at 0x1000, 8 to receive at 0x2000. */
+#define E1000_DRIVER                                                                               \
+    "net n open\n"                                                                                 \
+    "device hostbridge\n"                                                                          \
+    "device e1000 as nic net=n devfn=8\n"                                                          \
+    "outl 0xcf8 0x80000810\noutl 0xcfc 0xe0000000\n"                                               \
+    "outl 0xcf8 0x80000818\noutl 0xcfc 0xd000\n"                                                   \
+    "outl 0xcf8 0x80000804\noutw 0xcfc 7\n"                                                        \
+    "write 0xe0000000 4 0x40000041\n"                                                              \
+    "write 0xe0003800 4 0x1000\nwrite 0xe0003808 4 0x100\nwrite 0xe0000400 4 0xa\n"                \
+    "write 0xe0002800 4 0x2000\nwrite 0xe0002808 4 0x80\nwrite 0xe0002818 4 7\n"                   \
+    "write 0xe0005000 4 0x30e\nwrite 0xe0000100 4 0x801a\nwrite 0xe00000d0 4 0x1ffff\n"            \
+    "repeat 8 I\nmem 0x2000+I*16 le64:0x4000+I*0x800\nend\n"                                       \
+    "mem 0x1000 le64:0x8000 le16:60 00 0b le32:0\n"                                                \
+    "mem 0x1010 0e 18 le16:33 22 32 le16:0 le32:0x270000fa 00 36 le16:100\n"                       \
+    "mem 0x1020 le64:0x8000 le32:0x2f100130 00 03 le16:0\n"                                        \
+    "mem 0x8000 525400aabbcc525400123456 0800 45000000000040004006 0000 0a0000010a000002 "         \
+    "1234 0050 00000000 00000099 5018 0400 1a33 0000\n"
+
 const struct world worlds[] = {
     {"acpipm",
      "device acpipm pm1_evt=0x600 pm1_cnt=0x604 pm_tmr=0x608 gpe0=0x620 reset=0x610 "
      "sleep_ctl=0x611 sleep_sts=0x612\n",
      {PIO(0x600, 0x28)}},
     {"debugexit", "device debugexit\n", {PIO(0xf4, 4)}},
+    {"e1000",
+     E1000_DRIVER,
+     {MMIO(0xe0003818, 4), MMIO(0xe0000000, 0x110), MMIO(0xe0002800, 0x30), MMIO(0xe0003800, 0x30),
+      MMIO(0xe0000400, 4), MMIO(0xe0004000, 0x1800), PIO(0xcf8, 8), MEM(0x1000, 0x100)}},
     {"hostbridge", "device hostbridge\n", {PIO(0xcf8, 8)}},
     {"i8042", "device i8042\n", {PIO(0x60, 1), PIO(0x64, 1), PIO(0x60, 8)}},
     {"ide",

@@ -1,5 +1,6 @@
 /* The test bench: what is behind tests/dev/bench.h except the verbs of scripts. */
 #include "bench.h"
+#include "bench_net.h"
 #include "bus/pci.h"
 #include "core/ledger.h"
 #include "core/state.h"
@@ -61,6 +62,7 @@ void bench_close(struct bench *b)
         b->dev[i].cls->destroy(b->dev[i].dev);
     for (i = 0; i < b->disks; i++)
         blk_close(b->disk[i].blk);
+    bench_nets_close(b);
     pthread_mutex_unlock(&b->lock);
     dispatch_free(&b->dispatch);
     if (b->pci)

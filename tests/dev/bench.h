@@ -20,6 +20,7 @@
 #define BENCH_EVENTS 64
 #define BENCH_DISKS  8
 #define BENCH_CABLES 4
+#define BENCH_NETS   4
 #define BENCH_PINS   4
 #define BENCH_NAME   32
 #define BENCH_CABLE  65536
@@ -74,6 +75,8 @@ struct bench {
     unsigned disks;
     struct bench_cable cable[BENCH_CABLES];
     unsigned cables;
+    struct bench_net *net[BENCH_NETS]; /* bench_net.h */
+    unsigned nets;
     struct bench_pins pins[BENCH_PINS];
     unsigned pin_sets;
     struct irq gsi[24], isa[16]; /* inputs of the fixture chip */

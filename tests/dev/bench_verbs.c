@@ -1,5 +1,6 @@
 /* The verbs that the bench adds to register scripts; docs/script.md tells what they do. */
 #include "bench.h"
+#include "bench_net.h"
 #include "core/ledger.h"
 
 #include <errno.h>
@@ -298,7 +299,7 @@ int bench_verb(void *bench, struct script *s, int argc, char **argv, struct erro
         {"device", verb_device, 2}, {"irq", verb_irq, 3},       {"msi", verb_msi, 2},
         {"event", verb_event, 2},   {"pin", verb_pin, 4},       {"intr", verb_intr, 4},
         {"input", verb_input, 3},   {"output", verb_output, 3}, {"disk", verb_disk, 4},
-        {"msr", verb_msr, 3},
+        {"msr", verb_msr, 3},       {"net", bench_net_verb, 3},
     };
     size_t i;
 

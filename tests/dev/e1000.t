@@ -1,0 +1,1153 @@
+# Intel 82540EM as a driver finds it: configuration space, both windows on the registers, the
+# register test of Linux's `ethtool -t`, EEPROM by EERD and by its pins, the PHY, power states.
+net n open
+device hostbridge as hb devfn=0
+device e1000 as nic net=n devfn=24
+let FN 0x80001800
+outl 0xcf8 FN+0x10
+outl 0xcfc 0xe0000000
+outl 0xcf8 FN+0x18
+outl 0xcfc 0xd000
+outl 0xcf8 FN+4
+outw 0xcfc 7
+let B 0xe0000000
+let CTRL B
+let STATUS B+8
+let EECD B+0x10
+let EERD B+0x14
+let MDIC B+0x20
+let ICR B+0xc0
+let ITR B+0xc4
+let ICS B+0xc8
+let IMS B+0xd0
+let IMC B+0xd8
+let RCTL B+0x100
+let TCTL B+0x400
+let RDBAL B+0x2800
+let RDLEN B+0x2808
+let RDH B+0x2810
+let RDT B+0x2818
+let RDTR B+0x2820
+let RADV B+0x282c
+let TDBAL B+0x3800
+let TDLEN B+0x3808
+let TDH B+0x3810
+let TDT B+0x3818
+let TIDV B+0x3820
+let TADV B+0x382c
+let RXCSUM B+0x5000
+let MTA B+0x5200
+let RAL B+0x5400
+let RAH B+0x5404
+let VFTA B+0x5600
+
+# Identity, and the capabilities of the real chip: power management, PCI-X, MSI, in this order.
+outl 0xcf8 FN
+inl 0xcfc 0x100e8086
+outl 0xcf8 FN+8
+inl 0xcfc 0x02000002
+outl 0xcf8 FN+0x2c
+inl 0xcfc 0x001e8086
+outl 0xcf8 FN+4
+inl 0xcfc 0x02300007
+outl 0xcf8 FN+0x34
+inb 0xcfc 0xdc
+outl 0xcf8 FN+0xdc
+inl 0xcfc 0xc822e401
+outl 0xcf8 FN+0xe0
+inl 0xcfc 0x00002000
+outl 0xcf8 FN+0xe4
+inl 0xcfc 0x0002f007
+outl 0xcf8 FN+0xe8
+inl 0xcfc 0x00400000
+outl 0xcf8 FN+0xf0
+inl 0xcfc 0x00800005
+outl 0xcf8 FN+0x3c
+inl 0xcfc 0x00ff0100
+
+# What reset leaves.
+read CTRL 4 0x201
+read STATUS 4 0x281/0x3cf
+read B+0x1000 4 0x00100030
+read RAL 4 0x12005452
+read RAH 4 0x80005634
+read RAH+8 4 0
+read B+0x38 4 0x8100
+
+# STATUS is not to be written; the rest keeps its bits: the patterns of Linux's register test.
+read STATUS 4 -> S
+write STATUS 4 0xfffff833
+read STATUS 4 S
+write B+0x28 4 0x5a5a5a5a
+read B+0x28 4 0x5a5a5a5a
+write B+0x28 4 0xa5a5a5a5
+read B+0x28 4 0xa5a5a5a5
+write B+0x28 4 0x0
+read B+0x28 4 0x0
+write B+0x28 4 0xffffffff
+read B+0x28 4 0xffffffff
+write B+0x2c 4 0x5a5a5a5a
+read B+0x2c 4 0x5a5a
+write B+0x2c 4 0xa5a5a5a5
+read B+0x2c 4 0xa5a5
+write B+0x2c 4 0x0
+read B+0x2c 4 0x0
+write B+0x2c 4 0xffffffff
+read B+0x2c 4 0xffff
+write B+0x30 4 0x5a5a5a5a
+read B+0x30 4 0x5a5a
+write B+0x30 4 0xa5a5a5a5
+read B+0x30 4 0xa5a5
+write B+0x30 4 0x0
+read B+0x30 4 0x0
+write B+0x30 4 0xffffffff
+read B+0x30 4 0xffff
+write B+0x38 4 0x5a5a5a5a
+read B+0x38 4 0x5a5a
+write B+0x38 4 0xa5a5a5a5
+read B+0x38 4 0xa5a5
+write B+0x38 4 0x0
+read B+0x38 4 0x0
+write B+0x38 4 0xffffffff
+read B+0x38 4 0xffff
+write B+0x2820 4 0x5a5a5a5a
+read B+0x2820 4 0x5a5a
+write B+0x2820 4 0xa5a5a5a5
+read B+0x2820 4 0xa5a5
+write B+0x2820 4 0x0
+read B+0x2820 4 0x0
+write B+0x2820 4 0xffffffff
+read B+0x2820 4 0xffff
+write B+0x2804 4 0x5a5a5a5a
+read B+0x2804 4 0x5a5a5a5a
+write B+0x2804 4 0xa5a5a5a5
+read B+0x2804 4 0xa5a5a5a5
+write B+0x2804 4 0x0
+read B+0x2804 4 0x0
+write B+0x2804 4 0xffffffff
+read B+0x2804 4 0xffffffff
+write B+0x2808 4 0xa5a5a
+read B+0x2808 4 0xa5a00
+write B+0x2808 4 0x5a5a5
+read B+0x2808 4 0x5a580
+write B+0x2808 4 0x0
+read B+0x2808 4 0x0
+write B+0x2808 4 0xfffff
+read B+0x2808 4 0xfff80
+write B+0x2810 4 0x5a5a
+read B+0x2810 4 0x5a5a
+write B+0x2810 4 0xa5a5
+read B+0x2810 4 0xa5a5
+write B+0x2810 4 0x0
+read B+0x2810 4 0x0
+write B+0x2810 4 0xffff
+read B+0x2810 4 0xffff
+write B+0x2818 4 0x5a5a
+read B+0x2818 4 0x5a5a
+write B+0x2818 4 0xa5a5
+read B+0x2818 4 0xa5a5
+write B+0x2818 4 0x0
+read B+0x2818 4 0x0
+write B+0x2818 4 0xffff
+read B+0x2818 4 0xffff
+write B+0x2168 4 0x5a58
+read B+0x2168 4 0x5a58
+write B+0x2168 4 0xa5a0
+read B+0x2168 4 0xa5a0
+write B+0x2168 4 0x0
+read B+0x2168 4 0x0
+write B+0x2168 4 0xfff8
+read B+0x2168 4 0xfff8
+write B+0x170 4 0x5a5a
+read B+0x170 4 0x5a5a
+write B+0x170 4 0xa5a5
+read B+0x170 4 0xa5a5
+write B+0x170 4 0x0
+read B+0x170 4 0x0
+write B+0x170 4 0xffff
+read B+0x170 4 0xffff
+write B+0x410 4 0x1a5a5a5a
+read B+0x410 4 0x1a5a5a5a
+write B+0x410 4 0x25a5a5a5
+read B+0x410 4 0x25a5a5a5
+write B+0x410 4 0x0
+read B+0x410 4 0x0
+write B+0x410 4 0x3fffffff
+read B+0x410 4 0x3fffffff
+write B+0x3804 4 0x5a5a5a5a
+read B+0x3804 4 0x5a5a5a5a
+write B+0x3804 4 0xa5a5a5a5
+read B+0x3804 4 0xa5a5a5a5
+write B+0x3804 4 0x0
+read B+0x3804 4 0x0
+write B+0x3804 4 0xffffffff
+read B+0x3804 4 0xffffffff
+write B+0x3808 4 0xa5a5a
+read B+0x3808 4 0xa5a00
+write B+0x3808 4 0x5a5a5
+read B+0x3808 4 0x5a580
+write B+0x3808 4 0x0
+read B+0x3808 4 0x0
+write B+0x3808 4 0xfffff
+read B+0x3808 4 0xfff80
+write B+0x2800 4 0x5a5a5a5a
+read B+0x2800 4 0x5a5a5a50
+write B+0x2800 4 0xa5a5a5a5
+read B+0x2800 4 0xa5a5a5a0
+write B+0x2800 4 0x0
+read B+0x2800 4 0x0
+write B+0x2800 4 0xffffffff
+read B+0x2800 4 0xfffffff0
+write B+0x178 4 0x5a5a
+read B+0x178 4 0x5a5a
+write B+0x178 4 0xa5a5
+read B+0x178 4 0xa5a5
+write B+0x178 4 0x0
+read B+0x178 4 0x0
+write B+0x178 4 0xffff
+read B+0x178 4 0xffff
+write B+0x3800 4 0x5a5a5a5a
+read B+0x3800 4 0x5a5a5a50
+write B+0x3800 4 0xa5a5a5a5
+read B+0x3800 4 0xa5a5a5a0
+write B+0x3800 4 0x0
+read B+0x3800 4 0x0
+write B+0x3800 4 0xffffffff
+read B+0x3800 4 0xfffffff0
+write B+0x3820 4 0x5a5a
+read B+0x3820 4 0x5a5a
+write B+0x3820 4 0xa5a5
+read B+0x3820 4 0xa5a5
+write B+0x3820 4 0x0
+read B+0x3820 4 0x0
+write B+0x3820 4 0xffff
+read B+0x3820 4 0xffff
+write B+0x5404 4 0x5a5a5a5a
+read B+0x5404 4 0x25a5a
+write B+0x5404 4 0xa5a5a5a5
+read B+0x5404 4 0x8001a5a5
+write B+0x5404 4 0x0
+read B+0x5404 4 0x0
+write B+0x5404 4 0xffffffff
+read B+0x5404 4 0x8003ffff
+write B+0x547c 4 0x5a5a5a5a
+read B+0x547c 4 0x25a5a
+write B+0x547c 4 0xa5a5a5a5
+read B+0x547c 4 0x8001a5a5
+write B+0x547c 4 0x0
+read B+0x547c 4 0x0
+write B+0x547c 4 0xffffffff
+read B+0x547c 4 0x8003ffff
+write B+0x5200 4 0x5a5a5a5a
+read B+0x5200 4 0x5a5a5a5a
+write B+0x5200 4 0xa5a5a5a5
+read B+0x5200 4 0xa5a5a5a5
+write B+0x5200 4 0x0
+read B+0x5200 4 0x0
+write B+0x5200 4 0xffffffff
+read B+0x5200 4 0xffffffff
+write B+0x53fc 4 0x5a5a5a5a
+read B+0x53fc 4 0x5a5a5a5a
+write B+0x53fc 4 0xa5a5a5a5
+read B+0x53fc 4 0xa5a5a5a5
+write B+0x53fc 4 0x0
+read B+0x53fc 4 0x0
+write B+0x53fc 4 0xffffffff
+read B+0x53fc 4 0xffffffff
+write B+0x57fc 4 0x5a5a5a5a
+read B+0x57fc 4 0x5a5a5a5a
+write B+0x57fc 4 0xa5a5a5a5
+read B+0x57fc 4 0xa5a5a5a5
+write B+0x57fc 4 0x0
+read B+0x57fc 4 0x0
+write B+0x57fc 4 0xffffffff
+read B+0x57fc 4 0xffffffff
+write RCTL 4 0
+read RCTL 4 0
+write RCTL 4 0x06dfb3fe
+read RCTL 4 0x06dfb3fe
+write TCTL 4 0
+read TCTL 4 0
+
+# Registers also stand at the 82542's offsets; what is nowhere reads zero and is refused.
+write B+0x420 4 0x12340
+read TDBAL 4 0x12340
+read B+0x5404 4 -> A
+read B+0x44 4 A
+ledger mark
+read B+0x9ffc 4 0
+write B+0x9ffc 4 1
+read B+0x1fffc 4 0
+ledger mmio nic regs reads=2 writes=1 refused=3
+# Registers are 32 bits wide; wider accesses are two, narrower ones are none.
+read B 1 0xff
+read B 8 0x20100000201
+
+# IOADDR and IODATA in port space.
+outl 0xd000 8
+inl 0xd000 8
+inl 0xd004 S
+outl 0xd000 0x38
+outl 0xd004 0x12348100
+inl 0xd004 0x8100
+outl 0xd000 0x20000
+inl 0xd004 0
+outl 0xd000 3
+outl 0xd004 0
+inl 0xd000 3
+
+# CTRL.RST through the ports, as Linux does it: back to the start, but for PBA and the PHY.
+write B+0x1000 4 0x28
+outl 0xd000 0
+outl 0xd004 0x04000000
+read CTRL 4 0x201
+read B+0x1000 4 0x00180028
+read RCTL 4 0
+read RAL 4 0x12005452
+read RAH 4 0x80005634
+read B+0x547c 4 0x0003ffff
+
+# EEPROM by EERD: the MAC, the IDs, and a checksum of 0xbaba.
+let SUM 0
+write EERD 4 0*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 1*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 2*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 3*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 4*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 5*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 6*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 7*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 8*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 9*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 10*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 11*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 12*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 13*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 14*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 15*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 16*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 17*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 18*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 19*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 20*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 21*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 22*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 23*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 24*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 25*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 26*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 27*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 28*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 29*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 30*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 31*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 32*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 33*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 34*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 35*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 36*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 37*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 38*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 39*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 40*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 41*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 42*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 43*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 44*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 45*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 46*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 47*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 48*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 49*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 50*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 51*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 52*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 53*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 54*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 55*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 56*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 57*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 58*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 59*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 60*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 61*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 62*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+write EERD 4 63*256+1
+read EERD 4 0x10/0x10
+read EERD 4 -> W
+let SUM SUM+W
+# the words stand in bits 31:16, so the sum does, beside 64 times DONE and the addresses
+is SUM 0xbaba0000+64*0x10+0x100*2016/0xffffffff
+write EERD 4 0x0d01
+read EERD 4 0x100e0d10
+write EERD 4 0x4001     # past its end
+read EERD 4 0xffff4010
+
+# By its pins: REQ and GNT, then start, opcode 10, address, and sixteen bits, msb first.
+write EECD 4 0x40
+read EECD 4 0x1c0/0x1c0
+# word 13, and on into 14
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+read EECD 4 0/8
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x8/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x8/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x8/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x8/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x8/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x8/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x8/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x8/8
+write EECD 4 0x42
+write EECD 4 0x43
+read EECD 4 0x0/8
+write EECD 4 0x42
+write EECD 4 0x40
+# a write without EWEN changes nothing; with it, it does
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x40
+write EERD 4 0x501
+read EERD 4 0xffff0510
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x40
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x40
+write EECD 4 0x42
+read EECD 4 8/8
+write EECD 4 0x40
+write EERD 4 0x501
+read EERD 4 0x12340510
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x40
+write EERD 4 0x501
+read EERD 4 0xffff0510
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x40
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x40
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x42
+write EECD 4 0x43
+write EECD 4 0x42
+write EECD 4 0x46
+write EECD 4 0x47
+write EECD 4 0x46
+write EECD 4 0x40
+write EERD 4 0x501
+read EERD 4 0x00770510
+write EECD 4 0
+read EECD 4 0x100/0x1c0
+
+# The PHY: its name, autonegotiation that ends at once, what the partner can, link.
+let RD 0x08200000
+let WR 0x04200000
+write MDIC 4 RD+0x20000
+read MDIC 4 0x18220141
+write MDIC 4 RD+0x30000
+read MDIC 4 0x18230c24
+write MDIC 4 RD+0x10000
+write MDIC 4 RD+0x10000
+read MDIC 4 0x1821796d
+write MDIC 4 RD+0x50000
+read MDIC 4 0x182541e1
+write MDIC 4 RD+0xa0000
+read MDIC 4 0x182a7c00
+write MDIC 4 RD+0x110000
+read MDIC 4 0x1831bc00
+# nobody answers at other addresses
+write MDIC 4 0x08400000
+read MDIC 4 0x58400000
+# CTRL.SLU lets the MAC see the link: LSC
+read ICR 4
+write CTRL 4 0x241
+read STATUS 4 0x283/0x2c3
+read ICR 4 4
+read ICR 4 0
+# the cable is pulled: the PHY remembers until it is asked
+net n link off
+read ICR 4 4
+read STATUS 4 0/2
+net n link on
+read ICR 4 4
+read STATUS 4 2/2
+write MDIC 4 RD+0x10000
+read MDIC 4 0x7969/0xffff
+write MDIC 4 RD+0x10000
+read MDIC 4 0x796d/0xffff
+# 100 Mb/s only: advertise so, start over
+write MDIC 4 WR+0x90000
+write MDIC 4 WR+0x40000+0x0181
+write MDIC 4 WR+0x1340
+read ICR 4 4
+read STATUS 4 0x143/0x3c3
+write MDIC 4 RD+0x110000
+read MDIC 4 0x7c00/0xffff
+# 10 Mb/s, half duplex, no negotiation
+write MDIC 4 WR+0x0000
+read STATUS 4 0x002/0x3c3
+# MDAC, and the PHY's own interrupt
+read ICR 4
+write MDIC 4 RD+0x20000+0x20000000
+read ICR 4 0x200
+write MDIC 4 WR+0x120000+0x0400
+net n link off
+read ICR 4 0x1004
+write MDIC 4 RD+0x130000
+read MDIC 4 0x0400/0x0400
+write MDIC 4 RD+0x130000
+read MDIC 4 0/0xffff
+net n link on
+# power down by register 0, and the reset by CTRL brings its defaults back
+write MDIC 4 WR+0x0800
+read STATUS 4 0/2
+write CTRL 4 0x80000241
+write MDIC 4 RD
+read MDIC 4 0x1140/0xffff
+read STATUS 4 0x283/0x2c3
+
+# D3: nothing answers; D0 again resets the MAC, not the PHY or configuration space.
+write B+0x38 4 0x1234
+outl 0xcf8 FN+0xe0
+outw 0xcfc 0x2003
+read CTRL 4 0xffffffff
+outl 0xcf8 FN+0xe0
+outw 0xcfc 0x2000
+read CTRL 4 0x201
+read B+0x38 4 0x8100
+
+# State: everything comes back, and streams that lie are survived.
+write B+0x28 4 0xc28001
+write ITR 4 100
+state
+read B+0x28 4 0xc28001
+state cut
+state noise 300
+reset
+outl 0xcf8 FN+0x10
+inl 0xcfc 0
