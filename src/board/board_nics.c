@@ -3,19 +3,20 @@
 #include "core/error.h"
 #include "dev/e1000.h"
 #include "irq/chip.h"
+#include "record/record.h"
 #include <errno.h>
 #include <string.h>
 
 static int e1000_add(struct board *b, const struct board_net *n, unsigned index, unsigned gsi)
 {
     struct dev_env env = board_env(b, board_name(b, "nic", index));
-    struct e1000_setup s = {.net = n->net};
+    struct e1000_setup s = {.net = rec_net(env.tap, n->net)};
     struct dev d = {0};
     int code;
 
     memcpy(s.mac, n->mac, sizeof(s.mac));
-    env.irq = chip_gsi(b->chip, gsi);
-    env.msi = chip_msi(b->chip);
+    env.irq = rec_irq(env.tap, chip_gsi(b->chip, gsi));
+    env.msi = rec_msi(env.tap, chip_msi(b->chip));
     env.pci = b->pci;
     env.devfn = (uint8_t)(b->slot++ << 3);
     code = e1000_create(&d, &env, &s);

@@ -360,6 +360,8 @@ static void dev_free(struct rec_dev *d)
         rec_blk_close(d->blk[i]);
     if (d->chr)
         rec_chr_close(d->chr);
+    if (d->net)
+        rec_net_close(d->net);
     free(d);
 }
 

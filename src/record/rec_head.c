@@ -24,6 +24,13 @@ static void disk_write(struct rec_text *t, const struct rec_disk *k)
     rec_add(t, "\n");
 }
 
+static void nic_write(struct rec_text *t, const struct rec_nic *n)
+{
+    rec_add(t, "net %s via=%x mac=", n->name, n->via);
+    rec_add_data(t, n->mac, sizeof(n->mac));
+    rec_add(t, " takes=%x%s\n", n->takes, n->up ? " up" : "");
+}
+
 void rec_head_write(struct rec *r)
 {
     const struct rec_machine *m = &r->m;
@@ -36,6 +43,8 @@ void rec_head_write(struct rec *r)
         rec_add(t, "debug-exit\n");
     for (unsigned i = 0; i < m->disks; i++)
         disk_write(t, &m->disk[i]);
+    for (unsigned i = 0; i < m->nics; i++)
+        nic_write(t, &m->nic[i]);
     rec_write(r, t);
 }
 
@@ -96,6 +105,36 @@ static bool disk_read(struct rec_machine *m, char **word, int words)
     return k->sectors && k->via;
 }
 
+static bool nic_word(struct rec_nic *n, const char *w)
+{
+    uint64_t v;
+
+    if (!strcmp(w, "up"))
+        return n->up = true;
+    if (!strncmp(w, "mac=", 4))
+        return rec_data(w + 4, n->mac, sizeof(n->mac));
+    if (!strncmp(w, "via=", 4) && number(w + 4, 16, &v) && v <= 0xff)
+        return (n->via = (unsigned)v) != 0;
+    if (strncmp(w, "takes=", 6) || !number(w + 6, 16, &v) || v > 7)
+        return false;
+    n->takes = (unsigned)v;
+    return true;
+}
+
+static bool nic_read(struct rec_machine *m, char **word, int words)
+{
+    struct rec_nic *n = &m->nic[m->nics];
+
+    if (words < 4 || m->nics == REC_NICS || !name_ok(word[1]))
+        return false;
+    m->nics++;
+    snprintf(n->name, sizeof(n->name), "%.31s", word[1]);
+    for (int i = 2; i < words; i++)
+        if (!nic_word(n, word[i]))
+            return false;
+    return n->via;
+}
+
 static bool name_read(char *to, const char *word)
 {
     snprintf(to, REC_NAME, "%s", word);
@@ -106,6 +145,8 @@ static bool line_read(struct rec_machine *m, char **word, int words)
 {
     if (!strcmp(word[0], "disk"))
         return disk_read(m, word, words);
+    if (!strcmp(word[0], "net"))
+        return nic_read(m, word, words);
     if (!strcmp(word[0], "debug-exit"))
         return words == 1 && (m->debug_exit = true);
     if (words != 2)

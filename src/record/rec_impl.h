@@ -4,6 +4,8 @@
 
 #include "back/blk.h"
 #include "back/chr.h"
+#include "back/net.h"
+#include "core/ledger.h"
 #include "core/error.h"
 #include "core/loop.h"
 #include "core/tap.h"
@@ -54,6 +56,17 @@ struct rec_chr {
     struct rec_dev *dev;
 };
 
+struct rec_net { /* stands between the device and a network */
+    struct net net;
+    struct net *inner;
+    struct rec_dev *dev;
+    struct ledger_row row; /* its own: what passes is counted by the backend */
+    unsigned inside;
+    struct iovec iov;
+    uint8_t buf[NET_FRAME_MAX];   /* a frame that passes, in one piece */
+    uint8_t frame[NET_FRAME_MAX]; /* playing: the one that arrives */
+};
+
 struct rec_dev {
     struct tap tap;
     struct rec *rec;
@@ -72,6 +85,7 @@ struct rec_dev {
     struct rec_blk *blk[REC_BLKS];
     unsigned blks;
     struct rec_chr *chr;
+    struct rec_net *net;
 };
 
 struct rec {
@@ -102,6 +116,7 @@ struct rec {
     bool differs;
     struct error why;
     struct blk *disk[REC_DISKS];
+    struct net nic[REC_NICS];
     struct chr console;
 };
 
@@ -140,10 +155,12 @@ const char *rec_region_label(struct rec_dev *d, struct rec_region *m);
 int rec_time_open(struct rec_dev *d);
 void rec_time_close(struct rec_dev *d);
 void rec_time_play(struct rec_dev *d, bool timer, const char *rest);
-/* rec_blk.c, rec_chr.c: an input of the backend's, as the line tells it */
+/* rec_blk.c, rec_chr.c, rec_net.c: an input of the backend's, as the line tells it */
 void rec_blk_play(struct rec_dev *d, const char *rest);
 void rec_blk_close(struct rec_blk *w);
 void rec_chr_play(struct rec_dev *d, const char *rest);
 void rec_chr_close(struct rec_chr *w);
+void rec_net_play(struct rec_dev *d, const char *rest);
+void rec_net_close(struct rec_net *w);
 
 #endif

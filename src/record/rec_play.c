@@ -129,7 +129,8 @@ static const struct {
     {"cr ", play_cr},       {"cw ", play_cw},
     {"timer ", play_timer}, {"work ", play_work},
     {"blk ", rec_blk_play}, {"chr recv ", rec_chr_play},
-    {"reset", play_reset},  {"? ", play_stray},
+    {"net ", rec_net_play}, {"reset", play_reset},
+    {"? ", play_stray},
 };
 
 static void verb_play(struct rec_dev *d, const char *event)

@@ -14,9 +14,11 @@
 
 struct blk;
 struct chr;
+struct net;
 struct rec;
 
 #define REC_DISKS 16
+#define REC_NICS  8
 #define REC_PICKS 16
 #define REC_NAME  32
 
@@ -29,6 +31,14 @@ struct rec_disk { /* what a front end can see of a backend */
     char serial[24];
 };
 
+struct rec_nic {
+    char name[REC_NAME]; /* of the network */
+    unsigned via;        /* enum board_nic */
+    uint8_t mac[6];
+    unsigned takes; /* as in struct net */
+    bool up;
+};
+
 struct rec_machine { /* all that the replay needs to make the same devices */
     char board[REC_NAME];
     uint64_t memory; /* bytes */
@@ -37,6 +47,8 @@ struct rec_machine { /* all that the replay needs to make the same devices */
     uint64_t start; /* VM time at which the devices were made */
     struct rec_disk disk[REC_DISKS];
     unsigned disks;
+    struct rec_nic nic[REC_NICS];
+    unsigned nics;
     char pick[REC_PICKS][REC_NAME]; /* devices by name */
     unsigned picks;                 /* 0: all that can be recorded */
 };
@@ -75,8 +87,10 @@ struct rec_player {
 
 /* Before the board is made. */
 void rec_player(struct rec *r, const struct rec_player *p);
-/* Backends for the board: disk n of the machine, and a console. Closed by rec_close. */
+/* Backends for the board: disk and network n of the machine, and a console. rec_close closes
+ * them. */
 struct blk *rec_disk(struct rec *r, unsigned n);
+struct net *rec_nic(struct rec *r, unsigned n);
 struct chr *rec_console(struct rec *r);
 /* 0: every line as it should be; -EPROTO: err tells the first difference; -EINVAL: bad line. */
 int rec_play(struct rec *r, struct error *err);
@@ -97,6 +111,7 @@ struct irq rec_irq(struct tap *t, struct irq irq);
 struct msi_sink rec_msi(struct tap *t, struct msi_sink msi);
 struct blk *rec_blk(struct tap *t, struct blk *blk); /* NULL stays NULL */
 struct chr *rec_chr(struct tap *t, struct chr *chr);
+struct net *rec_net(struct tap *t, struct net *net);
 /* Resets the device, which is an event of its own. */
 void rec_reset(struct rec *r, const struct dev *d);
 

@@ -18,6 +18,8 @@
 #define MIB        (1ull << 20)
 #define HZ         1000000000u
 
+_Static_assert(REC_DISKS <= BOARD_DISKS && REC_NICS <= BOARD_NETS, "a board takes them all");
+
 struct machine {
     struct replay *p;
     struct rec *rec;
@@ -27,6 +29,7 @@ struct machine {
     struct loop *loop;
     struct bus *bus;
     struct board_disk disk[BOARD_DISKS];
+    struct board_net nic[BOARD_NETS];
     struct board_setup setup;
     struct board *board;
 };
@@ -114,13 +117,26 @@ static int disks_make(struct machine *m, struct error *err)
     return 0;
 }
 
+static int nics_make(struct machine *m, struct error *err)
+{
+    const struct rec_machine *r = rec_machine(m->rec);
+
+    for (unsigned i = 0; i < r->nics; i++) {
+        m->nic[i] = (struct board_net){.net = rec_nic(m->rec, i), .via = r->nic[i].via};
+        memcpy(m->nic[i].mac, r->nic[i].mac, sizeof(m->nic[i].mac));
+        if (!m->nic[i].net)
+            return error_set(err, -ENOMEM, "%s: out of memory", m->p->path);
+    }
+    return 0;
+}
+
 static int board_make(struct machine *m, struct error *err)
 {
     const struct rec_machine *r = rec_machine(m->rec);
     const struct rec_player player = {m->bus, m->loop, m->ledger, on_reset, m};
 
     rec_player(m->rec, &player);
-    if (disks_make(m, err))
+    if (disks_make(m, err) || nics_make(m, err))
         return -ENOMEM;
     m->setup = (struct board_setup){
         .vcpus = 1,
@@ -132,6 +148,8 @@ static int board_make(struct machine *m, struct error *err)
         .console = rec_console(m->rec),
         .disk = m->disk,
         .disks = r->disks,
+        .net = m->nic,
+        .nets = r->nics,
         .debug_exit = r->debug_exit,
         .patch = on_patch,
         .rec = m->rec,

@@ -1,5 +1,6 @@
 /* viaduct run --record: what the recording must know of this machine, and its beginning and end. */
 #include "back/blk.h"
+#include "back/net.h"
 #include "core/log.h"
 #include "record/record.h"
 #include "vm/vm_impl.h"
@@ -20,6 +21,15 @@ static void disk_tell(struct rec_disk *k, const struct board_disk *d)
     k->cache = b->volatile_cache;
     k->has_serial = d->serial;
     snprintf(k->serial, sizeof(k->serial), "%s", d->serial ? d->serial : "");
+}
+
+static void nic_tell(struct rec_nic *k, const struct board_net *n)
+{
+    snprintf(k->name, sizeof(k->name), "%.31s", n->net->name);
+    k->via = n->via;
+    memcpy(k->mac, n->mac, sizeof(k->mac));
+    k->takes = n->net->takes;
+    k->up = n->net->up;
 }
 
 /* "ide0+com1" */
@@ -49,6 +59,8 @@ int record_make(struct vm *vm, struct error *err)
     snprintf(m.board, sizeof(m.board), "%s", s->board->name);
     for (unsigned i = 0; i < s->disks; i++)
         disk_tell(&m.disk[m.disks++], &vm->disk[i]);
+    for (unsigned i = 0; i < s->nets; i++)
+        nic_tell(&m.nic[m.nics++], &vm->nic[i]);
     return rec_create(&vm->rec, s->record, &m, vm->loop, vm->ledger, err);
 }
 
