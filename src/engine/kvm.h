@@ -74,7 +74,7 @@ int kvm_guard_open(struct engine *e); /* before memory is handed over: 0 or -err
 void kvm_guard_close(struct engine *e);
 uint8_t *kvm_slot_host(const struct engine *e, uint8_t *host); /* as KVM maps it */
 /* KVM_RUN ended with EFAULT: is it worth another try? before: guard_changes at its start. */
-bool kvm_guard_fault(struct engine *e, unsigned before);
+bool kvm_guard_fault(struct kvm_vcpu *v, unsigned before);
 bool kvm_guard_store(struct engine *e, const struct trap *t); /* it was one to RAM: done */
 
 /* kvm_trap.c */

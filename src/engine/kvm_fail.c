@@ -6,52 +6,11 @@
  * the kernel gives them, else they are fetched from guest memory at RIP, and Zydis decodes them.
  */
 #include "engine/kvm.h"
-#include "mem/ram.h"
-#include <Zydis/Zydis.h>
+#include "engine/kvm_insn.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-
-#define INSN_MAX 15
-#define EFER_LMA (1u << 10)
-#define CR0_PE   1u
-
-/* Up to INSN_MAX bytes at a linear address, page by page; returns how many. */
-static size_t code_fetch(struct kvm_vcpu *v, uint64_t linear, uint8_t *buf)
-{
-    size_t n = 0;
-
-    while (n < INSN_MAX) {
-        struct kvm_translation t = {.linear_address = linear + n};
-        size_t room = RAM_PAGE_SIZE - (size_t)((linear + n) % RAM_PAGE_SIZE);
-        size_t take = room < INSN_MAX - n ? room : INSN_MAX - n;
-        const uint8_t *p;
-
-        if (ioctl(v->fd, KVM_TRANSLATE, &t) < 0 || !t.valid)
-            break;
-        p = ram_ptr(v->engine->env.ram, t.physical_address, take);
-        if (!p)
-            break;
-        memcpy(buf + n, p, take);
-        n += take;
-    }
-    return n;
-}
-
-static void decoder_init(ZydisDecoder *d, const struct cpu_regs *r)
-{
-    bool big = r->seg[SEG_CS].attr >> 14 & 1;
-
-    if ((r->efer & EFER_LMA) && (r->seg[SEG_CS].attr >> 13 & 1))
-        ZydisDecoderInit(d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-    else if (big)
-        ZydisDecoderInit(d, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
-    else if (r->cr0 & CR0_PE)
-        ZydisDecoderInit(d, ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
-    else
-        ZydisDecoderInit(d, ZYDIS_MACHINE_MODE_REAL_16, ZYDIS_STACK_WIDTH_16);
-}
 
 /* "0f 01 f8 (swapgs)" for the instruction at the start of buf. */
 static void insn_text(const struct cpu_regs *r, const uint8_t *buf, size_t n, char *out, size_t len)
@@ -59,14 +18,14 @@ static void insn_text(const struct cpu_regs *r, const uint8_t *buf, size_t n, ch
     ZydisDecoder decoder;
     ZydisDecodedInstruction insn;
     const char *name = "undecodable";
-    size_t at = 0, show = n < INSN_MAX ? n : INSN_MAX;
+    size_t at = 0, show = n < KVM_INSN_MAX ? n : KVM_INSN_MAX;
 
     out[0] = 0;
     if (n == 0) {
         snprintf(out, len, "(bytes unreadable)");
         return;
     }
-    decoder_init(&decoder, r);
+    kvm_decoder_init(&decoder, r);
     if (ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, NULL, buf, n, &insn))) {
         name = ZydisMnemonicGetString(insn.mnemonic);
         show = insn.length;
@@ -80,7 +39,7 @@ static void internal_error(struct kvm_vcpu *v, const struct cpu_regs *r, struct 
 {
     const struct kvm_run *run = v->run;
     uint64_t linear = r->seg[SEG_CS].base + r->rip;
-    uint8_t buf[INSN_MAX];
+    uint8_t buf[KVM_INSN_MAX];
     size_t n = 0;
     char insn[80];
 
@@ -88,11 +47,11 @@ static void internal_error(struct kvm_vcpu *v, const struct cpu_regs *r, struct 
         run->emulation_failure.ndata >= 3 &&
         (run->emulation_failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES)) {
         n = run->emulation_failure.insn_size;
-        n = n < INSN_MAX ? n : INSN_MAX;
+        n = n < KVM_INSN_MAX ? n : KVM_INSN_MAX;
         memcpy(buf, run->emulation_failure.insn_bytes, n);
     }
     if (n == 0)
-        n = code_fetch(v, linear, buf);
+        n = kvm_code_fetch(v, linear, buf);
     insn_text(r, buf, n, insn, sizeof(insn));
     snprintf(end->why, sizeof(end->why), "KVM internal error %u at %04x:%llx: instruction %s",
              run->internal.suberror, r->seg[SEG_CS].sel, (unsigned long long)r->rip, insn);

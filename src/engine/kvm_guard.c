@@ -7,6 +7,7 @@
  * vCPU ever finds a page missing.
  */
 #include "engine/kvm.h"
+#include "engine/kvm_insn.h"
 #include "mem/ram.h"
 #include <errno.h>
 #include <string.h>
@@ -51,11 +52,20 @@ uint8_t *kvm_slot_host(const struct engine *e, uint8_t *host)
     return e->alias ? e->alias + (host - e->env.ram->slot[0].host) : host;
 }
 
-bool kvm_guard_fault(struct engine *e, unsigned before)
+/* The pages that the instruction writes, if that can be told, and if they are ours; else all. */
+bool kvm_guard_fault(struct kvm_vcpu *v, unsigned before)
 {
+    struct engine *e = v->engine;
     struct ram *ram = e->env.ram;
+    gpa_t page[8];
+    unsigned n = __atomic_load_n(&e->guards, __ATOMIC_SEQ_CST)
+                     ? kvm_insn_writes(v, page, ARRAY_LEN(page))
+                     : 0;
 
-    if (__atomic_load_n(&e->guards, __ATOMIC_SEQ_CST))
+    while (n--)
+        ram_original(ram, page[n], RAM_PAGE_SIZE);
+    if (__atomic_load_n(&e->guard_changes, __ATOMIC_SEQ_CST) == before &&
+        __atomic_load_n(&e->guards, __ATOMIC_SEQ_CST))
         ram->patch_back(ram->patch_arg, 0, UINT64_MAX);
     return __atomic_load_n(&e->guard_changes, __ATOMIC_SEQ_CST) != before;
 }

@@ -223,7 +223,7 @@ static bool step(struct kvm_vcpu *v, bool *stop, struct trap *end)
         end->kind = dead ? TRAP_HALT : TRAP_KICK;
         return *stop || dead;
     }
-    if (rc == -EFAULT && kvm_guard_fault(v->engine, guards))
+    if (rc == -EFAULT && kvm_guard_fault(v, guards))
         return false;
     if (rc < 0) {
         kvm_fail_errno(v, -rc, end);

@@ -109,6 +109,13 @@ for part in $parts; do
             echo "== end regdisk-\$way \$?"
             grep -e '^FAIL' -e '# skip no such mode' /tmp/out
         done
+        for trap in each patched writes; do
+            stamp begin patch-\$trap
+            viaduct run --engine kvm --memory 32M --debug-exit --timeout 60 --kernel /guests/patch.elf --ledger - \\
+                --disk mem:1M,via=regdisk-mmio,trap=\$trap --append \$trap --console file=/tmp/out 2>&1
+            echo "== end patch-\$trap \$?"
+            grep -e '^FAIL' /tmp/out
+        done
         stamp begin bench
         viaduct run --engine kvm --memory 32M --debug-exit --timeout 60 --kernel /guests/bench.elf --append n=2000
         echo "== end bench \$?"
@@ -140,7 +147,7 @@ while read -r what part want; do
     grep -q "^== end $what $want\$" "$work/log" || verdict="not ok" bad=1
     echo "$verdict $count - nested: $what on engine kvm"
 done <<EOF
-$(printf '%s guests 1\n' $bare regdisk-pio regdisk-mmio bench)
+$(printf '%s guests 1\n' $bare regdisk-pio regdisk-mmio patch-{each,patched,writes} bench)
 $(printf '%s linux 0\n' pc-{linux,vda,sda,ticks,doorbell} micro-{linux,vda,ticks,doorbell})
 pc-split linux split
 micro-user linux user
