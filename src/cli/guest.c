@@ -291,6 +291,17 @@ static const struct opt options[] = {
     {0},
 };
 
+/* The directories above a name; those that are there already stay as they are. */
+static void pack_dirs(struct cpio *c, const char *name)
+{
+    char part[PATH_MAX];
+
+    for (const char *at = strchr(name, '/'); at; at = strchr(at + 1, '/')) {
+        snprintf(part, sizeof(part), "%.*s", (int)(at - name), name);
+        cpio_dir(c, part);
+    }
+}
+
 /* viaduct guest pack OUT SRC=DEST…: an archive to give as a second --initrd. */
 static int pack(int argc, char **argv)
 {
@@ -307,8 +318,9 @@ static int pack(int argc, char **argv)
 
         if (eq)
             *eq = 0;
-        code =
-            cpio_host_file(&c, argv[i], name + (*name == '/'), access(argv[i], X_OK) ? 0644 : 0755);
+        name += *name == '/';
+        pack_dirs(&c, name);
+        code = cpio_host_file(&c, argv[i], name, access(argv[i], X_OK) ? 0644 : 0755);
         if (code)
             log_error("%s: %s", argv[i], strerror(-code));
     }
