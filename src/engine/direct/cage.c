@@ -190,7 +190,7 @@ int cage_open(struct direct *d, struct error *err)
         close(fd);
     if (code_fd >= 0)
         close(code_fd);
-    if (!code && (!turn_wait(d) || d->cage.shared->sig == CAGE_SIGNAL_0))
+    if (!code && (!turn_wait(d) || d->cage.shared->sig == CAGE_SIG_NONE))
         code = -EPERM;
     d->cpu->failed = false;
     if (code) {

@@ -46,9 +46,10 @@ struct cage_op {
 };
 
 #define CAGE_PAGES 8u /* register pages: core/shadow.h */
-#define CAGE_SIGNAL_0                                                                              \
-    0 /* sig: the monitor has started, or served ops without running the guest                     \
-       */
+
+/* Why it stopped: the signal (numbers as in <signal.h>, which can't be included beside
+ * core/cpu_regs.h), or 0 when it served ops and did not run the guest. */
+enum { CAGE_SIG_NONE = 0, CAGE_SIG_TRAP = 5, CAGE_SIG_KICK = 10, CAGE_SIG_SYS = 31 };
 
 /*
  * Who waits for the turn looks at it for a while before it sleeps: on a CPU of its own that is much

@@ -4,6 +4,7 @@
  * it, is judged as it comes back. Linux uapi asm/sigcontext.h.
  */
 #include "engine/direct/direct.h"
+#include <stdio.h>
 #include <string.h>
 
 #define FRAMES   (CAGE_SHARED + 0x4000)
@@ -86,21 +87,31 @@ static uint32_t mxcsr_mask(void)
     return mask ? mask : 0xffbf;
 }
 
+/* Only by an instruction hidden in the middle of others: docs/engine-direct.md. */
+static bool escaped(struct direct *d, const struct cage_stop *stop)
+{
+    char why[100] = "guest code has left its 32-bit segments, which no program does by mistake";
+
+    if (stop->sig == CAGE_SIG_SYS)
+        snprintf(why, sizeof(why), "guest code tried system call %u of the host; refused",
+                 (unsigned)stop->uc.ax);
+    return cage_fail(d, why);
+}
+
 bool frame_take(struct direct *d, struct cage_stop *stop)
 {
     const uint8_t *p = frame_at(d), *fx;
     struct cpu *cpu = d->cpu;
 
     stop->sig = __atomic_load_n(&d->cage.shared->sig, __ATOMIC_RELAXED);
-    if (!p || stop->sig == CAGE_SIGNAL_0)
+    if (!p || stop->sig == CAGE_SIG_NONE)
         return cage_fail(d, "the guest's process has lost its frame");
     memcpy(&stop->uc, p, sizeof(stop->uc)); /* once: what follows judges the copy */
     fx = at(d, stop->uc.fpstate, FX_ALL);
     if (!fx)
         return cage_fail(d, "the guest's process has lost its frame");
     if (stop->uc.cs != d->sel[SEG_CS] || stop->uc.ip > UINT32_MAX)
-        return cage_fail(d, "guest code has left its 32-bit segments by an instruction hidden "
-                            "inside others; the VM is stopped");
+        return escaped(d, stop);
     memcpy(cpu->fpu, fx, FX_LEN);
     le32_put(cpu->fpu + 24, le32_get(cpu->fpu + 24) & mxcsr_mask());
     take(cpu, &stop->uc);

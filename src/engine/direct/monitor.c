@@ -147,7 +147,7 @@ void monitor_signal(int sig, void *info, struct cage_ucontext *uc)
             op_serve(&S->op[i]);
         if (S->resume && !S->failed)
             return;
-        turn_give(CAGE_SIGNAL_0);
+        turn_give(CAGE_SIG_NONE);
     }
 }
 

@@ -13,11 +13,6 @@
 #include <stdio.h>
 
 #define ROUNDS    64u /* then the run loop has its look around */
-#define SIG_ILL   4u  /* <signal.h> and core/cpu_regs.h don't go together */
-#define SIG_TRAP  5u
-#define SIG_USR1  10u
-#define SIG_SYS   31u
-#define PF_FETCH  16u
 #define MODE_CODE (MODE_32 | MODE_NM | MODE_EM | MODE_NOSSE | MODE_FPWAIT)
 #define MODE_TSC  0x80000000u /* the guest's TSC is not the host's */
 
@@ -102,7 +97,7 @@ static enum next ours(struct direct *d)
  */
 static uint32_t stop_lin(struct cpu *cpu, const struct cage_stop *stop)
 {
-    unsigned back = stop->sig == SIG_TRAP ? 1 : stop->sig == SIG_SYS ? 2 : 0;
+    unsigned back = stop->sig == CAGE_SIG_TRAP ? 1 : stop->sig == CAGE_SIG_SYS ? 2 : 0;
 
     cpu->rip = (uint32_t)(cpu->rip - back);
     return lin_of(cpu);
@@ -112,7 +107,7 @@ static enum next judge(struct direct *d, const struct cage_stop *stop)
 {
     uint32_t lin;
 
-    if (stop->sig == SIG_USR1)
+    if (stop->sig == CAGE_SIG_KICK)
         return NEXT_LOOK;
     lin = stop_lin(d->cpu, stop);
     if (lin >= d->ram->size || code_known(d, lin))
