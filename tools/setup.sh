@@ -7,7 +7,7 @@ build="gcc libc6-dev make meson ninja-build pkg-config python3-minimal
     libzydis-dev liburing-dev libseccomp-dev libcjson-dev libzstd-dev liblz4-dev zlib1g-dev
     liblzma-dev libcmocka-dev"
 demo="e2fsprogs cpio zstd xz-utils ca-certificates"
-test="clang clang-format libclang-rt-14-dev binutils git qemu-system-x86 qemu-utils busybox-static
+test="clang clang-format libclang-rt-14-dev binutils git qemu-system-x86 qemu-utils busybox-static ethtool pciutils
     python3"
 
 case "${1:-test}" in
