@@ -17,6 +17,7 @@ void accept_open(void)
     ZydisDecoderInit(&gen.dec, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     gen.cpu = calloc(1, sizeof(*gen.cpu));
     sys_init(gen.cpu, 1000000000);
+    gen.cpu->cr0 = CR0_PE;
 }
 
 static bool category_ok(const ZydisDecodedInstruction *zi)

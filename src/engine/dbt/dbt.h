@@ -24,6 +24,7 @@ enum {
     MODE_FPWAIT = 512,      /* CR0.MP with TS: FWAIT raises #NM too */
     MODE_AC = 2048,         /* CR0.AM, EFLAGS.AC, CPL 3: accesses must be aligned */
     MODE_NOGROUP = 4096,    /* this block checks each access by itself: see group.c */
+    MODE_REAL = 8192,       /* real or virtual-8086 mode: no VEX */
     MODE_LEGACY_SEG = 1024, /* not 64-bit: FS/GS limits are checked as well */
 };
 #define MODE_KERNEL64 (MODE_64 | MODE_SS32 | MODE_FLAT)

@@ -420,9 +420,6 @@ void gen_insn(struct translator *t)
         n.rdi = true;
         gen_implicit(t, &n);
         return;
-    case ZYDIS_MNEMONIC_CLFLUSH:
-    case ZYDIS_MNEMONIC_CLFLUSHOPT:
-    case ZYDIS_MNEMONIC_CLWB: return;
     default: break;
     }
     if (n.mem) {

@@ -30,6 +30,8 @@ static uint32_t legacy_mode(struct cpu *cpu)
 {
     uint32_t m = MODE_LEGACY_SEG;
     bool real = !(cpu->cr0 & CR0_PE) || (cpu->flags_sys & FL_VM);
+    if (real)
+        m |= MODE_REAL;
     if (cpu->seg[SEG_CS].attr & SEG_D && !(cpu->flags_sys & FL_VM))
         m |= MODE_32;
     if (cpu->seg[SEG_SS].attr & SEG_D && !(cpu->flags_sys & FL_VM))

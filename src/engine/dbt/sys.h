@@ -221,9 +221,13 @@ bool msr_get(struct cpu *cpu, uint32_t msr, uint64_t *val); /* false: #GP */
 int msr_put(struct cpu *cpu, uint32_t msr, uint64_t val);   /* INSN_*, or -1: #GP */
 void cpuid_get(const struct cpu *cpu, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 
+/* sys_native.c: is it on the list of those that may run natively, if CPUID claims them? */
+bool sys_native(unsigned mnemonic);
+
 /* ---- instruction helpers ---- */
 typedef int insn_run(struct cpu *cpu, const struct insn *i);
 insn_run sys_ud, sys_gp;
+
 insn_run sys_mov_from_cr, sys_mov_to_cr, sys_mov_from_dr, sys_mov_to_dr, sys_lmsw, sys_smsw,
     sys_clts, sys_invlpg, sys_wbinvd, sys_hlt, sys_cli, sys_sti, sys_cld, sys_std, sys_pushf,
     sys_popf, sys_rdtsc, sys_rdtscp, sys_swapgs, sys_cpuid, sys_rdmsr, sys_wrmsr, sys_hcall;

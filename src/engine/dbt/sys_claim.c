@@ -1,7 +1,7 @@
 /*
- * May an instruction run natively? By the instruction set it came with: the base of x86-64, or a
- * claimed feature. What isn't listed (AVX, XSAVE, TSX, CET, 3DNow!, FSGSBASE, RDPID, protection
- * keys …) is #UD, even where the host could run it.
+ * May an instruction run natively? It must be on the list (sys_native.c), and its instruction set
+ * the base of x86-64 or a claimed feature. What isn't listed (AVX, XSAVE, TSX, CET, 3DNow!,
+ * FSGSBASE, RDPID, protection keys …) is #UD, even where the host could run it.
  */
 #include "engine/dbt/sys.h"
 #include "engine/dbt/sys_feat.h"
@@ -61,17 +61,26 @@ static bool claimed_set(const struct cpu *cpu, ZydisISASet set)
     }
 }
 
+/* Real and virtual-8086 mode have no VEX: Intel SDM volume 2, table 2-29. */
+static bool encoding_ok(const struct cpu *cpu, const ZydisDecodedInstruction *zi)
+{
+    ZydisISASet set = zi->meta.isa_set;
+
+    if (zi->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX)
+        return (set == ZYDIS_ISA_SET_BMI1 || set == ZYDIS_ISA_SET_BMI2) && (cpu->cr0 & CR0_PE) &&
+               !(cpu->flags_sys & FL_VM);
+    return zi->encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY;
+}
+
 bool sys_claimed(const struct cpu *cpu, const ZydisDecodedInstruction *zi)
 {
     ZydisISASet set = zi->meta.isa_set;
-    bool vex = zi->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX;
 
+    if (!sys_native(zi->mnemonic) || !encoding_ok(cpu, zi))
+        return false;
     /* Unclaimed, these are BSR and BSF with a prefix, and so the host runs them too. */
     if (zi->mnemonic == ZYDIS_MNEMONIC_LZCNT || zi->mnemonic == ZYDIS_MNEMONIC_TZCNT)
         return true;
-    if (vex ? set != ZYDIS_ISA_SET_BMI1 && set != ZYDIS_ISA_SET_BMI2
-            : zi->encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY)
-        return false;
     if (set == ZYDIS_ISA_SET_LAHF && zi->machine_mode != ZYDIS_MACHINE_MODE_LONG_64)
         return true;
     return base_set(set) || claimed_set(cpu, set);
