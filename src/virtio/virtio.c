@@ -133,6 +133,13 @@ void virtio_needs_reset(struct virtio *v, const char *why)
 
 /* ---- queues ---- */
 
+static void conf_features(const struct virtio *v, struct vq_conf *conf)
+{
+    conf->event_idx = virtio_has(v, VIRTIO_F_EVENT_IDX);
+    conf->indirect = virtio_has(v, VIRTIO_F_INDIRECT_DESC);
+    conf->packed = virtio_has(v, VIRTIO_F_RING_PACKED);
+}
+
 void virtio_enable(struct virtio *v, unsigned queue)
 {
     struct virtio_queue *q;
@@ -143,8 +150,7 @@ void virtio_enable(struct virtio *v, unsigned queue)
     /* 4.1.4.3.2: features come first, and a queue is enabled once */
     if (q->enabled || !(v->status & VIRTIO_FEATURES_OK))
         return;
-    q->conf.event_idx = virtio_has(v, VIRTIO_F_EVENT_IDX);
-    q->conf.indirect = virtio_has(v, VIRTIO_F_INDIRECT_DESC);
+    conf_features(v, &q->conf);
     q->enabled = true;
     if (q->conf.size > v->cls->queue_max || vq_start(&q->vq, v->dma, &q->conf))
         virtio_needs_reset(v, "a queue that is no queue in RAM");
@@ -251,8 +257,7 @@ static void queue_state(struct virtio *v, struct virtio_queue *q, struct state *
     state_u64(st, &run.avail);
     state_u64(st, &run.used);
     if (st->load) {
-        run.event_idx = virtio_has(v, VIRTIO_F_EVENT_IDX);
-        run.indirect = virtio_has(v, VIRTIO_F_INDIRECT_DESC);
+        conf_features(v, &run);
         state_check(st, run.size <= v->cls->queue_max && !vq_start(&q->vq, v->dma, &run));
     }
     vq_state(&q->vq, st);

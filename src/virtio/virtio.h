@@ -26,6 +26,7 @@ enum { /* chapter 6, reserved feature bits: numbers, not masks */
        VIRTIO_F_INDIRECT_DESC = 28,
        VIRTIO_F_EVENT_IDX = 29,
        VIRTIO_F_VERSION_1 = 32,
+       VIRTIO_F_RING_PACKED = 34,
 };
 #define VIRTIO_BIT(n) (1ull << (n))
 

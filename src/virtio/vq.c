@@ -28,7 +28,7 @@ static bool busy_get(const struct vq *q, uint16_t head)
 /* Chains that the driver can't have back yet: in flight, or pushed and not shown. */
 static unsigned owned(const struct vq *q)
 {
-    return q->in_flight + (unsigned)(uint16_t)(q->next_used - q->shown);
+    return (unsigned)q->in_flight + q->unshown;
 }
 
 int vq_start(struct vq *q, struct dma *dma, const struct vq_conf *conf)
@@ -38,7 +38,8 @@ int vq_start(struct vq *q, struct dma *dma, const struct vq_conf *conf)
     memset(q, 0, sizeof(*q));
     q->dma = dma;
     q->conf = *conf;
-    err = conf->size && conf->size <= VQ_SIZE_MAX ? split_map(q) : -EINVAL;
+    q->ring = conf->packed ? &vq_packed : &vq_split;
+    err = conf->size && conf->size <= VQ_SIZE_MAX ? q->ring->map(q) : -EINVAL;
     if (err)
         vq_stop(q);
     return err;
@@ -55,7 +56,7 @@ int vq_pop(struct vq *q, struct vq_chain *c)
 
     if (!q->desc || q->broken || !q->dma->enabled)
         return q->broken ? -EINVAL : 0;
-    n = split_next(q, &c->head);
+    n = q->ring->next(q, &c->head);
     if (n <= 0)
         return n;
     if (c->head >= q->conf.size || busy_get(q, c->head)) {
@@ -66,7 +67,7 @@ int vq_pop(struct vq *q, struct vq_chain *c)
         q->broken = "more chains than the ring has descriptors";
         return -EINVAL;
     }
-    if (split_walk(q, c))
+    if (q->ring->walk(q, c))
         return -EINVAL;
     q->busy[c->head / 64] |= 1ull << c->head % 64;
     q->in_flight++;
@@ -175,23 +176,46 @@ void vq_push(struct vq *q, uint16_t head, uint32_t written)
         return;
     q->busy[head / 64] &= ~(1ull << head % 64);
     q->in_flight--;
-    split_push(q, head, written);
+    q->ring->push(q, head, written);
+    q->unshown++;
 }
 
 bool vq_signal(struct vq *q)
 {
-    return q->desc && q->shown != q->next_used && split_show(q);
+    bool wanted = q->desc && q->unshown && q->ring->show(q);
+
+    q->unshown = 0;
+    return wanted;
 }
 
 void vq_quiet(struct vq *q)
 {
     if (q->desc)
-        split_quiet(q);
+        q->ring->quiet(q);
 }
 
 bool vq_listen(struct vq *q)
 {
-    return q->desc && !q->broken && split_listen(q);
+    return q->desc && !q->broken && q->ring->listen(q);
+}
+
+const char *ring_seg_add(struct vq_chain *c, uint64_t addr, uint32_t len, bool write)
+{
+    if (!len)
+        return "an empty descriptor";
+    if (len - 1 > UINT64_MAX - addr)
+        return "a descriptor that wraps around the address space";
+    if (write) {
+        c->ins++;
+        c->in_len += len;
+    } else {
+        if (c->ins)
+            return "a readable descriptor after a writable one";
+        c->outs++;
+        c->out_len += len;
+    }
+    c->seg[c->outs + c->ins - 1] = (struct vq_seg){.gpa = addr, .len = len};
+    return NULL;
 }
 
 bool vq_sane(const struct vq *q)
@@ -209,8 +233,7 @@ void vq_state(struct vq *q, struct state *st)
 {
     state_section(st, "vq", 1);
     state_check(st, !q->in_flight);
-    state_u16(st, &q->next_avail);
-    state_u16(st, &q->next_used);
-    if (st->load)
-        q->shown = q->next_used;
+    state_check(st, !q->unshown);
+    if (q->ring)
+        q->ring->state(q, st);
 }

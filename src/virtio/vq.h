@@ -1,6 +1,7 @@
 /*
- * Virtqueues: the only walk over a ring in this program. Virtual I/O Device (VIRTIO) 1.2, sections
- * 2.6 to 2.8. How a ring works, and what is trusted, is told at the top of vq.c.
+ * Virtqueues: the only walk over a ring in this program, split or packed. Virtual I/O Device
+ * (VIRTIO) 1.2, sections 2.6 to 2.8. How a ring works, and what is trusted, is told at the top of
+ * vq.c.
  *
  * A queue belongs to one lock (its device's): nothing here is called from two threads at once. The
  * guest's CPUs are the other party, and they run all the time.
@@ -13,6 +14,7 @@
 
 struct dma;
 struct state;
+struct vq_ring;
 
 #define VQ_SIZE_MAX 256u        /* the largest ring offered to drivers */
 #define VQ_SEGS_MAX VQ_SIZE_MAX /* 2.6.5.3.1: no chain is longer than its ring */
@@ -24,7 +26,7 @@ struct vq_seg {
 
 /* One request: a private copy, already judged, of what the driver described. */
 struct vq_chain {
-    uint16_t head;            /* its name: goes back with vq_push */
+    uint16_t head;            /* its name: goes back with vq_push. Below conf.size */
     uint16_t outs, ins;       /* device-readable segments, then device-writable ones */
     uint64_t out_len, in_len; /* bytes in each part */
     struct vq_seg seg[VQ_SEGS_MAX];
@@ -32,8 +34,8 @@ struct vq_chain {
 
 struct vq_conf { /* as the driver configured it; addresses are guest-physical */
     uint16_t size;
-    bool event_idx, indirect; /* negotiated features */
-    gpa_t desc, avail, used;  /* split: descriptor table, driver area, device area */
+    bool event_idx, indirect, packed; /* negotiated features */
+    gpa_t desc, avail, used;          /* descriptor area, driver area, device area */
 };
 
 struct vq {
@@ -42,9 +44,15 @@ struct vq {
     /* Into guest RAM; NULL while stopped. The whole of each area was checked to be RAM. */
     const uint8_t *desc;
     uint8_t *avail, *used;
-    uint16_t next_avail, next_used; /* free-running, as the ring's own indices */
-    uint16_t shown;                 /* next_used as the driver last saw it */
+    const struct vq_ring *ring;
+    uint16_t next_avail, next_used; /* split: free-running; packed: places in the ring */
+    uint16_t unshown;               /* chains pushed that the driver has not seen yet */
     uint16_t in_flight;
+    struct {                                         /* packed only */
+        bool avail_wrap, used_wrap;                  /* the wrap counters of the two places */
+        uint16_t show_at, show_flags, show_span;     /* of what is unshown: the first, all places */
+        uint16_t id[VQ_SIZE_MAX], span[VQ_SIZE_MAX]; /* by head: buffer ID, places it took */
+    } pk;
     const char *broken;              /* why the queue was given up, else NULL */
     uint64_t busy[VQ_SIZE_MAX / 64]; /* heads popped and not yet pushed */
 };

@@ -1,14 +1,21 @@
 /*
- * The layout of a split virtqueue, VIRTIO 1.2 section 2.7, and access to its words. Private to the
- * ring files. A packed ring (2.8) would be a second set of these functions.
+ * The layouts of virtqueues, VIRTIO 1.2 sections 2.7 and 2.8, and access to their words. Private to
+ * the ring files.
  *
+ * Split:
  *   descriptor table   size * { le64 addr, le32 len, le16 flags, le16 next }
  *   driver area        le16 flags, le16 idx, size * le16 head, le16 used_event
  *   device area        le16 flags, le16 idx, size * { le32 head, le32 written }, le16 avail_event
+ * Packed:
+ *   descriptor ring    size * { le64 addr, le32 len, le16 id, le16 flags }
+ *   driver area        le16 off_wrap, le16 flags: which interrupts the driver wants
+ *   device area        the same: which kicks the device wants
  */
 #ifndef VIRTIO_VQ_RING_H
 #define VIRTIO_VQ_RING_H
 
+#include "core/ledger.h"
+#include "mem/dma.h"
 #include "virtio/vq.h"
 
 enum { DESC_LEN = 16, USED_LEN = 8 };
@@ -29,15 +36,30 @@ static inline void ring_store(uint8_t *p, uint16_t v)
     __atomic_store_n((uint16_t *)(void *)p, v, __ATOMIC_RELEASE);
 }
 
-int split_map(struct vq *q);
-/* The next head: 1, 0 none, -EINVAL. Consumes it. */
-int split_next(struct vq *q, uint16_t *head);
-/* Copies the chain that starts at c->head. 0 or -EINVAL with q->broken set. */
-int split_walk(struct vq *q, struct vq_chain *c);
-void split_push(struct vq *q, uint16_t head, uint32_t written);
-/* Shows next_used; true if the driver asked for an interrupt. */
-bool split_show(struct vq *q);
-void split_quiet(struct vq *q);
-bool split_listen(struct vq *q);
+static inline void ring_count(struct vq *q, bool write, size_t bytes)
+{
+    if (q->dma->row)
+        ledger_add(q->dma->row, write, bytes);
+}
+
+struct vq_ring { /* a ring format */
+    /* Looks at the areas that conf names: 0, -EINVAL (size, alignment), -EFAULT (not RAM). */
+    int (*map)(struct vq *q);
+    /* The next head: 1, 0 none, -EINVAL. Consumes it. */
+    int (*next)(struct vq *q, uint16_t *head);
+    /* Copies the chain that starts at c->head. 0 or -EINVAL with q->broken set. */
+    int (*walk)(struct vq *q, struct vq_chain *c);
+    void (*push)(struct vq *q, uint16_t head, uint32_t written);
+    /* Shows what was pushed, which is something; true if the driver asked for an interrupt. */
+    bool (*show)(struct vq *q);
+    void (*quiet)(struct vq *q);
+    bool (*listen)(struct vq *q);
+    void (*state)(struct vq *q, struct state *st); /* the places; on load judged */
+};
+
+extern const struct vq_ring vq_split, vq_packed;
+
+/* Both formats: a segment more in the chain, or what is wrong with it. */
+const char *ring_seg_add(struct vq_chain *c, uint64_t addr, uint32_t len, bool write);
 
 #endif

@@ -8,8 +8,7 @@
  * fence between the two makes sure that at least one of them notices (2.7.7, 2.7.10).
  */
 #include "virtio/vq_ring.h"
-#include "core/ledger.h"
-#include "mem/dma.h"
+#include "core/state.h"
 #include "mem/ram.h"
 #include <errno.h>
 #include <string.h>
@@ -35,7 +34,7 @@ static size_t used_area(const struct vq *q)
     return RING_RING + (size_t)USED_LEN * q->conf.size + 2;
 }
 
-int split_map(struct vq *q)
+static int split_map(struct vq *q)
 {
     const struct vq_conf *c = &q->conf;
     struct ram *ram = q->dma->ram;
@@ -48,13 +47,7 @@ int split_map(struct vq *q)
     return q->desc && q->avail && q->used ? 0 : -EFAULT;
 }
 
-static void count(struct vq *q, bool write, size_t bytes)
-{
-    if (q->dma->row)
-        ledger_add(q->dma->row, write, bytes);
-}
-
-int split_next(struct vq *q, uint16_t *head)
+static int split_next(struct vq *q, uint16_t *head)
 {
     uint16_t waiting = (uint16_t)(ring_load(q->avail + RING_IDX) - q->next_avail);
     unsigned slot = q->next_avail & (q->conf.size - 1u);
@@ -88,26 +81,7 @@ static const uint8_t *indirect_table(struct vq *q, const struct desc *d, unsigne
     return *entries <= q->conf.size ? ram_ptr(q->dma->ram, d->addr, d->len) : NULL;
 }
 
-static const char *seg_add(struct vq_chain *c, const struct desc *d)
-{
-    if (!d->len)
-        return "an empty descriptor";
-    if (d->len - 1 > UINT64_MAX - d->addr)
-        return "a descriptor that wraps around the address space";
-    if (d->flags & DESC_F_WRITE) {
-        c->ins++;
-        c->in_len += d->len;
-    } else {
-        if (c->ins)
-            return "a readable descriptor after a writable one";
-        c->outs++;
-        c->out_len += d->len;
-    }
-    c->seg[c->outs + c->ins - 1] = (struct vq_seg){.gpa = d->addr, .len = d->len};
-    return NULL;
-}
-
-int split_walk(struct vq *q, struct vq_chain *c)
+static int split_walk(struct vq *q, struct vq_chain *c)
 {
     const uint8_t *table = q->desc;
     unsigned entries = q->conf.size, index = c->head, read = 0;
@@ -128,12 +102,12 @@ int split_walk(struct vq *q, struct vq_chain *c)
             index = 0;
             continue;
         }
-        q->broken = seg_add(c, &d);
+        q->broken = ring_seg_add(c, d.addr, d.len, d.flags & DESC_F_WRITE);
         if (q->broken)
             return -EINVAL;
         index = d.next;
         if (!(d.flags & DESC_F_NEXT)) {
-            count(q, false, (size_t)read * DESC_LEN + 2);
+            ring_count(q, false, (size_t)read * DESC_LEN + 2);
             return 0;
         }
         if (index >= entries) {
@@ -145,7 +119,7 @@ int split_walk(struct vq *q, struct vq_chain *c)
     return -EINVAL;
 }
 
-void split_push(struct vq *q, uint16_t head, uint32_t written)
+static void split_push(struct vq *q, uint16_t head, uint32_t written)
 {
     unsigned slot = q->next_used & (q->conf.size - 1u);
     uint8_t *elem = q->used + RING_RING + (size_t)USED_LEN * slot;
@@ -155,29 +129,28 @@ void split_push(struct vq *q, uint16_t head, uint32_t written)
     q->next_used++;
 }
 
-bool split_show(struct vq *q)
+static bool split_show(struct vq *q)
 {
-    uint16_t old = q->shown;
+    uint16_t old = (uint16_t)(q->next_used - q->unshown);
 
     ring_store(q->used + RING_IDX, q->next_used);
-    q->shown = q->next_used;
-    count(q, true, (size_t)USED_LEN * (uint16_t)(q->shown - old) + 2);
+    ring_count(q, true, (size_t)USED_LEN * q->unshown + 2);
     ram_written(q->dma->ram, q->conf.used, used_area(q));
     /* Pairs with the driver's: it writes used_event (or flags), fences, looks at used.idx again. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (!q->conf.event_idx)
         return !(ring_load(q->avail + RING_FLAGS) & AVAIL_F_NO_INTERRUPT);
-    return vq_passed(ring_load(used_event(q)), q->shown, old);
+    return vq_passed(ring_load(used_event(q)), q->next_used, old);
 }
 
-void split_quiet(struct vq *q)
+static void split_quiet(struct vq *q)
 {
     /* With event_idx an avail_event that was passed asks for nothing until it is moved. */
     if (!q->conf.event_idx)
         ring_store(q->used + RING_FLAGS, USED_F_NO_NOTIFY);
 }
 
-bool split_listen(struct vq *q)
+static bool split_listen(struct vq *q)
 {
     if (q->conf.event_idx)
         ring_store(avail_event(q), q->next_avail);
@@ -188,3 +161,20 @@ bool split_listen(struct vq *q)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     return ring_load(q->avail + RING_IDX) != q->next_avail;
 }
+
+static void split_state(struct vq *q, struct state *st)
+{
+    state_u16(st, &q->next_avail);
+    state_u16(st, &q->next_used);
+}
+
+const struct vq_ring vq_split = {
+    .map = split_map,
+    .next = split_next,
+    .walk = split_walk,
+    .push = split_push,
+    .show = split_show,
+    .quiet = split_quiet,
+    .listen = split_listen,
+    .state = split_state,
+};
