@@ -1,5 +1,5 @@
 /*
- * The virtqueue, split format, as its devices use it: a driver that writes anything anywhere, a
+ * The virtqueue, split and packed, as its devices use it: a driver that writes anything anywhere, a
  * device that pops, copies, pushes and signals in any order. After each step what vq.h promises
  * must hold.
  */
@@ -32,6 +32,8 @@ static void start(struct play *p)
 
     if (how & 32)
         c.size = take_u16(&p->in);
+    c.packed = c.size >> 15;
+    c.size &= 0x7fff;
     if (how & 64)
         c.desc = take_int(&p->in, 8);
     if (how & 128)
@@ -127,11 +129,27 @@ static void driver(struct play *p)
     memcpy(ram_ptr(&p->ram, to, n), buf, n);
 }
 
+/* A descriptor where the device looks next, available or not, and whatever else it says. */
+static void offer_packed(struct play *p)
+{
+    uint8_t *at = ram_ptr(&p->ram, p->q.conf.desc + 16ull * p->q.next_avail, 16);
+    uint16_t flags = take_u16(&p->in);
+
+    le64_put(at, TABLE + 16u * take_u8(&p->in));
+    le32_put(at + 8, take_u8(&p->in));
+    le16_put(at + 12, take_u8(&p->in));
+    le16_put(at + 14, (uint16_t)((flags & 0x7f7f) | (p->q.pk.avail_wrap ? 0x80 : 0x8000)));
+}
+
 static void offer(struct play *p)
 {
     uint8_t *avail = ram_ptr(&p->ram, AVAIL, 1024);
     uint16_t idx = le16_get(avail + 2), size = p->q.conf.size;
 
+    if (p->q.desc && p->q.conf.packed) {
+        offer_packed(p);
+        return;
+    }
     if (size && size <= VQ_SIZE_MAX)
         le16_put(avail + 4 + 2 * (idx % size), take_u8(&p->in));
     le16_put(avail + 2, (uint16_t)(idx + 1));
@@ -159,7 +177,7 @@ static void walk_state(struct play *p)
 
 static void step(struct play *p)
 {
-    uint16_t used = p->q.next_used, flying = p->q.in_flight;
+    uint16_t used = p->q.unshown, flying = p->q.in_flight;
 
     switch (take_u8(&p->in) % 11) {
     case 0: start(p); return;
@@ -167,14 +185,14 @@ static void step(struct play *p)
     case 2: copy(p); break;
     case 3:
         push(p);
-        PROMISE((uint16_t)(p->q.next_used - used) == (uint16_t)(flying - p->q.in_flight));
+        PROMISE(p->q.unshown - used == flying - p->q.in_flight);
         break;
     case 4: driver(p); break;
     case 5:
     case 6: offer(p); break;
     case 7:
         vq_signal(&p->q);
-        PROMISE(p->q.shown == p->q.next_used);
+        PROMISE(!p->q.unshown);
         break;
     case 8: vq_quiet(&p->q); break;
     case 9: vq_listen(&p->q); break;

@@ -163,6 +163,7 @@ static int virtio_add(struct board *b, const struct board_disk *disk, unsigned f
     unsigned slot = b->slot++;
     const char *name = board_name(b, "virtio", slot - 2);
     struct dev_env env = board_env(b, name);
+    const struct vblk_opts o = {disk->serial, disk->queues, disk->packed};
     struct vblk *v = NULL;
     int err;
 
@@ -170,7 +171,7 @@ static int virtio_add(struct board *b, const struct board_disk *disk, unsigned f
     env.msi = chip_msi(b->chip);
     env.pci = b->pci;
     env.devfn = (uint8_t)(slot << 3);
-    err = vblk_create(&v, &env, disk->blk, disk->serial);
+    err = vblk_create(&v, &env, disk->blk, &o);
     return board_keep(b, err, &vblk_class, v, name);
 }
 

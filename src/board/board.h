@@ -34,6 +34,8 @@ struct board_disk {
     struct blk *blk;    /* borrowed */
     unsigned via;       /* enum board_via; several: one disk behind several controllers */
     const char *serial; /* or NULL */
+    unsigned queues;    /* virtio: 1 to 8; 0 is 1 */
+    bool packed;        /* virtio: offer packed rings */
     enum board_trap trap;
 };
 

@@ -194,10 +194,19 @@ static int disk_word(struct vm_disk *d, char *w, struct error *err)
         d->serial = w + 7;
         return 0;
     }
-    return error_set(err, -EINVAL,
-                     "--disk: \"%s\" is none of via=…, readonly, trap=…, serial=… (up to 20 "
-                     "characters)",
-                     w);
+    if (!strcmp(w, "packed")) {
+        d->packed = true;
+        return 0;
+    }
+    if (!strncmp(w, "queues=", 7) && w[7] >= '1' && w[7] <= '8' && !w[8]) {
+        d->queues = (unsigned)(w[7] - '0');
+        return 0;
+    }
+    return error_set(
+        err, -EINVAL,
+        "--disk: \"%s\" is none of via=…, readonly, queues=1…8, packed, trap=…, serial=… (up to 20 "
+        "characters)",
+        w);
 }
 
 static int take_disk(void *ctx, const char *value, struct error *err)

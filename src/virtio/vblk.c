@@ -1,12 +1,12 @@
 /*
- * virtio-blk: VIRTIO 1.2, section 5.2. One request queue.
+ * virtio-blk: VIRTIO 1.2, section 5.2. One to eight request queues.
  *
  * A request is a chain: a 16-byte header, data, one status byte, cut into descriptors in whatever
  * way the driver likes (2.6.4). Data goes straight between guest RAM and the backend. A kick is
  * served where it arrives, on the vCPU's thread: walk the ring, submit; results come from the
  * event loop. A request carries its own copy of the chain, so its end needs no registers.
  *
- * Left out: more than one queue, secure erase, lifetime, zoned devices, SCSI commands; one range a
+ * Left out: secure erase, lifetime, zoned devices, SCSI commands; one range a
  * discard or write-zeroes request.
  */
 #include "virtio/vblk.h"
@@ -26,6 +26,7 @@ enum { /* 5.2.3 feature bits */
        VIRTIO_BLK_F_FLUSH = 9,
        VIRTIO_BLK_F_TOPOLOGY = 10,
        VIRTIO_BLK_F_CONFIG_WCE = 11,
+       VIRTIO_BLK_F_MQ = 12,
        VIRTIO_BLK_F_DISCARD = 13,
        VIRTIO_BLK_F_WRITE_ZEROES = 14,
 };
@@ -64,11 +65,12 @@ enum {
     RANGE_MAX_SECTORS = 1 << 22, /* 2 GiB a discard or write-zeroes: bounds one backend call */
     PHYSICAL_BLOCK_EXP = 3,      /* 4 KiB: what host page caches and disks like */
     ID_LEN = 20,
-    VBLK_REQS = VQ_SIZE_MAX + 1, /* a ring's heads, and the one that is being popped */
+    RING_REQS = VQ_SIZE_MAX + 1, /* a ring's heads, and the one that is being popped */
 };
 
 struct vblk_req {
     struct blk_req blk;
+    uint16_t queue;
     uint32_t data_len; /* bytes the device writes to guest memory before the status */
     bool held;         /* ... straight from the backend: to be dropped at the end */
     struct vq_chain chain;
@@ -82,15 +84,15 @@ struct vblk {
     char id[ID_LEN];
     bool writeback;
     unsigned spare; /* requests not in use: a stack, so that warm ones go first */
-    uint16_t spares[VBLK_REQS];
-    struct vblk_req *reqs; /* VBLK_REQS, touched only as deep as the queue is used */
+    uint16_t *spares;
+    struct vblk_req *reqs; /* RING_REQS a queue, touched only as deep as they are used */
 };
 
 /* ---- ends of requests ---- */
 
 static struct vblk_req *req_get(struct vblk *d)
 {
-    return &d->reqs[d->spares[--d->spare]]; /* never empty: one more than a ring has heads */
+    return &d->reqs[d->spares[--d->spare]]; /* never empty: one more than the rings have heads */
 }
 
 static void req_put(struct vblk *d, struct vblk_req *r)
@@ -98,20 +100,25 @@ static void req_put(struct vblk *d, struct vblk_req *r)
     d->spares[d->spare++] = (uint16_t)(r - d->reqs);
 }
 
+static struct vq *ring_of(struct vblk *d, const struct vblk_req *r)
+{
+    return &d->v.queue[r->queue].vq;
+}
+
 static void req_end(struct vblk *d, struct vblk_req *r, uint8_t status)
 {
-    struct vq *q = &d->v.queue[0].vq;
+    struct vq *q = ring_of(d, r);
     uint32_t written = r->data_len + 1;
 
     if (r->held)
         vq_drop(q, &r->chain, 0, r->data_len);
     if (r->data_len && status != VIRTIO_BLK_S_OK)
         written = 0; /* 2.7.8.2: counted from the first writable byte, and that may be unwritten */
-    if (d->v.status & VIRTIO_DRIVER_OK) { /* else a reset is draining: the ring is not ours */
+    if (virtio_answers(&d->v, r->queue)) {
         if (vq_put(q, &r->chain, r->chain.in_len - 1, &status, 1))
             virtio_needs_reset(&d->v, "a status byte that is not in RAM");
         vq_push(q, r->chain.head, written);
-        virtio_done(&d->v, 0);
+        virtio_done(&d->v, r->queue);
     }
     req_put(d, r);
 }
@@ -170,7 +177,7 @@ static int req_data(struct vblk *d, struct vblk_req *r, bool in, uint64_t sector
 
     if (!len || len % BLK_SECTOR || len > UINT32_MAX - 1)
         return -EINVAL;
-    n = vq_hold(&d->v.queue[0].vq, c, in, skip, len, r->iov, ARRAY_LEN(r->iov));
+    n = vq_hold(ring_of(d, r), c, in, skip, len, r->iov, ARRAY_LEN(r->iov));
     if (n < 0)
         return n;
     r->blk.iov = r->iov;
@@ -190,7 +197,7 @@ static int req_range(struct vblk *d, struct vblk_req *r, bool zeroes)
         return -EOPNOTSUPP;
     if (r->chain.out_len != HDR_LEN + RANGE_LEN) /* max_*_seg is 1 */
         return -EINVAL;
-    err = vq_get(&d->v.queue[0].vq, &r->chain, HDR_LEN, range, sizeof(range));
+    err = vq_get(ring_of(d, r), &r->chain, HDR_LEN, range, sizeof(range));
     if (err)
         return err;
     sectors = le32_get(range + RANGE_COUNT);
@@ -209,7 +216,7 @@ static int req_id(struct vblk *d, struct vblk_req *r)
     int err = -EINVAL;
 
     if (len <= ID_LEN)
-        err = vq_put(&d->v.queue[0].vq, &r->chain, 0, d->id, len);
+        err = vq_put(ring_of(d, r), &r->chain, 0, d->id, len);
     if (err)
         return err;
     r->data_len = (uint32_t)len;
@@ -242,7 +249,7 @@ static bool req_start(struct vblk *d, struct vblk_req *r)
     r->held = false;
     if (!r->chain.in_len || r->chain.out_len < HDR_LEN)
         return false;
-    err = vq_get(&d->v.queue[0].vq, &r->chain, 0, hdr, sizeof(hdr));
+    err = vq_get(ring_of(d, r), &r->chain, 0, hdr, sizeof(hdr));
     if (!err)
         err = req_begin(d, r, hdr);
     if (err)
@@ -251,12 +258,15 @@ static bool req_start(struct vblk *d, struct vblk_req *r)
 }
 
 /* Bound: one ring's worth a kick. 0, or -EINVAL: the driver must reset. */
-static int walk(struct vblk *d, struct vq *q)
+static int walk(struct vblk *d, unsigned queue)
 {
+    struct vq *q = &d->v.queue[queue].vq;
+
     for (unsigned budget = q->conf.size; budget; budget--) {
         struct vblk_req *r = req_get(d);
         int got = vq_pop(q, &r->chain);
 
+        r->queue = (uint16_t)queue;
         if (got > 0 && req_start(d, r))
             continue;
         req_put(d, r);
@@ -271,7 +281,7 @@ static void vblk_notify(void *dev, unsigned queue)
     struct vq *q = &d->v.queue[queue].vq;
 
     vq_quiet(q);
-    if (walk(d, q))
+    if (walk(d, queue))
         virtio_needs_reset(&d->v, q->broken ? q->broken : "a request without header or status");
     else if (vq_listen(q)) /* another CPU added some: later, so that other work gets its turn */
         virtio_again(&d->v, queue);
@@ -291,7 +301,7 @@ static void vblk_cfg_read(void *dev, uint8_t *cfg)
     cfg[CFG_PHYSICAL_BLOCK_EXP] = PHYSICAL_BLOCK_EXP;
     le16_put(cfg + CFG_MIN_IO_SIZE, 1u << PHYSICAL_BLOCK_EXP);
     cfg[CFG_WRITEBACK] = d->writeback;
-    le16_put(cfg + CFG_NUM_QUEUES, 1);
+    le16_put(cfg + CFG_NUM_QUEUES, d->v.queues);
     le32_put(cfg + CFG_MAX_DISCARD_SECTORS, RANGE_MAX_SECTORS);
     le32_put(cfg + CFG_MAX_DISCARD_SEG, 1);
     le32_put(cfg + CFG_DISCARD_ALIGNMENT, 1u << PHYSICAL_BLOCK_EXP);
@@ -308,11 +318,15 @@ static void vblk_cfg_write(void *dev, uint32_t off, unsigned size, uint32_t val)
         d->writeback = val & 1;
 }
 
-static uint64_t features(const struct blk *b)
+static uint64_t features(const struct blk *b, const struct vblk_opts *o)
 {
     uint64_t f = VIRTIO_BIT(VIRTIO_BLK_F_SIZE_MAX) | VIRTIO_BIT(VIRTIO_BLK_F_SEG_MAX) |
                  VIRTIO_BIT(VIRTIO_BLK_F_BLK_SIZE) | VIRTIO_BIT(VIRTIO_BLK_F_TOPOLOGY);
 
+    if (o->packed)
+        f |= VIRTIO_BIT(VIRTIO_F_RING_PACKED);
+    if (o->queues > 1)
+        f |= VIRTIO_BIT(VIRTIO_BLK_F_MQ);
     if (b->readonly)
         f |= VIRTIO_BIT(VIRTIO_BLK_F_RO);
     if (b->volatile_cache)
@@ -332,6 +346,14 @@ static void queue_drain(void *dev)
 
     blk_drain(d->blk);
     d->writeback = true;
+}
+
+static void one_queue_drain(void *dev, unsigned queue)
+{
+    struct vblk *d = dev;
+
+    (void)queue; /* the backend drains as a whole; the other queues' requests end as ever */
+    blk_drain(d->blk);
 }
 
 static void vblk_state(void *dev, struct state *st)
@@ -359,6 +381,7 @@ static void vblk_destroy(void *dev)
     d->v.status = 0;
     blk_drain(d->blk);
     vpci_detach(&d->pci);
+    free(d->spares);
     free(d->reqs);
     free(d);
 }
@@ -367,44 +390,52 @@ static const struct virtio_class vblk_virtio = {
     .name = "virtio-blk",
     .id = 2,
     .pci_class = 0x018000, /* mass storage, other */
-    .queues = 1,
+    .queues = VBLK_QUEUES_MAX,
     .queue_max = VQ_SIZE_MAX,
     .cfg_len = CFG_LEN,
     .cfg_read = vblk_cfg_read,
     .cfg_write = vblk_cfg_write,
     .notify = vblk_notify,
+    .queue_reset = one_queue_drain,
     .reset = queue_drain,
 };
 
-static int reqs_make(struct vblk *d)
+static int reqs_make(struct vblk *d, unsigned queues)
 {
-    d->reqs = calloc(VBLK_REQS, sizeof(*d->reqs));
-    if (!d->reqs)
+    unsigned n = RING_REQS * queues;
+
+    d->reqs = calloc(n, sizeof(*d->reqs));
+    d->spares = calloc(n, sizeof(*d->spares));
+    if (!d->reqs || !d->spares)
         return -ENOMEM;
-    for (uint16_t i = VBLK_REQS; i-- > 0;)
-        d->spares[d->spare++] = i;
+    while (n-- > 0)
+        d->spares[d->spare++] = (uint16_t)n;
     return 0;
 }
 
-int vblk_create(struct vblk **out, const struct dev_env *env, struct blk *blk, const char *serial)
+int vblk_create(struct vblk **out, const struct dev_env *env, struct blk *blk,
+                const struct vblk_opts *o)
 {
+    unsigned queues = o->queues ? o->queues : 1;
     struct vblk *d = calloc(1, sizeof(*d));
-    int err = d ? reqs_make(d) : -ENOMEM;
+    int err = d ? reqs_make(d, queues) : -ENOMEM;
 
     if (err)
         goto out;
     d->blk = blk;
     d->writeback = true;
-    strncpy(d->id, serial ? serial : "", ID_LEN);
-    virtio_init(&d->v, &vblk_virtio, d, features(blk));
+    strncpy(d->id, o->serial ? o->serial : "", ID_LEN);
+    virtio_init(&d->v, &vblk_virtio, d, features(blk, o), queues);
     err = vpci_attach(&d->pci, &d->v, env);
     if (err)
         goto out;
     *out = d;
     return 0;
 out:
-    if (d)
+    if (d) {
+        free(d->spares);
         free(d->reqs);
+    }
     free(d);
     return err;
 }

@@ -9,8 +9,17 @@ struct vblk;
 
 extern const struct dev_class vblk_class;
 
-/* blk stays the caller's and must outlive the device. serial: at most 20 bytes are shown; may be
- * NULL. 0, -ENOMEM, or -EBUSY when env->devfn is taken. */
-int vblk_create(struct vblk **out, const struct dev_env *env, struct blk *blk, const char *serial);
+#define VBLK_QUEUES_MAX 8
+
+struct vblk_opts {
+    const char *serial; /* at most 20 bytes are shown; or NULL */
+    unsigned queues;    /* 0: one */
+    bool packed;        /* offer packed rings: a driver that knows them takes them */
+};
+
+/* blk stays the caller's and must outlive the device. 0, -ENOMEM, -EINVAL (queues), or -EBUSY when
+ * env->devfn is taken. */
+int vblk_create(struct vblk **out, const struct dev_env *env, struct blk *blk,
+                const struct vblk_opts *o);
 
 #endif

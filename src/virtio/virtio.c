@@ -26,7 +26,8 @@ bool virtio_running(const struct virtio *v)
 
 static bool queue_running(const struct virtio *v, unsigned queue)
 {
-    return queue < v->cls->queues && v->queue[queue].vq.desc && virtio_running(v);
+    return queue < v->queues && v->queue[queue].enabled && v->queue[queue].vq.desc &&
+           virtio_running(v);
 }
 
 /* ---- the batch ---- */
@@ -42,7 +43,7 @@ void virtio_show(struct virtio *v)
     uint32_t show = v->unsignalled;
 
     v->unsignalled = 0;
-    for (unsigned i = 0; i < v->cls->queues; i++)
+    for (unsigned i = 0; i < v->queues; i++)
         if (show >> i & 1)
             queue_show(v, i);
 }
@@ -54,7 +55,7 @@ static void work_run(void *arg)
 
     virtio_show(v);
     v->unwalked = 0;
-    for (unsigned i = 0; i < v->cls->queues; i++)
+    for (unsigned i = 0; i < v->queues; i++)
         if (walk >> i & 1)
             virtio_notify(v, i);
 }
@@ -144,7 +145,7 @@ void virtio_enable(struct virtio *v, unsigned queue)
 {
     struct virtio_queue *q;
 
-    if (queue >= v->cls->queues)
+    if (queue >= v->queues)
         return;
     q = &v->queue[queue];
     /* 4.1.4.3.2: features come first, and a queue is enabled once */
@@ -186,7 +187,7 @@ void virtio_config_changed(struct virtio *v)
 
 /* ---- life ---- */
 
-static void queue_reset(struct virtio *v, struct virtio_queue *q)
+static void queue_clear(struct virtio *v, struct virtio_queue *q)
 {
     vq_stop(&q->vq);
     q->conf = (struct vq_conf){.size = v->cls->queue_max};
@@ -194,13 +195,37 @@ static void queue_reset(struct virtio *v, struct virtio_queue *q)
     q->enabled = false;
 }
 
+/* Not enabled first: what drains now is pushed no more. The vector stays (4.1.4.3.1). */
+void virtio_queue_reset(struct virtio *v, unsigned queue)
+{
+    struct virtio_queue *q;
+    uint16_t vector;
+
+    if (queue >= v->queues || !virtio_has(v, VIRTIO_F_RING_RESET))
+        return;
+    q = &v->queue[queue];
+    vector = q->vector;
+    q->enabled = false;
+    v->unsignalled &= ~(1u << queue);
+    v->unwalked &= ~(1u << queue);
+    if (v->cls->queue_reset)
+        v->cls->queue_reset(v->dev, queue);
+    queue_clear(v, q);
+    q->vector = vector;
+}
+
+bool virtio_answers(const struct virtio *v, unsigned queue)
+{
+    return v->status & VIRTIO_DRIVER_OK && v->queue[queue].enabled;
+}
+
 void virtio_reset(struct virtio *v)
 {
     v->status = 0; /* first: nothing is pushed or shown from here on */
     v->cls->reset(v->dev);
     virtio_stop(v);
-    for (unsigned i = 0; i < v->cls->queues; i++)
-        queue_reset(v, &v->queue[i]);
+    for (unsigned i = 0; i < v->queues; i++)
+        queue_clear(v, &v->queue[i]);
     v->taken = 0;
 }
 
@@ -215,19 +240,21 @@ static void no_queue_irq(void *transport, unsigned queue)
     (void)queue;
 }
 
-void virtio_init(struct virtio *v, const struct virtio_class *cls, void *dev, uint64_t features)
+void virtio_init(struct virtio *v, const struct virtio_class *cls, void *dev, uint64_t features,
+                 unsigned queues)
 {
     memset(v, 0, sizeof(*v));
     v->cls = cls;
+    v->queues = queues ? (uint8_t)queues : cls->queues;
     v->dev = dev;
     v->name = cls->name;
     v->offered = features | VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) |
-                 VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
+                 VIRTIO_BIT(VIRTIO_F_EVENT_IDX) | VIRTIO_BIT(VIRTIO_F_RING_RESET);
     v->out = (struct virtio_transport){no_queue_irq, no_irq, NULL};
     v->work = (struct loop_work){.run = work_run, .arg = v};
     v->log.left = LOG_LINES;
-    for (unsigned i = 0; i < cls->queues; i++)
-        queue_reset(v, &v->queue[i]);
+    for (unsigned i = 0; i < v->queues; i++)
+        queue_clear(v, &v->queue[i]);
 }
 
 void virtio_stop(struct virtio *v)
@@ -285,7 +312,7 @@ void virtio_state(struct virtio *v, struct state *st)
         v->status = status & (STATUS_DRIVER_BITS | VIRTIO_NEEDS_RESET);
         v->taken = taken;
     }
-    for (unsigned i = 0; i < v->cls->queues; i++) {
+    for (unsigned i = 0; i < v->queues; i++) {
         queue_state(v, &v->queue[i], st);
         if (st->load && !st->err)
             virtio_again(v, i); /* a kick may have been lost between save and load */

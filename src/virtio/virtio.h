@@ -27,6 +27,7 @@ enum { /* chapter 6, reserved feature bits: numbers, not masks */
        VIRTIO_F_EVENT_IDX = 29,
        VIRTIO_F_VERSION_1 = 32,
        VIRTIO_F_RING_PACKED = 34,
+       VIRTIO_F_RING_RESET = 40,
 };
 #define VIRTIO_BIT(n) (1ull << (n))
 
@@ -36,13 +37,15 @@ struct virtio_class { /* what makes a device that device; constant data */
     const char *name;
     uint16_t id;        /* chapter 5: 1 network, 2 block, 3 console, 4 entropy … */
     uint32_t pci_class; /* class code, 24 bits */
-    uint8_t queues;
-    uint16_t queue_max;                        /* largest ring, a power of two */
-    uint16_t cfg_len;                          /* device-specific configuration */
+    uint8_t queues;     /* at most; virtio_init says how many there are */
+    uint16_t queue_max; /* largest ring, a power of two */
+    uint16_t cfg_len;   /* device-specific configuration */
     void (*cfg_read)(void *dev, uint8_t *cfg); /* fill all cfg_len bytes */
     void (*cfg_write)(void *dev, uint32_t off, unsigned size, uint32_t val); /* may be NULL */
     void (*start)(void *dev);                  /* may be NULL: the driver is ready */
     void (*notify)(void *dev, unsigned queue); /* the queue is running and was kicked */
+    /* The same for one queue, which the driver resets alone. */
+    void (*queue_reset)(void *dev, unsigned queue);
     /* Cancel, then drain: nothing touches guest memory or queues for an old request after this. */
     void (*reset)(void *dev);
 };
@@ -70,6 +73,7 @@ struct virtio {
     uint64_t offered, taken; /* features; taken is frozen once FEATURES_OK is set */
     uint8_t status;
     uint8_t generation; /* of the device configuration */
+    uint8_t queues;
     struct virtio_queue queue[VIRTIO_QUEUES_MAX];
     uint32_t unsignalled; /* queues with pushes to show, one bit each */
     uint32_t unwalked;    /* queues whose walk ran out of budget */
@@ -77,7 +81,9 @@ struct virtio {
     struct log_budget log;
 };
 
-void virtio_init(struct virtio *v, const struct virtio_class *cls, void *dev, uint64_t features);
+/* queues: 0 is the class's number. Rings are offered split; VIRTIO_F_RING_PACKED is a feature. */
+void virtio_init(struct virtio *v, const struct virtio_class *cls, void *dev, uint64_t features,
+                 unsigned queues);
 void virtio_reset(struct virtio *v);                   /* as a write of 0 to the status register */
 void virtio_stop(struct virtio *v);                    /* for good: cancels what is deferred */
 void virtio_state(struct virtio *v, struct state *st); /* after the device has drained */
@@ -87,8 +93,9 @@ uint32_t virtio_features(const struct virtio *v, uint32_t select); /* offered, 3
 uint32_t virtio_taken(const struct virtio *v, uint32_t select);
 void virtio_take(struct virtio *v, uint32_t select, uint32_t bits);
 void virtio_set_status(struct virtio *v, uint8_t val);
-void virtio_enable(struct virtio *v, unsigned queue); /* latches queue[].conf */
-void virtio_notify(struct virtio *v, unsigned queue); /* a kick; any number is tolerated */
+void virtio_enable(struct virtio *v, unsigned queue);      /* latches queue[].conf */
+void virtio_queue_reset(struct virtio *v, unsigned queue); /* 2.6.1: as never enabled */
+void virtio_notify(struct virtio *v, unsigned queue);      /* a kick; any number is tolerated */
 /* What is deferred, at once: before a state walk that saves. */
 void virtio_show(struct virtio *v);
 uint32_t virtio_cfg_read(struct virtio *v, uint32_t off, unsigned size);
@@ -99,6 +106,8 @@ static inline bool virtio_has(const struct virtio *v, unsigned feature)
 {
     return v->taken >> feature & 1;
 }
+/* May finished chains be pushed to this queue? Not while a reset drains. */
+bool virtio_answers(const struct virtio *v, unsigned queue);
 /* Chains were pushed to this queue: show them and interrupt once the batch is over. */
 void virtio_done(struct virtio *v, unsigned queue);
 /* The walk of this queue stopped for its budget: notify comes again soon. */

@@ -36,7 +36,9 @@ enum { /* 4.1.4.3, struct virtio_pci_common_cfg */
        QUEUE_DESC = 0x20,
        QUEUE_DRIVER = 0x28,
        QUEUE_DEVICE = 0x30,
-       COMMON_LEN = 0x38,
+       QUEUE_NOTIFY_DATA = 0x38,
+       QUEUE_RESET = 0x3a,
+       COMMON_LEN = 0x3c,
 };
 enum { ISR_QUEUE = 1, ISR_CONFIG = 2 };
 
@@ -97,7 +99,7 @@ static uint8_t isr_take(struct vpci *p)
 
 static struct virtio_queue *selected(struct vpci *p)
 {
-    return p->queue_sel < p->v->cls->queues ? &p->v->queue[p->queue_sel] : NULL;
+    return p->queue_sel < p->v->queues ? &p->v->queue[p->queue_sel] : NULL;
 }
 
 static void queue_image(const struct vpci *p, const struct virtio_queue *q, uint8_t *c)
@@ -106,6 +108,7 @@ static void queue_image(const struct vpci *p, const struct virtio_queue *q, uint
     le16_put(c + QUEUE_MSIX_VECTOR, q->vector);
     le16_put(c + QUEUE_ENABLE, q->enabled);
     le16_put(c + QUEUE_NOTIFY_OFF, p->queue_sel);
+    le16_put(c + QUEUE_NOTIFY_DATA, p->queue_sel);
     le64_put(c + QUEUE_DESC, q->conf.desc);
     le64_put(c + QUEUE_DRIVER, q->conf.avail);
     le64_put(c + QUEUE_DEVICE, q->conf.used);
@@ -121,7 +124,7 @@ static void common_image(struct vpci *p, uint8_t *c)
     le32_put(c + DRIVER_FEATURE_SELECT, p->taken_sel);
     le32_put(c + DRIVER_FEATURE, virtio_taken(p->v, p->taken_sel));
     le16_put(c + CONFIG_MSIX_VECTOR, p->config_vector);
-    le16_put(c + NUM_QUEUES, p->v->cls->queues);
+    le16_put(c + NUM_QUEUES, p->v->queues);
     c[DEVICE_STATUS] = p->v->status;
     c[CONFIG_GENERATION] = p->v->generation;
     le16_put(c + QUEUE_SELECT, p->queue_sel);
@@ -171,6 +174,10 @@ static bool queue_write(struct vpci *p, unsigned field, uint32_t val)
     case FIELD(QUEUE_DRIVER + 4, 4): half_put(&q->conf.avail, true, val); return true;
     case FIELD(QUEUE_DEVICE, 4): half_put(&q->conf.used, false, val); return true;
     case FIELD(QUEUE_DEVICE + 4, 4): half_put(&q->conf.used, true, val); return true;
+    case FIELD(QUEUE_RESET, 2):
+        if (val == 1)
+            virtio_queue_reset(p->v, p->queue_sel);
+        return val == 1; /* it reads 0 again at once: the reset is over (4.1.4.3.1) */
     case FIELD(QUEUE_ENABLE, 2):
         if (val == 1)
             virtio_enable(p->v, p->queue_sel);
@@ -344,7 +351,7 @@ static void caps_add(struct vpci *p)
     p->window = cap_add(p, TYPE_PCI, 0, 0, 0);
     p->func.wmask[p->window + CAP_BAR] = 0xff;
     memset(p->func.wmask + p->window + CAP_OFFSET, 0xff, 12);
-    at = cap_add(p, TYPE_NOTIFY, BAR_BELL, 0, BELL_STEP * p->v->cls->queues);
+    at = cap_add(p, TYPE_NOTIFY, BAR_BELL, 0, BELL_STEP * p->v->queues);
     le32_put(p->func.cfg + at + CAP_EXTRA, BELL_STEP);
     if (p->v->cls->cfg_len)
         cap_add(p, TYPE_DEVICE, BAR_CFG, DEVICE, p->v->cls->cfg_len);
@@ -376,8 +383,7 @@ static int bars_add(struct vpci *p)
         err = region_add(p, &p->msix_io, BAR_MSIX, &msix_ops);
     if (!err)
         err = vpci_bells_init(p);
-    return err ? err
-               : pci_msix_init(&p->msix, &p->func, p->v->cls->queues + 1u, BAR_MSIX, 0, MSIX_PBA);
+    return err ? err : pci_msix_init(&p->msix, &p->func, p->v->queues + 1u, BAR_MSIX, 0, MSIX_PBA);
 }
 
 int vpci_attach(struct vpci *p, struct virtio *v, const struct dev_env *env)

@@ -47,7 +47,7 @@ static void bell_follow(struct vpci *p, struct bell *b, bool wanted, uint64_t ad
 
 void vpci_bells_follow(struct vpci *p, bool wanted)
 {
-    for (unsigned i = 0; p->func.env.bells && i < p->v->cls->queues; i++)
+    for (unsigned i = 0; p->func.env.bells && i < p->v->queues; i++)
         bell_follow(p, &p->ring[i].bell, wanted && p->bell.mapped,
                     p->bell.base + (uint64_t)i * VPCI_BELL_STEP);
 }

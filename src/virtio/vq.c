@@ -233,7 +233,6 @@ void vq_state(struct vq *q, struct state *st)
 {
     state_section(st, "vq", 1);
     state_check(st, !q->in_flight);
-    state_check(st, !q->unshown);
     if (q->ring)
         q->ring->state(q, st);
 }

@@ -4,9 +4,10 @@
  * it has read with a used one. Two bits of the flags, against a wrap counter that each side turns
  * over whenever its place passes the end, tell which of the two a descriptor is.
  *
- * A chain is named by the place of its first descriptor, which no other chain in flight can have;
- * its buffer ID, which the driver chose, and the number of places it took are kept under that name.
- * An indirect table takes one place.
+ * A chain's name here is the first number that no chain in flight has; its buffer ID, which the
+ * driver chose, and the number of places it took are kept under that name. (Its place would not do:
+ * when a later chain is used first, the driver may fill the place again.) An indirect table takes
+ * one place.
  *
  * Ordering. A descriptor's flags are its publication: we load them with acquire and read the rest
  * after; of a batch of used descriptors the first one's flags are stored last, with release. The
@@ -70,8 +71,15 @@ static int packed_next(struct vq *q, uint16_t *head)
 {
     if (!available(q))
         return 0;
-    *head = q->next_avail; /* packed_walk moves on: it knows how far */
-    return 1;
+    for (unsigned i = 0; i < ARRAY_LEN(q->busy); i++)
+        if (~q->busy[i]) {
+            *head = (uint16_t)(64 * i + (unsigned)__builtin_ctzll(~q->busy[i]));
+            break;
+        }
+    if (q->in_flight < q->conf.size)
+        return 1; /* packed_walk moves on: it knows how far */
+    q->broken = "more chains than the ring has descriptors";
+    return -EINVAL;
 }
 
 static struct desc desc_read(const uint8_t *at)
@@ -107,7 +115,7 @@ static const char *indirect_walk(struct vq *q, const struct desc *d, struct vq_c
 /* The chain's descriptors follow each other in the ring. *last: the one that ends it. */
 static const char *chain_walk(struct vq *q, struct vq_chain *c, unsigned *places, struct desc *last)
 {
-    uint16_t at = c->head;
+    uint16_t at = q->next_avail;
     const char *why = NULL;
 
     /* Bound: a chain has at most `size` descriptors (2.8.5). */

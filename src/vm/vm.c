@@ -119,7 +119,12 @@ static int disks_make(struct vm *vm, struct error *err)
         code = blk_open(&vm->blk[i], &o, vm->loop, vm->ledger, err);
         if (code)
             return code;
-        vm->disk[i] = (struct board_disk){vm->blk[i], d->via, d->serial, d->trap};
+        vm->disk[i] = (struct board_disk){.blk = vm->blk[i],
+                                          .via = d->via,
+                                          .serial = d->serial,
+                                          .queues = d->queues,
+                                          .packed = d->packed,
+                                          .trap = d->trap};
     }
     return 0;
 }

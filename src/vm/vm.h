@@ -22,6 +22,8 @@ struct vm_disk {
     unsigned via;     /* enum board_via, one or more */
     bool readonly;
     const char *serial; /* or NULL */
+    unsigned queues;    /* virtio: 1 to 8; 0 is 1 */
+    bool packed;        /* virtio: offer packed rings */
     unsigned trap;      /* enum board_trap */
 };
 

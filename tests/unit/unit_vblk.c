@@ -247,10 +247,12 @@ static unsigned one(struct world *w, uint32_t type, uint64_t sector, uint32_t le
     return status(w, 0);
 }
 
+static const struct vblk_opts plain, serial = {.serial = "serial-0123456789abcdef"};
+
 static void make(struct world *w, struct blk *blk)
 {
     w->blk = blk;
-    assert_int_equal(vblk_create(&w->d, &w->env, blk, "serial-0123456789abcdef"), 0);
+    assert_int_equal(vblk_create(&w->d, &w->env, blk, &serial), 0);
     place(w);
 }
 
@@ -692,7 +694,7 @@ static void state_goes_on_elsewhere(void **state)
     assert_int_equal(w->msis, 2);
     vblk_class.destroy(old);
 
-    assert_int_equal(vblk_create(&w->d, &w->env, w->blk, NULL), 0);
+    assert_int_equal(vblk_create(&w->d, &w->env, w->blk, &plain), 0);
     state_load_begin(&load, save.buf, save.at);
     vblk_class.state(w->d, &load);
     assert_int_equal(state_end(&load), 0);
