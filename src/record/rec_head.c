@@ -115,7 +115,7 @@ static bool nic_word(struct rec_nic *n, const char *w)
         return rec_data(w + 4, n->mac, sizeof(n->mac));
     if (!strncmp(w, "via=", 4) && number(w + 4, 16, &v) && v <= 0xff)
         return (n->via = (unsigned)v) != 0;
-    if (strncmp(w, "takes=", 6) || !number(w + 6, 16, &v) || v > 7)
+    if (strncmp(w, "takes=", 6) || !number(w + 6, 16, &v) || v > 0xffff)
         return false;
     n->takes = (unsigned)v;
     return true;
