@@ -267,7 +267,6 @@ int rec_ready(struct rec *r, struct error *err)
 {
     const char *what = r->play ? r->in.name : "--record";
 
-    r->building = false;
     if (r->refused[0])
         return error_set(err, -EINVAL, "%s: device %s can't be recorded: %s", what, r->refused,
                          refusal(r->refused));

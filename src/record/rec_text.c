@@ -160,7 +160,7 @@ bool rec_data(const char *s, void *buf, size_t len)
     bool bad = false;
     size_t n;
 
-    if (*s == '-')
+    if (*s == '-' || !len)
         return !len && rec_data_len(s) == 0;
     while (piece_at(&s, &n, &byte, &bad)) {
         if (n > len)
