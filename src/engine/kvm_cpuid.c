@@ -33,13 +33,12 @@ enum { /* leaf 1 */
 
 static void leaf1(const struct kvm_vcpu *v, struct kvm_cpuid_entry2 *c)
 {
-    unsigned cpus = v->engine->vcpus;
-
-    c->ebx = (c->ebx & 0xff00) | v->index << 24 | cpus << 16;
+    /* Each vCPU its own package, as on engine dbt. */
+    c->ebx = (c->ebx & 0xff00) | v->index << 24 | 1 << 16;
     c->ecx &= ~(uint32_t)(L1_ECX_MONITOR | L1_ECX_VMX | L1_ECX_PDCM | L1_ECX_X2APIC |
                           L1_ECX_TSC_DEADLINE);
     c->ecx |= L1_ECX_HYPERVISOR | (v->tsc_deadline ? (uint32_t)L1_ECX_TSC_DEADLINE : 0);
-    c->edx = cpus > 1 ? c->edx | L1_EDX_HTT : c->edx & ~(uint32_t)L1_EDX_HTT;
+    c->edx &= ~(uint32_t)L1_EDX_HTT;
 }
 
 static void entry_filter(const struct kvm_vcpu *v, struct kvm_cpuid_entry2 *c)
