@@ -21,6 +21,7 @@ int irqchip_choose(const char *mode, const struct engine_ops *engine, bool *spli
 {
     struct error why = {0};
     bool automatic = !strcmp(mode, "auto");
+    int code;
 
     *split = false;
     if (!strcmp(mode, "user") || (automatic && !engine->apics_probe))
@@ -30,7 +31,10 @@ int irqchip_choose(const char *mode, const struct engine_ops *engine, bool *spli
                          "--irqchip split: engine %s has no kernel to keep local APICs; use "
                          "--irqchip user or --engine kvm",
                          engine->name);
-    *split = engine->apics_probe(&why) == 0;
+    code = engine->apics_probe(&why);
+    *split = code == 0 || (code == -EAGAIN && !automatic); /* the user has asked for it */
+    if (*split && code)
+        log_warn("--irqchip split: %s", why.text);
     if (!*split && !automatic)
         return error_set(err, -ENOTSUP, "--irqchip split: %.400s; use --irqchip user", why.text);
     if (*split && automatic)

@@ -61,7 +61,7 @@ struct engine_ops {
     /* Optional: guest TSC minus host TSC of a vCPU now; NULL is always 0. Any thread. */
     uint64_t (*tsc_offset)(const struct engine *e, unsigned vcpu);
     /* Optional: local APICs of its own (core/apics.h; ctx is the engine), and whether this host
-     * can really do it: as probe. */
+     * can really do it: as probe; -EAGAIN: with faults. */
     const struct apics_ops *apics;
     int (*apics_probe)(struct error *err);
     /* Bytes the engine keeps beyond guest RAM, for the report. */
