@@ -28,6 +28,7 @@ static volatile unsigned hits[2][256], line_on;
 static uint64_t ms10;                                          /* TSC ticks */
 static volatile uint64_t beats, said, times, sum, ap_base;
 static volatile uint64_t *window; /* a page that CPU 0 moves about */
+static bool emulated;             /* by a software KVM */
 static uint8_t code[64] __attribute__((aligned(64)));
 
 static unsigned me(void)
@@ -292,7 +293,10 @@ static void sharing(void)
     check("both add", WAIT(done != was));
     check_eq("LOCK INC loses nothing", sum, 2 * ROUNDS);
     check_eq("LOCK XADD loses nothing", times, 2 * 3 * ROUNDS);
-    check_eq("nor does one across two pages", *STRADDLING, 2 * (ROUNDS / 4));
+    if (emulated)
+        skip("nor does one across two pages", "KVM's emulator makes two accesses of it");
+    else
+        check_eq("nor does one across two pages", *STRADDLING, 2 * (ROUNDS / 4));
     mem_copy(code, ret1, sizeof(ret1));
     for (unsigned i = 0; i < 500; i++) {
         code[1] = (uint8_t)i;
@@ -342,7 +346,7 @@ static void restarting(void)
 
 void guest_main(const uint8_t *mbi)
 {
-    (void)mbi;
+    emulated = guest_has(mbi, "emulated");
     ms10 = tsc_10ms();
     pic_init();
     lapic_enable();

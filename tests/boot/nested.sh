@@ -11,7 +11,7 @@ guest=${VIADUCT_GUEST:-${XDG_DATA_HOME:-$HOME/.local/share}/viaduct}
 work=$(mktemp -d) && trap 'rm -rf "$work"' EXIT
 keep=$BUILD/nested
 parts=${*:-guests linux}
-bare="hello exceptions paging modes strings syscall fpu debug seg32 timers"
+bare="hello exceptions paging modes strings syscall fpu debug seg32"
 
 skip() {
     echo "$1"
@@ -54,7 +54,7 @@ for lib in $(ldd "$VIADUCT" | grep -o '/[^ ]*'); do
 done
 cat >"$work/job" <<'EOF'
 #!/bin/busybox sh
-# What the innermost Linux does: each disk gives back from the medium what was written to it.
+# What the innermost Linux does, on two CPUs: both work, each disk gives back from the medium what was written to it.
 board=$(sed 's/.*test.board=\([a-z]*\).*/\1/' /proc/cmdline)
 dd if=/dev/urandom of=/data bs=64k count=8 2>/dev/null
 for d in vda sda; do
@@ -64,6 +64,13 @@ for d in vda sda; do
     dd if=/dev/$d bs=64k skip=3 count=8 2>/dev/null | cmp - /data && echo "== end $board-$d 0"
 done
 grep -q 'LOC: *[1-9][0-9][0-9]' /proc/interrupts && echo "== end $board-ticks 0"
+# Both CPUs at once, many short programs on each, pipes between them: the sums are one another's.
+for c in 1 2; do
+    taskset $c sh -c 'for i in 1 2 3; do cat /data | sha256sum; done' >/sum.$c &
+done
+wait
+[ $(nproc) = 2 ] && [ $(sort -u /sum.1 /sum.2 | wc -l) = 1 ] && [ $(cat /sum.1 /sum.2 | wc -l) = 6 ] &&
+    awk '/^ *(LOC|RES|CAL):/ {n += $2 > 0 && $3 > 0} END {exit n < 2}' /proc/interrupts && echo "== end $board-cpus 0"
 EOF
 chmod +x "$work/job"
 "$VIADUCT" guest pack "$root/job.cpio" "$work/job"=job || exit 1
@@ -81,7 +88,7 @@ stock() {
     board=\$1 chip=\$2
     shift 2
     stamp begin \$board
-    { viaduct run --engine kvm --irqchip \$chip --board \$board --memory 256M --timeout 150 --ledger - \\
+    { viaduct run --engine kvm --irqchip \$chip --cpus 2 --board \$board --memory 256M --timeout 150 --ledger - \\
         --kernel /vmlinux --initrd /initramfs.cpio --initrd /job.cpio "\$@" \\
         --append "console=ttyS0 panic=-1 reboot=a cryptomgr.notests noreplace-smp viaduct.run=/job test.board=\$board $LINUX_ARGS"
       echo "== end \$board-linux \$?"; } </dev/null 2>&1 | tee /tmp/said
@@ -101,6 +108,18 @@ for part in $parts; do
             viaduct run --engine kvm --memory 32M --debug-exit --timeout 60 --kernel /guests/\$g.elf --append tcg --console file=/tmp/out 2>&1
             echo "== end \$g \$?"
             grep -e '^FAIL' -e '# skip no such mode' /tmp/out
+        done
+        # Interrupts with the local APICs here and in the kernel, one CPU and several.
+        for chip in user split; do
+            for g in timers:1 smp:2 irqs:1 irqs:4; do
+                [ \$g-\$chip = smp:2-user ] && continue # long, on one CPU; guests.sh has it
+                n=\${g#*:} name=\${g%:*}-\${g#*:}-\$chip
+                stamp begin \$name
+                viaduct run --engine kvm --irqchip \$chip --cpus \$n --memory 32M --debug-exit --timeout 60 \
+                    --kernel /guests/\${g%:*}.elf --append "tcg cpus=\$n" --console file=/tmp/out 2>&1
+                echo "== end \$name \$?"
+                grep -e '^FAIL' -e '# skip no such mode' /tmp/out
+            done
         done
         for way in pio mmio; do
             stamp begin regdisk-\$way
@@ -147,8 +166,8 @@ while read -r what part want; do
     grep -q "^== end $what $want\$" "$work/log" || verdict="not ok" bad=1
     echo "$verdict $count - nested: $what on engine kvm"
 done <<EOF
-$(printf '%s guests 1\n' $bare regdisk-pio regdisk-mmio patch-{each,patched,writes} bench)
-$(printf '%s linux 0\n' pc-{linux,vda,sda,ticks,doorbell} micro-{linux,vda,ticks,doorbell})
+$(printf '%s guests 1\n' $bare {timers-1,irqs-1,irqs-4}-{user,split} smp-2-split regdisk-pio regdisk-mmio patch-{each,patched,writes} bench)
+$(printf '%s linux 0\n' pc-{linux,vda,sda,ticks,cpus,doorbell} micro-{linux,vda,ticks,cpus,doorbell})
 pc-split linux split
 micro-user linux user
 EOF
