@@ -46,7 +46,7 @@ const char guest_init[] =
     "  esac\n"
     "done\n"
     "[ -n \"$nodes\" ] && lists=\"$lists ext4\"\n"
-    "[ $modules = all ] && lists='ide virtio ext4 net'\n"
+    "[ $modules = all ] && lists='ide virtio ext4 net input'\n"
     "[ $modules = none ] && lists= nodes=\n"
     "for l in $lists; do load $l; done\n"
     "for n in $nodes; do\n"

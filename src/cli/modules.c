@@ -138,6 +138,7 @@ int modules_add(struct cpio *c, const char *dir, struct error *err)
 {
     static const char *const ide[] = {"ata_piix", "sd_mod", NULL};
     static const char *const virtio[] = {"virtio_pci", "virtio_blk", NULL};
+    static const char *const input[] = {"evdev", "psmouse", "button", NULL};
     static const char *const ext4[] = {"crc32c_generic", "ext4", NULL};
     static const char *const net[] = {"e1000", "af_packet", NULL};
     static const char *const vlan[] = {"8021q", NULL};
@@ -154,6 +155,8 @@ int modules_add(struct cpio *c, const char *dir, struct error *err)
         code = list_add(&t, "net", net, err);
     if (!code)
         code = list_add(&t, "vlan", vlan, err);
+    if (!code)
+        code = list_add(&t, "input", input, err);
     for (size_t i = 0; i < t.count; i++)
         free(t.module[i].path);
     free(t.module);

@@ -6,8 +6,8 @@
 
 struct error;
 
-/* Adds what the guest's disks need from the tree at dir (…/lib/modules), and the lists by which
- * /init loads them. */
+/* Adds what the guest's disks, keyboard and mouse need from the tree at dir (…/lib/modules), and
+ * the lists by which /init loads them. */
 int modules_add(struct cpio *c, const char *dir, struct error *err);
 
 #endif

@@ -2,6 +2,7 @@
  * viaduct run: one machine from a command line. Everything the command line names is looked at
  * before anything is made, and the exit status says how the run ended (cli.h).
  */
+#include "api/ctl.h"
 #include "board/board.h"
 #include "cli/cli.h"
 #include "cli/run_net.h"
@@ -33,7 +34,7 @@
 
 struct run {
     struct vm_setup vm;
-    const char *engine, *irqchip, *kernel, *initrd[BOOT_MODULES], *append, *ledger, *guest;
+    const char *engine, *irqchip, *kernel, *initrd[BOOT_MODULES], *append, *ledger, *guest, *ctl;
     char guest_files[2][512]; /* kernel and initrd of the bundled guest */
     char disk_spec[VM_DISKS_MAX][512];
     struct run_net_text net_text;
@@ -274,6 +275,13 @@ static int take_report(void *ctx, const char *value, struct error *err)
     return 0;
 }
 
+static int take_ctl(void *ctx, const char *value, struct error *err)
+{
+    (void)err; /* ctl_open judges it */
+    ((struct run *)ctx)->ctl = value;
+    return 0;
+}
+
 static int take_debug_exit(void *ctx, const char *value, struct error *err)
 {
     (void)value;
@@ -320,6 +328,7 @@ static const struct opt options[] = {
     {"console", "stdio|pty|null|file=FILE",
      "where the first serial port goes (stdio); Ctrl-A x quits, Ctrl-A Ctrl-A sends Ctrl-A",
      take_console},
+    {"ctl", "PATH", "a control socket for viaduct ctl and QMP clients (docs/control.md)", take_ctl},
     {"ledger", "FILE|-", "write the ledger at exit: JSON to FILE, or with - a table to stderr",
      take_ledger},
     {"record", "FILE[,dev=NAME+NAME…][,limit=SIZE]",
@@ -488,6 +497,7 @@ static int status_of(enum vm_end end, uint32_t value)
 
 static int machine_run(struct run *r, struct error *err)
 {
+    struct ctl *ctl = NULL;
     struct vm *vm;
     enum vm_end end;
     uint32_t value;
@@ -503,12 +513,15 @@ static int machine_run(struct run *r, struct error *err)
         code = irqchip_choose(r->irqchip, r->vm.engine, &r->vm.split, err);
     if (!code)
         code = vm_open(&vm, &r->vm, err);
+    if (!code && r->ctl && (code = ctl_open(&ctl, vm, r->ctl, err)))
+        vm_close(vm);
     files_free(r);
     if (code) {
         log_error("%s", err->text);
         return EXIT_USAGE;
     }
     end = vm_run(vm, &value);
+    ctl_close(ctl, end);
     out = ledger_out(r, vm);
     vm_close(vm);
     code = status_of(end, value); /* says so after the terminal is itself again */

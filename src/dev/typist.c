@@ -11,8 +11,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define STEP  120 /* of one packet: below its nine bits even when the guest scales by two */
-#define CLICK 7   /* of the wheel in one packet */
+/* Text at 250 characters a second: kernels read any speed, but programs behind them have short
+ * buffers of their own. */
+#define STROKE_NS 4000000u
+#define STEP      120 /* of one packet: below its nine bits even when the guest scales by two */
+#define CLICK     7   /* of the wheel in one packet */
 
 enum { KEYBOARD, MOUSE, LANES };
 
@@ -157,11 +160,13 @@ static unsigned stroke(struct action a[4], char c)
     if (key == PS2_KEY_NONE)
         return 0;
     if (upper)
-        a[n++] = (struct action){.what = shift, .down = true, .first = true};
-    a[n++] = (struct action){.what = key, .down = true, .first = !upper};
+        a[n++] = (struct action){.what = shift, .down = true};
+    a[n++] = (struct action){.what = key, .down = true};
     a[n++] = (struct action){.what = key};
     if (upper)
         a[n++] = (struct action){.what = shift};
+    a[0].first = true;
+    a[0].wait = STROKE_NS;
     return n;
 }
 

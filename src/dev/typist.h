@@ -24,7 +24,8 @@ void typist_reset(struct typist *t); /* forgets what waits */
 int typist_key(struct typist *t, unsigned key, bool down);
 /* Presses all in order, holds them so long, releases them the other way round. */
 int typist_chord(struct typist *t, const uint8_t *keys, size_t n, uint64_t hold_ns);
-/* Text as a US keyboard types it; -EINVAL: it has no key for text[*bad]. */
+/* Text as a US keyboard types it, 250 characters a second at most; -EINVAL: it has no key for
+ * text[*bad]. */
 int typist_text(struct typist *t, const char *text, size_t len, size_t *bad);
 /* Linux's signs; up to TYPIST_FAR a direction, however many packets that takes. */
 int typist_move(struct typist *t, int dx, int dy, int wheel);

@@ -97,6 +97,7 @@ static void *vcpu_main(void *arg)
     while (!__atomic_load_n(&vm->stop, __ATOMIC_ACQUIRE)) {
         struct trap end = {0};
 
+        vcpu_park(v);
         vm->ops->run(vm->engine, v->index, &end);
         dispatch_trap(&vm->dispatch, v->index, &end); /* counts it */
         switch (end.kind) {

@@ -59,7 +59,8 @@ struct vm {
     uint64_t tsc_hz;
     enum vm_end end; /* under the VM lock; the first reason stays */
     uint32_t end_value;
-    bool stop; /* atomic: threads leave */
+    bool stop;   /* atomic: threads leave */
+    bool paused; /* atomic: vCPUs park */
     unsigned vcpus;
     unsigned off; /* atomic: vCPUs that sleep with interrupts off; see vm_cpu.c */
     struct vcpu vcpu[BOARD_VCPUS];
@@ -89,6 +90,9 @@ void apics_init(struct vm *vm);
 void apics_watch(struct vm *vm); /* while vCPUs run */
 void apics_watch_end(struct vm *vm);
 void vcpu_halted(struct vcpu *v); /* the engine says: with interrupts off */
+
+/* vm_ctl.c */
+void vcpu_park(struct vcpu *v); /* while the machine is paused */
 
 /* vm_cpu.c */
 int vcpus_init(struct vm *vm);

@@ -1,0 +1,39 @@
+/* Shared by ctl.c (the socket) and ctl_client.c (one connection). */
+#ifndef API_CTL_IMPL_H
+#define API_CTL_IMPL_H
+
+#include "api/ctl.h"
+#include "api/json_split.h"
+#include "api/qmp.h"
+#include "core/loop.h"
+
+struct ctl_client {
+    struct ctl *ctl;
+    int fd;      /* -1: free */
+    bool ending; /* it will send no more; what it is owed still goes out */
+    struct json_split in;
+    struct qmp qmp;
+    char *out; /* what the socket did not take yet */
+    size_t out_len, out_room;
+};
+
+struct ctl {
+    struct vm *vm;
+    struct loop *loop;
+    int fd;
+    char path[108];    /* as in sockaddr_un */
+    uint64_t dev, ino; /* of the socket that we made */
+    struct loop_timer retry;
+    struct ctl_client client[CTL_CLIENTS];
+};
+
+extern const struct qmp_ops ctl_machine; /* ctl_machine.c */
+
+/* Takes the connection, or turns it away. */
+void ctl_client_open(struct ctl *c, int fd);
+void ctl_client_close(struct ctl_client *cl);
+/* A line that was made to be sent: freed here; NULL ends the connection. An event is dropped if the
+ * client has not read those before. */
+void ctl_client_send(struct ctl_client *cl, char *line, bool event);
+
+#endif

@@ -1,0 +1,63 @@
+/* What the protocol asks, answered by the machine. */
+#include "api/ctl_impl.h"
+#include "back/blk.h"
+#include "vm/vm_ctl.h"
+
+static bool paused(void *vm)
+{
+    return vm_paused(vm);
+}
+
+static void pause(void *vm, bool on)
+{
+    if (on)
+        vm_pause(vm);
+    else
+        vm_resume(vm);
+}
+
+static int button(void *vm)
+{
+    return vm_power_button(vm);
+}
+
+static void quit(void *vm)
+{
+    vm_quit(vm);
+}
+
+static struct typist *typist(void *vm)
+{
+    return vm_typist(vm);
+}
+
+static unsigned vcpus(void *vm)
+{
+    return vm_setup(vm)->vcpus;
+}
+
+static unsigned disks(void *vm)
+{
+    return vm_setup(vm)->disks;
+}
+
+static void disk(void *vm, unsigned n, struct qmp_disk *out)
+{
+    const struct vm_disk *d = &vm_setup(vm)->disk[n];
+    const struct blk *b = vm_blk(vm, n);
+
+    *out = (struct qmp_disk){.path = d->path, .readonly = d->readonly};
+    if (b)
+        out->bytes = b->sectors * BLK_SECTOR;
+}
+
+const struct qmp_ops ctl_machine = {
+    .paused = paused,
+    .pause = pause,
+    .button = button,
+    .quit = quit,
+    .typist = typist,
+    .vcpus = vcpus,
+    .disks = disks,
+    .disk = disk,
+};

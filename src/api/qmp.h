@@ -1,0 +1,46 @@
+/*
+ * The control protocol: what a message says and what is answered. It is QEMU's machine protocol
+ * (QMP) as far as both have the same things, so that its clients work; docs/control.md lists the
+ * commands. No socket here, and no machine: qmp_ops stands for it, the VM lock is held.
+ */
+#ifndef API_QMP_H
+#define API_QMP_H
+
+#include "core/types.h"
+
+struct cJSON;
+struct typist;
+
+struct qmp_disk {
+    const char *path;
+    bool readonly;
+    uint64_t bytes;
+};
+
+struct qmp_ops { /* the machine */
+    bool (*paused)(void *vm);
+    void (*pause)(void *vm, bool on);
+    int (*button)(void *vm); /* 0 or -ENODEV */
+    void (*quit)(void *vm);
+    struct typist *(*typist)(void *vm); /* NULL: no keyboard, no mouse */
+    unsigned (*vcpus)(void *vm);
+    unsigned (*disks)(void *vm);
+    void (*disk)(void *vm, unsigned n, struct qmp_disk *out);
+};
+
+struct qmp { /* one client's conversation */
+    const struct qmp_ops *ops;
+    void *vm;
+    /* Tells every client; data may be NULL, and is taken. */
+    void (*event)(void *ctx, const char *name, struct cJSON *data);
+    void *ctx;
+    bool ready; /* qmp_capabilities was said */
+};
+
+/* Each a line to send, to be freed; NULL: no memory. */
+char *qmp_greeting(void);
+char *qmp_answer(struct qmp *q, const char *message, size_t len);
+char *qmp_refusal(const char *why); /* for what is no message at all */
+char *qmp_event(const char *name, struct cJSON *data);
+
+#endif

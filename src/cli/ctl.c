@@ -1,0 +1,282 @@
+/*
+ * viaduct ctl: speaks to the control socket of a running machine. Each verb is one command of the
+ * protocol (docs/control.md) in the words of a command line.
+ */
+#include "cli/cli.h"
+#include "cli/ctl_call.h"
+#include "core/error.h"
+#include "core/log.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define HOLD_MS    20 /* how long a chord is held */
+#define WAIT_MS    10
+#define WAIT_TIMES 3000 /* half a minute */
+
+struct word {
+    const char *name, *args, *help;
+    int (*run)(struct ctl_call *c, int argc, char **argv, struct error *err);
+    int min, max; /* words after the name; max -1: any number */
+};
+
+/* ---- keyboard ---- */
+
+static cJSON *keys_of(const char *chord)
+{
+    cJSON *list = cJSON_CreateArray();
+
+    while (*chord) {
+        size_t n = strcspn(chord, "-");
+        cJSON *key = cJSON_CreateObject();
+        char name[64];
+
+        snprintf(name, sizeof(name), "%.*s", (int)n, chord);
+        cJSON_AddStringToObject(key, "type", "qcode");
+        cJSON_AddStringToObject(key, "data", name);
+        cJSON_AddItemToArray(list, key);
+        chord += n + (chord[n] == '-');
+    }
+    return list;
+}
+
+static int key(struct ctl_call *c, int argc, char **argv, struct error *err)
+{
+    int code = 0;
+
+    for (int i = 1; i < argc && !code; i++) {
+        cJSON *args = cJSON_CreateObject();
+
+        cJSON_AddItemToObject(args, "keys", keys_of(argv[i]));
+        cJSON_AddNumberToObject(args, "hold-time", HOLD_MS);
+        code = ctl_call(c, "send-key", args, NULL, err);
+        if (code && *err->text)
+            return error_set(err, code, "%s: %.400s", argv[i], c->said);
+    }
+    return code;
+}
+
+static int type(struct ctl_call *c, int argc, char **argv, struct error *err)
+{
+    int code = 0;
+
+    for (int i = 1; i < argc && !code; i++) {
+        cJSON *args = cJSON_CreateObject();
+
+        cJSON_AddStringToObject(args, "text", argv[i]);
+        code = ctl_call(c, "type-text", args, NULL, err);
+    }
+    return code;
+}
+
+/* ---- mouse ---- */
+
+static void event_add(cJSON *list, const char *type, const char *key, const char *name,
+                      const char *value_key, cJSON *value)
+{
+    cJSON *e = cJSON_CreateObject(), *data;
+
+    cJSON_AddStringToObject(e, "type", type);
+    data = cJSON_AddObjectToObject(e, "data");
+    cJSON_AddStringToObject(data, key, name);
+    cJSON_AddItemToObject(data, value_key, value);
+    cJSON_AddItemToArray(list, e);
+}
+
+static int events_send(struct ctl_call *c, cJSON *list, struct error *err)
+{
+    cJSON *args = cJSON_CreateObject();
+
+    cJSON_AddItemToObject(args, "events", list);
+    return ctl_call(c, "input-send-event", args, NULL, err);
+}
+
+static int move(struct ctl_call *c, int argc, char **argv, struct error *err)
+{
+    static const char *const axis[] = {"x", "y", "wheel"};
+    cJSON *list;
+    long v[3];
+
+    for (int i = 0; i < argc; i++) {
+        char *end;
+
+        v[i] = strtol(argv[i], &end, 10);
+        if (end == argv[i] || *end)
+            return error_set(err, -EINVAL, "mouse move %s: must be a number", argv[i]);
+    }
+    list = cJSON_CreateArray();
+    for (int i = 0; i < argc; i++)
+        event_add(list, "rel", "axis", axis[i], "value", cJSON_CreateNumber((double)v[i]));
+    return events_send(c, list, err);
+}
+
+static int mouse(struct ctl_call *c, int argc, char **argv, struct error *err)
+{
+    bool click = !strcmp(argv[1], "click");
+    cJSON *list;
+
+    if (!strcmp(argv[1], "move") && argc >= 4)
+        return move(c, argc - 2, argv + 2, err);
+    if (argc != 3 || (!click && strcmp(argv[1], "press") && strcmp(argv[1], "release")))
+        return error_set(err, -EINVAL, "mouse move DX DY [WHEEL], or press|release|click BUTTON");
+    list = cJSON_CreateArray();
+    event_add(list, "btn", "button", argv[2], "down",
+              cJSON_CreateBool(click || !strcmp(argv[1], "press")));
+    if (click)
+        event_add(list, "btn", "button", argv[2], "down", cJSON_CreateBool(false));
+    return events_send(c, list, err);
+}
+
+/* ---- asking ---- */
+
+static int status(struct ctl_call *c, int argc, char **argv, struct error *err)
+{
+    const cJSON *text;
+    cJSON *got;
+    int code = ctl_call(c, "query-status", NULL, &got, err);
+
+    (void)argc, (void)argv;
+    if (code)
+        return code;
+    text = cJSON_GetObjectItemCaseSensitive(got, "status");
+    printf("%s\n", cJSON_IsString(text) ? text->valuestring : "?");
+    cJSON_Delete(got);
+    return 0;
+}
+
+static int leds(struct ctl_call *c, int argc, char **argv, struct error *err)
+{
+    static const char *const name[] = {"scroll-lock", "num-lock", "caps-lock"};
+    cJSON *got;
+    int code = ctl_call(c, "query-leds", NULL, &got, err);
+
+    (void)argc, (void)argv;
+    if (code)
+        return code;
+    for (size_t i = 0; i < ARRAY_LEN(name); i++)
+        printf("%s %s\n", name[i],
+               cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(got, name[i])) ? "on" : "off");
+    cJSON_Delete(got);
+    return 0;
+}
+
+/* Until the guest has read all that was typed and moved. */
+static int wait_idle(struct ctl_call *c, int argc, char **argv, struct error *err)
+{
+    const struct timespec pause = {.tv_nsec = WAIT_MS * 1000000l};
+
+    (void)argc, (void)argv;
+    for (int i = 0; i < WAIT_TIMES; i++) {
+        cJSON *got;
+        int code = ctl_call(c, "query-leds", NULL, &got, err);
+        bool idle = !code && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(got, "idle"));
+
+        if (code)
+            return code;
+        cJSON_Delete(got);
+        if (idle)
+            return 0;
+        nanosleep(&pause, NULL);
+    }
+    return error_set(err, -ETIMEDOUT, "the guest does not read its keyboard and mouse");
+}
+
+/* ---- the machine ---- */
+
+static int plain(struct ctl_call *c, int argc, char **argv, struct error *err)
+{
+    (void)argc;
+    return ctl_call(c, strcmp(argv[0], "powerdown") ? argv[0] : "system_powerdown", NULL, NULL,
+                    err);
+}
+
+static int qmp(struct ctl_call *c, int argc, char **argv, struct error *err)
+{
+    int code = 0;
+
+    for (int i = 1; i < argc && !code; i++) {
+        code = ctl_raw(c, argv[i], err);
+        if (!code)
+            printf("%s\n", c->line);
+    }
+    return code;
+}
+
+static int events(struct ctl_call *c, int argc, char **argv, struct error *err)
+{
+    (void)argc, (void)argv;
+    while (!ctl_event(c, err)) {
+        printf("%s\n", c->line);
+        fflush(stdout);
+    }
+    return 0;
+}
+
+static const struct word words[] = {
+    {"key", "CHORD…", "press and release keys together: a, shift-a, ctrl-alt-delete, f1", key, 1,
+     -1},
+    {"type", "TEXT…", "type text, as on a US keyboard", type, 1, -1},
+    {"mouse", "move DX DY [WHEEL] | press|release|click BUTTON",
+     "right, down, wheel away; left right middle side extra wheel-up wheel-down", mouse, 2, 4},
+    {"wait", "", "until the guest has read all that", wait_idle, 0, 0},
+    {"leds", "", "which lights of the keyboard are on", leds, 0, 0},
+    {"status", "", "running or paused", status, 0, 0},
+    {"stop", "", "pause the vCPUs", plain, 0, 0},
+    {"cont", "", "let them go on", plain, 0, 0},
+    {"powerdown", "", "press the power button", plain, 0, 0},
+    {"quit", "", "end the run, with status 12", plain, 0, 0},
+    {"events", "", "print events until the machine ends", events, 0, 0},
+    {"qmp", "JSON…", "send commands as they are, print the answers", qmp, 1, -1},
+};
+
+/* ---- the verb ---- */
+
+static void help(void)
+{
+    printf("viaduct %s %s\n    %s\n\n", verb_ctl.name, verb_ctl.args, verb_ctl.summary);
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        printf("  %s%s%s\n      %s\n", words[i].name, *words[i].args ? " " : "", words[i].args,
+               words[i].help);
+}
+
+static const struct word *word_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (!strcmp(words[i].name, name))
+            return &words[i];
+    return NULL;
+}
+
+static int usage(const char *why)
+{
+    log_error("%s; viaduct ctl --help lists the words", why);
+    return EXIT_USAGE;
+}
+
+static int ctl_run(int argc, char **argv)
+{
+    const struct word *w = argc > 2 ? word_find(argv[2]) : NULL;
+    struct error err = {0};
+    struct ctl_call c;
+    int code;
+
+    if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+        help();
+        return EXIT_OFF;
+    }
+    if (!w)
+        return usage(argc > 2 ? "no such word" : "usage: viaduct ctl PATH WORD…");
+    if (argc - 3 < w->min || (w->max >= 0 && argc - 3 > w->max))
+        return usage("too few or too many words");
+    code = ctl_connect(&c, argv[1], &err);
+    if (!code)
+        code = w->run(&c, argc - 2, argv + 2, &err);
+    ctl_hang_up(&c);
+    if (code)
+        log_error("%s", err.text);
+    return !code ? EXIT_OFF : code == -EINVAL ? EXIT_USAGE : EXIT_VMM;
+}
+
+const struct verb verb_ctl = {"ctl", "PATH WORD…", "speak to a running machine", ctl_run};

@@ -1,0 +1,126 @@
+/* Lines of JSON over a Unix socket; events that come between are skipped. */
+#include "cli/ctl_call.h"
+#include "core/error.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int line_read(struct ctl_call *c, struct error *err)
+{
+    ssize_t n = getline(&c->line, &c->room, c->from);
+
+    if (n <= 0)
+        return error_set(err, -EPIPE, "the machine has ended the connection");
+    while (n && (c->line[n - 1] == '\n' || c->line[n - 1] == '\r'))
+        c->line[--n] = 0;
+    return 0;
+}
+
+static int line_write(struct ctl_call *c, const char *text, struct error *err)
+{
+    size_t len = strlen(text), at = 0;
+
+    while (at < len) {
+        ssize_t n = send(c->fd, text + at, len - at, MSG_NOSIGNAL);
+
+        if (n < 0 && errno != EINTR)
+            return error_set(err, -errno, "the machine does not listen: %s", strerror(errno));
+        at += n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+int ctl_raw(struct ctl_call *c, const char *json, struct error *err)
+{
+    int code = line_write(c, json, err);
+
+    if (!code)
+        code = line_write(c, "\n", err);
+    while (!code) {
+        cJSON *o;
+        bool event;
+
+        code = line_read(c, err);
+        if (code)
+            break;
+        o = cJSON_Parse(c->line);
+        event = cJSON_HasObjectItem(o, "event");
+        cJSON_Delete(o);
+        if (!event)
+            return 0;
+    }
+    return code;
+}
+
+/* An answer: what it returns, or the reason that it doesn't. */
+static int judge(struct ctl_call *c, cJSON **got, struct error *err)
+{
+    cJSON *o = cJSON_Parse(c->line);
+    const cJSON *e = cJSON_GetObjectItemCaseSensitive(o, "error");
+    const cJSON *desc = cJSON_GetObjectItemCaseSensitive(e, "desc");
+    cJSON *value = cJSON_DetachItemFromObjectCaseSensitive(o, "return");
+
+    snprintf(c->said, sizeof(c->said), "%s",
+             cJSON_IsString(desc) ? desc->valuestring : "an answer that makes no sense");
+    cJSON_Delete(o);
+    if (!value)
+        return error_set(err, -EPROTO, "%s", c->said);
+    if (got)
+        *got = value;
+    else
+        cJSON_Delete(value);
+    return 0;
+}
+
+int ctl_call(struct ctl_call *c, const char *name, cJSON *args, cJSON **got, struct error *err)
+{
+    cJSON *o = cJSON_CreateObject();
+    char *text;
+    int code;
+
+    cJSON_AddStringToObject(o, "execute", name);
+    if (args)
+        cJSON_AddItemToObject(o, "arguments", args);
+    text = cJSON_PrintUnformatted(o);
+    cJSON_Delete(o);
+    code = text ? ctl_raw(c, text, err) : error_set(err, -ENOMEM, "not enough memory");
+    cJSON_free(text);
+    return code ? code : judge(c, got, err);
+}
+
+int ctl_event(struct ctl_call *c, struct error *err)
+{
+    return line_read(c, err); /* nothing else comes: no command is open */
+}
+
+int ctl_connect(struct ctl_call *c, const char *path, struct error *err)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int code;
+
+    *c = (struct ctl_call){.fd = -1};
+    if (strlen(path) >= sizeof(at.sun_path))
+        return error_set(err, -EINVAL, "%s: too long for a socket", path);
+    memcpy(at.sun_path, path, strlen(path));
+    c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (c->fd < 0 || connect(c->fd, (const struct sockaddr *)&at, sizeof(at)))
+        return error_set(err, -EINVAL, "%s: %s; is a machine running with --ctl %s?", path,
+                         strerror(errno), path);
+    c->from = fdopen(c->fd, "r");
+    if (!c->from)
+        return error_set(err, -errno, "not enough memory");
+    code = line_read(c, err); /* the greeting */
+    return code ? code : ctl_call(c, "qmp_capabilities", NULL, NULL, err);
+}
+
+void ctl_hang_up(struct ctl_call *c)
+{
+    if (c->from)
+        fclose(c->from);
+    else if (c->fd >= 0)
+        close(c->fd);
+    free(c->line);
+}

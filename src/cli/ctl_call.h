@@ -1,0 +1,27 @@
+/* The client's side of a control socket: one command, one answer. */
+#ifndef CLI_CTL_CALL_H
+#define CLI_CTL_CALL_H
+
+#include "core/types.h"
+#include <cJSON.h>
+#include <stdio.h>
+
+struct error;
+
+struct ctl_call {
+    FILE *from;
+    int fd;
+    char *line; /* the newest, without its end */
+    size_t room;
+    char said[256]; /* what the machine said of the newest failure */
+};
+
+/* Each: 0 or -errno with err filled. */
+int ctl_connect(struct ctl_call *c, const char *path, struct error *err); /* and negotiates */
+void ctl_hang_up(struct ctl_call *c);
+/* args (may be NULL) is taken; *got, if asked for, is what came back. -EPROTO: it was refused. */
+int ctl_call(struct ctl_call *c, const char *name, cJSON *args, cJSON **got, struct error *err);
+int ctl_raw(struct ctl_call *c, const char *json, struct error *err); /* the answer is in line */
+int ctl_event(struct ctl_call *c, struct error *err);                 /* the next one is in line */
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * What a control socket asks of a machine. Handlers of the VM's loop hold the VM lock; others take
+ * it with vm_lock.
+ */
+#ifndef VM_VM_CTL_H
+#define VM_VM_CTL_H
+
+#include "vm/vm.h"
+
+struct blk;
+struct loop;
+struct typist;
+
+void vm_lock(struct vm *vm);
+void vm_unlock(struct vm *vm);
+struct loop *vm_loop(struct vm *vm);
+const struct vm_setup *vm_setup(const struct vm *vm);
+struct blk *vm_blk(struct vm *vm, unsigned disk);
+struct typist *vm_typist(struct vm *vm); /* NULL: the board has no keyboard */
+
+void vm_quit(struct vm *vm);        /* as the escape key does */
+int vm_power_button(struct vm *vm); /* -ENODEV: nobody hears it on this board */
+/* vCPUs stop at their next instruction boundary and stay there; time and devices go on. */
+void vm_pause(struct vm *vm);
+void vm_resume(struct vm *vm);
+bool vm_paused(const struct vm *vm);
+
+#endif
