@@ -38,8 +38,8 @@
 #define RFLAGS_VM   0x20000u
 
 struct site {
-    bool used, live; /* live: patched now */
-    uint8_t strikes, code;
+    bool used, live;            /* live: patched now */
+    uint8_t strikes, code, len; /* len: of the instruction */
     gpa_t gpa;
 };
 
@@ -69,6 +69,7 @@ struct view {
     gpa_t gpa;    /* of its first byte */
     uint8_t bytes[PATCH_INSN_MAX];
     size_t n; /* how many of them can be read */
+    uint8_t len;
 };
 
 /* ---- reading code ---- */
@@ -226,6 +227,7 @@ static void site_patch(struct patch *p, const struct view *v)
         return;
     }
     s->code = (uint8_t)code;
+    s->len = v->len;
     site_live(p, s, true);
     page_mark(p, v->gpa, true); /* first, so that no write slips through */
     code_bytes(code, ours);
@@ -268,6 +270,7 @@ static bool find_behind(struct patch *p, struct view *v, const struct trap *t)
         if (view_at(p, v, end - n, n) && v->n == n && patch_decode(&v->r, v->bytes, n, &i) &&
             i.len == n && store_made(p, v, &i, t)) {
             start = v->rip;
+            v->len = i.len;
             hits++;
         }
     }
@@ -278,8 +281,10 @@ static bool find_at(struct patch *p, struct view *v, const struct trap *t)
 {
     struct patch_insn i;
 
-    return view_at(p, v, v->r.rip, PATCH_INSN_MAX) && patch_decode(&v->r, v->bytes, v->n, &i) &&
-           insn_made(&i, t);
+    if (!view_at(p, v, v->r.rip, PATCH_INSN_MAX) || !patch_decode(&v->r, v->bytes, v->n, &i))
+        return false;
+    v->len = i.len;
+    return insn_made(&i, t);
 }
 
 void patch_learn(struct patch *p, unsigned vcpu, const struct trap *t)
@@ -441,14 +446,13 @@ int patch_cover(struct patch *p, gpa_t base, uint64_t len)
     return 0;
 }
 
-/* An instruction that begins up to PATCH_INSN_MAX bytes before the range may reach into it. */
 void patch_restore(struct patch *p, gpa_t gpa, uint64_t len)
 {
     pthread_mutex_lock(&p->lock);
     for (unsigned i = p->lives; i--;) { /* the last takes the place of one that goes */
         struct site *s = &p->site[p->live[i]];
 
-        if (s->gpa - gpa < len || gpa - s->gpa < PATCH_INSN_MAX)
+        if (s->gpa - gpa < len || gpa - s->gpa < s->len)
             site_restore(p, s);
     }
     pthread_mutex_unlock(&p->lock);
