@@ -66,10 +66,11 @@ struct e1000 {
     struct e1000_irq irq;
     struct e1000_eeprom ee;
     struct loop_work tx_work; /* the rest of a kick that was too long */
-    bool tx_more;             /* it is wanted */
-    bool asleep;              /* it was in D3 */
-    bool starved;             /* a frame was refused since RDT last moved */
-    bool rx_new;              /* frames were stored since the last rx_end */
+    bool tx_busy;
+    bool tx_more; /* it is wanted */
+    bool asleep;  /* it was in D3 */
+    bool starved; /* a frame was refused since RDT last moved */
+    bool rx_new;  /* frames were stored since the last rx_end */
     struct e1000_tx tx;
     uint8_t rx[E1000_WIRE]; /* one received frame, flat */
 };

@@ -4,11 +4,11 @@
  * FIFO, so to speak. The FCS is appended unless RCTL.SECRC says no, the tag taken out if CTRL.VME
  * says so. A descriptor is read once, and written with its status last.
  */
+#include "core/crc32.h"
 #include "dev/e1000_impl.h"
 #include "dev/e1000_wire.h"
 
 #include <string.h>
-#include <zlib.h>
 
 #define TAG          4u
 #define MACS         12u
@@ -121,7 +121,7 @@ static void frame_shape(struct e1000 *e, const uint8_t *p, uint32_t len, struct 
         f->p = e->rx;
     }
     if (!(e1000_get(e, RCTL) & RCTL_SECRC))
-        le32_put(f->fcs, (uint32_t)crc32(0, f->p, wire));
+        le32_put(f->fcs, crc32_ieee(f->p, wire));
     if (strip) {
         f->special = be16_get(f->p + ETH_HDR);
         f->status |= RXD_VP;

@@ -86,7 +86,8 @@ static void check_ip(const uint8_t *f, const struct packet *p, struct e1000_rx_s
         out->errors |= RXD_ERR_IP;
 }
 
-static void check_l4(const uint8_t *f, const struct packet *p, struct e1000_rx_sums *out)
+static void check_l4(const uint8_t *f, const struct packet *p, uint16_t l4,
+                     struct e1000_rx_sums *out)
 {
     uint32_t len = p->end - p->l4;
     uint32_t addrs = p->version == 4 ? p->ip + 12 : p->ip + 8;
@@ -95,10 +96,30 @@ static void check_l4(const uint8_t *f, const struct packet *p, struct e1000_rx_s
     if (p->proto == UDP && !be16_get(f + p->l4 + 6))
         return; /* its sender made none */
     sum = inet_add(inet_sum(f + addrs, p->version == 4 ? 8 : 32), p->proto);
-    sum = inet_add(inet_add(sum, (uint16_t)len), inet_sum(f + p->l4, len));
+    sum = inet_add(inet_add(sum, (uint16_t)len), l4);
     out->status |= RXD_TCPCS;
     if (sum != 0xffff)
         out->errors |= RXD_ERR_TCP;
+}
+
+static uint16_t swapped(uint16_t sum, uint32_t distance)
+{
+    return distance & 1 ? (uint16_t)(sum << 8 | sum >> 8) : sum;
+}
+
+/* From start to the end of the frame, of which the sum of [l4, end) is known: one pass over the
+ * payload is enough. A part that begins at an odd byte counts with its bytes swapped. */
+static uint16_t packet_sum(const uint8_t *f, uint32_t len, uint32_t start, const struct packet *p,
+                           uint16_t l4)
+{
+    uint16_t sum;
+
+    if (start >= len)
+        return 0;
+    if (!p->whole || start > p->l4)
+        return inet_sum(f + start, len - start);
+    sum = inet_add(inet_sum(f + start, p->l4 - start), swapped(l4, p->l4 - start));
+    return inet_add(sum, swapped(inet_sum(f + p->end, len - p->end), p->end - start));
 }
 
 void e1000_rx_sums(const struct e1000 *e, const uint8_t *frame, uint32_t len,
@@ -107,15 +128,17 @@ void e1000_rx_sums(const struct e1000 *e, const uint8_t *frame, uint32_t len,
     uint32_t rxcsum = e1000_get(e, RXCSUM), start = rxcsum & 0xff;
     struct packet p = {0};
 
+    uint16_t l4 = 0;
+
     *out = (struct e1000_rx_sums){0};
-    if (start < len)
-        out->packet = inet_sum(frame + start, len - start);
     if (parse(frame, len, &p)) {
+        l4 = p.whole ? inet_sum(frame + p.l4, p.end - p.l4) : 0;
         if (p.version == 4 && (rxcsum & RXCSUM_IPOFL))
             check_ip(frame, &p, out);
         if (p.whole && (rxcsum & RXCSUM_TUOFL))
-            check_l4(frame, &p, out);
+            check_l4(frame, &p, l4, out);
     }
+    out->packet = packet_sum(frame, len, start, &p, l4);
     if (!(out->status & (RXD_IPCS | RXD_TCPCS)))
         out->status |= RXD_IXSM;
 }

@@ -178,12 +178,15 @@ static void tx_run(struct e1000 *e)
     struct kick k = {0};
     uint32_t had;
 
-    if (!(e1000_get(e, TCTL) & TCTL_EN) || !e1000_awake(e) || !ring_get(e, &r) || r.head == r.tail)
+    if (e->tx_busy || !(e1000_get(e, TCTL) & TCTL_EN) || !e1000_awake(e) || !ring_get(e, &r) ||
+        r.head == r.tail)
         return;
     had = r.tail > r.head ? r.tail - r.head : r.count - r.head + r.tail;
+    e->tx_busy = true; /* a backend may say that it has room while it takes a frame */
     while (r.head != r.tail && k.cost < KICK_COST && !k.full)
         if (!batch_take(e, &r, &k))
             break;
+    e->tx_busy = false;
     if (k.cost >= KICK_COST && r.head != r.tail && !k.full) {
         e->tx_more = true;
         loop_defer(e->pci.env.loop, &e->tx_work);
@@ -272,10 +275,9 @@ void e1000_tx_state(struct e1000 *e, struct state *st)
     if (!state_check(st, len <= E1000_TX_ROOM))
         len = 0;
     state_bytes(st, tx->buf, len);
-    state_bool(st, &e->tx_more);
     if (!st->load)
         return;
     tx->len = len;
-    if (e->tx_more)
-        loop_defer(e->pci.env.loop, &e->tx_work);
+    e->tx_more = true; /* whatever it waited for, it looks at its ring again */
+    loop_defer(e->pci.env.loop, &e->tx_work);
 }
