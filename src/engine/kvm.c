@@ -155,6 +155,7 @@ static int vcpu_open(struct engine *e, unsigned index, struct error *err)
     if (p == MAP_FAILED)
         return error_set(err, -errno, "mapping vCPU %u: %s", index, strerror(errno));
     v->run = p;
+    kvm_trap_open(v);
     vcpu_apic(v);
     return kvm_cpuid_give(e, v, err);
 }

@@ -32,6 +32,8 @@ struct kvm_vcpu {
     unsigned kicked;          /* KICK_* bits; atomic */
     uint64_t tsc_offset;      /* guest TSC minus host TSC, as of the last look; atomic */
     struct ledger_row *eois;  /* split: exits for an EOI */
+    uint64_t pio_at;          /* RIP when the last OUT trapped */
+    bool sync;                /* registers come with each exit, in run */
     unsigned char pio_rip[2]; /* where RIP stands at an OUT, by CR0.PE: kvm_trap.c */
     bool tsc_deadline;        /* the LAPIC may offer that mode */
     bool halted;              /* left at HLT: only an interrupt, NMI or INIT goes on from there */
@@ -65,7 +67,8 @@ int kvm_cpuid_give(struct engine *e, struct kvm_vcpu *v, struct error *err);
 /* kvm_regs.c */
 void kvm_get_regs(struct engine *e, unsigned vcpu, struct cpu_regs *r);
 void kvm_set_regs(struct engine *e, unsigned vcpu, const struct cpu_regs *r);
-void kvm_set_gprs(struct kvm_vcpu *v, const struct cpu_regs *r); /* RIP and flags too */
+void kvm_regs_from(struct cpu_regs *r, const struct kvm_regs *g, const struct kvm_sregs *s);
+void kvm_regs_to(struct kvm_regs *g, const struct cpu_regs *r); /* GPRs, RIP, RFLAGS */
 void kvm_reset(struct engine *e, unsigned vcpu);
 void kvm_startup(struct kvm_vcpu *v, uint8_t vector); /* SIPI: real mode at vector << 12 */
 
@@ -78,6 +81,7 @@ bool kvm_guard_fault(struct kvm_vcpu *v, unsigned before);
 bool kvm_guard_store(struct engine *e, const struct trap *t); /* it was one to RAM: done */
 
 /* kvm_trap.c */
+void kvm_trap_open(struct kvm_vcpu *v);
 enum trap_rip kvm_trap_regs(struct engine *e, unsigned vcpu, struct cpu_regs *r);
 void kvm_trap_resume(struct engine *e, unsigned vcpu, const struct cpu_regs *r);
 

@@ -50,6 +50,29 @@ static struct cpu_seg seg_from_kvm(const struct kvm_segment *k)
     };
 }
 
+void kvm_regs_from(struct cpu_regs *r, const struct kvm_regs *g, const struct kvm_sregs *s)
+{
+    const uint64_t gpr[16] = {g->rax, g->rcx, g->rdx, g->rbx, g->rsp, g->rbp, g->rsi, g->rdi,
+                              g->r8,  g->r9,  g->r10, g->r11, g->r12, g->r13, g->r14, g->r15};
+    memcpy(r->gpr, gpr, sizeof(gpr));
+    r->rip = g->rip;
+    r->rflags = g->rflags;
+    const struct kvm_segment *seg[6] = {&s->es, &s->cs, &s->ss, &s->ds, &s->fs, &s->gs};
+    for (unsigned i = 0; i < 6; i++)
+        r->seg[i] = seg_from_kvm(seg[i]);
+    r->ldtr = seg_from_kvm(&s->ldt);
+    r->tr = seg_from_kvm(&s->tr);
+    r->gdtr.base = s->gdt.base;
+    r->gdtr.limit = s->gdt.limit;
+    r->idtr.base = s->idt.base;
+    r->idtr.limit = s->idt.limit;
+    r->cr0 = s->cr0;
+    r->cr2 = s->cr2;
+    r->cr3 = s->cr3;
+    r->cr4 = s->cr4;
+    r->efer = s->efer;
+}
+
 void kvm_get_regs(struct engine *e, unsigned vcpu, struct cpu_regs *r)
 {
     struct kvm_vcpu *v = &e->vcpu[vcpu];
@@ -59,32 +82,14 @@ void kvm_get_regs(struct engine *e, unsigned vcpu, struct cpu_regs *r)
     memset(r, 0, sizeof(*r));
     if (ioctl(v->fd, KVM_GET_REGS, &g) < 0 || ioctl(v->fd, KVM_GET_SREGS, &s) < 0)
         return;
-    const uint64_t gpr[16] = {g.rax, g.rcx, g.rdx, g.rbx, g.rsp, g.rbp, g.rsi, g.rdi,
-                              g.r8,  g.r9,  g.r10, g.r11, g.r12, g.r13, g.r14, g.r15};
-    memcpy(r->gpr, gpr, sizeof(gpr));
-    r->rip = g.rip;
-    r->rflags = g.rflags;
-    const struct kvm_segment *seg[6] = {&s.es, &s.cs, &s.ss, &s.ds, &s.fs, &s.gs};
-    for (unsigned i = 0; i < 6; i++)
-        r->seg[i] = seg_from_kvm(seg[i]);
-    r->ldtr = seg_from_kvm(&s.ldt);
-    r->tr = seg_from_kvm(&s.tr);
-    r->gdtr.base = s.gdt.base;
-    r->gdtr.limit = s.gdt.limit;
-    r->idtr.base = s.idt.base;
-    r->idtr.limit = s.idt.limit;
-    r->cr0 = s.cr0;
-    r->cr2 = s.cr2;
-    r->cr3 = s.cr3;
-    r->cr4 = s.cr4;
+    kvm_regs_from(r, &g, &s);
     r->cr8 = v->run->cr8;
-    r->efer = s.efer;
 }
 
-void kvm_set_gprs(struct kvm_vcpu *v, const struct cpu_regs *r)
+void kvm_regs_to(struct kvm_regs *g, const struct cpu_regs *r)
 {
     const uint64_t *p = r->gpr;
-    struct kvm_regs g = {
+    *g = (struct kvm_regs){
         .rax = p[REG_RAX],
         .rcx = p[REG_RCX],
         .rdx = p[REG_RDX],
@@ -104,6 +109,13 @@ void kvm_set_gprs(struct kvm_vcpu *v, const struct cpu_regs *r)
         .rip = r->rip,
         .rflags = r->rflags | 2,
     };
+}
+
+static void gprs_set(struct kvm_vcpu *v, const struct cpu_regs *r)
+{
+    struct kvm_regs g;
+
+    kvm_regs_to(&g, r);
     (void)ioctl(v->fd, KVM_SET_REGS, &g);
 }
 
@@ -135,7 +147,7 @@ void kvm_set_regs(struct engine *e, unsigned vcpu, const struct cpu_regs *r)
     memset(s.interrupt_bitmap, 0, sizeof(s.interrupt_bitmap));
     (void)ioctl(v->fd, KVM_SET_SREGS, &s);
     v->run->cr8 = r->cr8;
-    kvm_set_gprs(v, r);
+    gprs_set(v, r);
 }
 
 static struct cpu_seg seg_real(uint16_t sel, unsigned type)

@@ -2,7 +2,7 @@
  * Engine kvm: the registers of the instruction whose exit is being served, and going on elsewhere
  * (engine.h, trap_regs). Linux Documentation/virt/kvm/api.rst, KVM_EXIT_IO and KVM_EXIT_MMIO: such
  * an exit is completed by the next KVM_RUN, before anything else; with immediate_exit that is all
- * it does.
+ * it does. KVM_CAP_SYNC_REGS: registers come and go in kvm_run, which saves three ioctls a trap.
  *
  * Where RIP stands is KVM's affair: its emulator has moved it over a store when it exits, but not
  * over a load; OUT on hardware it moves at completion, unless somebody else has moved RIP. Which of
@@ -13,6 +13,36 @@
 
 enum { PIO_UNKNOWN, PIO_AT, PIO_BEHIND };
 enum { CR0_PE = 1 };
+#define SYNC (KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS)
+
+void kvm_trap_open(struct kvm_vcpu *v)
+{
+    const struct engine *e = v->engine;
+
+    v->sync =
+        e->env.patches && (ioctl(e->vm, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS) & SYNC) == SYNC;
+    if (v->sync)
+        v->run->kvm_valid_regs = SYNC;
+}
+
+static void regs_get(struct kvm_vcpu *v, struct cpu_regs *r)
+{
+    if (v->sync)
+        kvm_regs_from(r, &v->run->s.regs.regs, &v->run->s.regs.sregs);
+    else
+        kvm_get_regs(v->engine, v->index, r);
+}
+
+static void regs_put(struct kvm_vcpu *v, const struct cpu_regs *r)
+{
+    struct kvm_regs g;
+
+    kvm_regs_to(v->sync ? &v->run->s.regs.regs : &g, r);
+    if (v->sync)
+        v->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+    else
+        (void)ioctl(v->fd, KVM_SET_REGS, &g);
+}
 
 /* Whether immediate_exit stays set does not matter: step() clears it before it enters the guest. */
 static void exit_complete(struct kvm_vcpu *v)
@@ -26,6 +56,7 @@ static enum trap_rip pio_rip(struct kvm_vcpu *v, struct cpu_regs *r)
     unsigned char *known = &v->pio_rip[r->cr0 & CR0_PE];
     uint64_t rip = r->rip;
 
+    v->pio_at = rip;
     if (*known == PIO_UNKNOWN) {
         exit_complete(v);
         kvm_get_regs(v->engine, v->index, r);
@@ -39,7 +70,7 @@ enum trap_rip kvm_trap_regs(struct engine *e, unsigned vcpu, struct cpu_regs *r)
 {
     struct kvm_vcpu *v = &e->vcpu[vcpu];
 
-    kvm_get_regs(e, vcpu, r);
+    regs_get(v, r);
     if (v->run->exit_reason == KVM_EXIT_MMIO)
         return v->run->mmio.is_write ? TRAP_RIP_BEHIND : TRAP_RIP_AT;
     return pio_rip(v, r);
@@ -51,10 +82,10 @@ void kvm_trap_resume(struct engine *e, unsigned vcpu, const struct cpu_regs *r)
     struct kvm_vcpu *v = &e->vcpu[vcpu];
     struct cpu_regs away = *r;
 
-    if (v->pio_rip[r->cr0 & CR0_PE] == PIO_AT) {
+    if (v->pio_rip[r->cr0 & CR0_PE] == PIO_AT && r->rip == v->pio_at) {
         away.rip++;
-        kvm_set_gprs(v, &away);
+        regs_put(v, &away);
         exit_complete(v);
     }
-    kvm_set_gprs(v, r);
+    regs_put(v, r);
 }

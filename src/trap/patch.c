@@ -41,6 +41,10 @@ struct site {
     bool used, live;            /* live: patched now */
     uint8_t strikes, code, len; /* len: of the instruction */
     gpa_t gpa;
+    /* The instruction as it was decoded last, from these bytes, in this mode. */
+    uint8_t bytes[PATCH_INSN_MAX];
+    uint16_t mode;
+    struct patch_insn insn;
 };
 
 struct patch {
@@ -325,12 +329,36 @@ static bool own_out(const struct patch *p, struct view *v, enum trap_rip where)
     return view_at(p, &at, v->r.rip, PATCH_INSN_MAX) && patch_is_out(&at.r, at.bytes, at.n);
 }
 
+/* What decoding depends on besides the bytes. */
+static uint16_t mode_of(const struct cpu_regs *r)
+{
+    return (uint16_t)((r->seg[SEG_CS].attr & 0x6000) | (r->cr0 & 1) | (r->efer & 1 << 10));
+}
+
+/* Decoding costs more than all the rest: the same bytes are decoded once. */
+static bool decode(struct site *s, const struct view *v, struct patch_insn *insn)
+{
+    if (s && s->insn.len && s->mode == mode_of(&v->r) && v->n >= s->insn.len &&
+        !memcmp(s->bytes, v->bytes, s->insn.len)) {
+        *insn = s->insn;
+        return true;
+    }
+    if (!patch_decode(&v->r, v->bytes, v->n, insn))
+        return false;
+    if (s) {
+        memcpy(s->bytes, v->bytes, v->n);
+        s->mode = mode_of(&v->r);
+        s->insn = *insn;
+    }
+    return true;
+}
+
 /* What is it that trapped as OUT with this code? Fills insn, if it still is one that may be
  * patched: the guest may have changed the bytes behind ours. */
 static enum found judge(struct patch *p, struct view *v, enum trap_rip where, unsigned code,
                         struct patch_insn *insn)
 {
-    const struct site *s = site_find(p, v->gpa, false);
+    struct site *s = site_find(p, v->gpa, false);
     uint8_t ours[2];
     bool good;
 
@@ -338,7 +366,7 @@ static enum found judge(struct patch *p, struct view *v, enum trap_rip where, un
     if (memcmp(v->bytes, ours, 2)) /* put back, or written over, since it trapped */
         return s && !own_out(p, v, where) ? FOUND_CHANGED : FOUND_NONE;
     memcpy(v->bytes, p->code[code], 2);
-    good = patch_decode(&v->r, v->bytes, v->n, insn);
+    good = decode(s, v, insn);
     if (s && s->live && s->code == code)
         return FOUND_OURS;
     return good ? FOUND_COPY : FOUND_NONE;
