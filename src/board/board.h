@@ -14,9 +14,11 @@ struct acpipm;
 struct blk;
 struct chip;
 struct chr;
+struct hostbridge_opts;
 struct intr_ops;
 struct io_region;
 struct net;
+struct pic8259_at;
 struct rec;
 struct typist;
 
@@ -127,6 +129,10 @@ int board_rtc(struct board *b);
 int board_debug_exit(struct board *b);
 int board_disks(struct board *b, unsigned via_known, unsigned pci_first, unsigned pci_lines,
                 struct error *err);
+/* board_both.c */
+int board_chip(struct board *b, unsigned ioapic_id,
+               const struct pic8259_at *pic); /* pic: the old controllers as well, or NULL */
+int board_bridge(struct board *b, const struct hostbridge_opts *o);
 /* board_nics.c */
 int board_nics(struct board *b, unsigned pci_first, unsigned pci_lines, struct error *err);
 

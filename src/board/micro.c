@@ -5,11 +5,9 @@
 #include "board/acpi.h"
 #include "board/board.h"
 #include "board/map.h"
-#include "bus/pci.h"
 #include "core/error.h"
 #include "dev/acpipm.h"
 #include "dev/hostbridge.h"
-#include "irq/chip.h"
 
 #define PCI_FIRST    16 /* PCI interrupts have the upper I/O APIC pins to themselves */
 #define PCI_LINES    8
@@ -17,37 +15,6 @@
 #define PM_RESET     MAP_PM
 #define PM_SLEEP_CTL (MAP_PM + 1)
 #define PM_SLEEP_STS (MAP_PM + 2)
-
-static int interrupts(struct board *b)
-{
-    const struct chip_opts o = {
-        .vcpus = b->setup->vcpus,
-        .ioapic = MAP_IOAPIC,
-        .ioapic_id = IOAPIC_ID,
-        .lapic = MAP_LAPIC,
-        .lapic_hz = b->setup->tsc_hz,
-        .tsc_to_ns = b->setup->tsc_to_ns,
-        .apics = b->setup->apics,
-        .kick = b->setup->kick,
-        .ctx = b->setup->ctx,
-    };
-    struct dev_env env = board_env(b, "irq");
-    int err = chip_create(&b->chip, &env, &o);
-
-    return board_keep(b, err, &chip_class, b->chip, "irq");
-}
-
-static int bridge(struct board *b)
-{
-    const struct hostbridge_opts o = {.base = MAP_PCI_CONFIG};
-    struct dev_env env = board_env(b, "hostbridge");
-    struct hostbridge *h = NULL;
-    int err;
-
-    env.pci = b->pci;
-    err = hostbridge_create(&h, &env, &o);
-    return board_keep(b, err, &hostbridge_class, h, "hostbridge");
-}
 
 static int power(struct board *b)
 {
@@ -68,10 +35,10 @@ static int power(struct board *b)
 
 static int build(struct board *b, struct error *err)
 {
-    int e = interrupts(b);
+    int e = board_chip(b, IOAPIC_ID, NULL);
 
     if (!e)
-        e = bridge(b);
+        e = board_bridge(b, &(struct hostbridge_opts){.base = MAP_PCI_CONFIG});
     if (!e)
         e = board_rtc(b);
     if (!e)

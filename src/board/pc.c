@@ -35,35 +35,15 @@ static int interrupts(struct board *b)
                                           .elcr = MAP_ELCR,
                                           .level_pins = 1 << MAP_IRQ_SCI | 1 << PCI_FIRST |
                                                         1 << (PCI_FIRST + 1)};
-    const struct chip_opts o = {
-        .vcpus = b->setup->vcpus,
-        .pic = &pic,
-        .ioapic = MAP_IOAPIC,
-        .ioapic_id = IOAPIC_ID,
-        .lapic = MAP_LAPIC,
-        .lapic_hz = b->setup->tsc_hz,
-        .virtual_wire = true,
-        .tsc_to_ns = b->setup->tsc_to_ns,
-        .apics = b->setup->apics,
-        .kick = b->setup->kick,
-        .ctx = b->setup->ctx,
-    };
-    struct dev_env env = board_env(b, "irq");
-    int err = chip_create(&b->chip, &env, &o);
 
-    return board_keep(b, err, &chip_class, b->chip, "irq");
+    return board_chip(b, IOAPIC_ID, &pic);
 }
 
 static int bridge(struct board *b)
 {
     const struct hostbridge_opts o = {.base = MAP_PCI_CONFIG, .reset = board_reset_line, .ctx = b};
-    struct dev_env env = board_env(b, "hostbridge");
-    struct hostbridge *h = NULL;
-    int err;
 
-    env.pci = b->pci;
-    err = hostbridge_create(&h, &env, &o);
-    return board_keep(b, err, &hostbridge_class, h, "hostbridge");
+    return board_bridge(b, &o);
 }
 
 static int timer(struct board *b)

@@ -123,7 +123,7 @@ static bool str_pause(struct str *s)
 
 /* ---- host string instructions, one per element size; DF is clear outside them ---- */
 
-#define HOST_STRING(name, insn, ...)                                                               \
+#define HOST_STRING(insn, ...)                                                                     \
     switch (size) {                                                                                \
     case 1: __asm__ volatile(insn "b" __VA_ARGS__); break;                                         \
     case 2: __asm__ volatile(insn "w" __VA_ARGS__); break;                                         \
@@ -134,39 +134,44 @@ static bool str_pause(struct str *s)
 static void host_movs(uint8_t *d, const uint8_t *p, uint64_t n, unsigned size, bool down)
 {
     if (down) {
-        HOST_STRING(movs, "std; rep movs", "; cld" : "+D"(d), "+S"(p), "+c"(n) : : "memory", "cc")
+        HOST_STRING("std; rep movs", "; cld" : "+D"(d), "+S"(p), "+c"(n) : : "memory", "cc")
     } else {
-        HOST_STRING(movs, "rep movs", : "+D"(d), "+S"(p), "+c"(n) : : "memory")
+        HOST_STRING("rep movs", : "+D"(d), "+S"(p), "+c"(n) : : "memory")
     }
 }
 
 static void host_stos(uint8_t *d, uint64_t val, uint64_t n, unsigned size, bool down)
 {
     if (down) {
-        HOST_STRING(stos, "std; rep stos", "; cld" : "+D"(d), "+c"(n) : "a"(val) : "memory", "cc")
+        HOST_STRING("std; rep stos", "; cld" : "+D"(d), "+c"(n) : "a"(val) : "memory", "cc")
     } else {
-        HOST_STRING(stos, "rep stos", : "+D"(d), "+c"(n) : "a"(val) : "memory")
+        HOST_STRING("rep stos", : "+D"(d), "+c"(n) : "a"(val) : "memory")
     }
 }
 
-/* Compare until the condition of the prefix ends it; returns iterations done, flags as cpu.fl. */
+/* Until the condition of the prefix ends it, in either direction. */
+#define HOST_UNTIL(insn, ...)                                                                      \
+    if (s->i->rep == 0xf2 && s->down) {                                                            \
+        HOST_STRING("std; repne " insn, __VA_ARGS__)                                               \
+    } else if (s->i->rep == 0xf2) {                                                                \
+        HOST_STRING("repne " insn, __VA_ARGS__)                                                    \
+    } else if (s->down) {                                                                          \
+        HOST_STRING("std; repe " insn, __VA_ARGS__)                                                \
+    } else {                                                                                       \
+        HOST_STRING("repe " insn, __VA_ARGS__)                                                     \
+    }
+
+/* These return iterations done, and flags as cpu.fl. */
 static uint64_t host_cmps(const uint8_t *p, const uint8_t *d, uint64_t n, const struct str *s,
                           uint64_t *fl)
 {
     unsigned size = s->size;
     uint64_t left = n, ax = 0;
 
-#define CMPS_OUT                                                                                   \
-    "; lahf; seto %%al; cld" : "+S"(p), "+D"(d), "+c"(left), "=a"(ax) : : "memory", "cc"
-    if (s->i->rep == 0xf2 && s->down) {
-        HOST_STRING(cmps, "std; repne cmps", CMPS_OUT)
-    } else if (s->i->rep == 0xf2) {
-        HOST_STRING(cmps, "repne cmps", CMPS_OUT)
-    } else if (s->down) {
-        HOST_STRING(cmps, "std; repe cmps", CMPS_OUT)
-    } else {
-        HOST_STRING(cmps, "repe cmps", CMPS_OUT)
-    }
+    HOST_UNTIL("cmps", "; lahf; seto %%al; cld"
+               : "+S"(p), "+D"(d), "+c"(left), "=a"(ax)
+               :
+               : "memory", "cc")
     *fl = ax & 0xff01;
     return n - left;
 }
@@ -177,16 +182,7 @@ static uint64_t host_scas(const uint8_t *d, uint64_t val, uint64_t n, const stru
     unsigned size = s->size;
     uint64_t left = n, ax = val;
 
-#define SCAS_OUT "; lahf; seto %%al; cld" : "+D"(d), "+c"(left), "+a"(ax) : : "memory", "cc"
-    if (s->i->rep == 0xf2 && s->down) {
-        HOST_STRING(scas, "std; repne scas", SCAS_OUT)
-    } else if (s->i->rep == 0xf2) {
-        HOST_STRING(scas, "repne scas", SCAS_OUT)
-    } else if (s->down) {
-        HOST_STRING(scas, "std; repe scas", SCAS_OUT)
-    } else {
-        HOST_STRING(scas, "repe scas", SCAS_OUT)
-    }
+    HOST_UNTIL("scas", "; lahf; seto %%al; cld" : "+D"(d), "+c"(left), "+a"(ax) : : "memory", "cc")
     *fl = ax & 0xff01;
     return n - left;
 }
@@ -276,60 +272,52 @@ static bool str_decided(const struct str *s)
     return s->i->rep == 0xf2 ? zf : !zf;
 }
 
-int sys_cmps(struct cpu *cpu, const struct insn *i)
+/* SCAS, or CMPS if there is a src. */
+static int str_compare(struct str *s, const struct end *src)
 {
-    const struct end src = {i->seg, REG_RSI, false}, dst = {SEG_ES, REG_RDI, false};
-    struct run a, b;
-    struct str s;
+    const struct end dst = {SEG_ES, REG_RDI, false};
+    struct cpu *cpu = s->cpu;
+    struct run a = {0}, b;
 
-    str_begin(&s, cpu, i);
-    while (s.left) {
-        uint64_t n, fl, v[2];
+    while (s->left) {
+        uint64_t n, fl, v[2] = {0};
 
-        run_find(&s, &src, &a);
-        run_find(&s, &dst, &b);
-        n = run_count(&s, a.n < b.n ? a.n : b.n);
-        if (a.p && b.p) {
-            n = host_cmps(a.p, b.p, n, &s, &fl);
-        } else {
-            v[0] = mem_read(cpu, a.lin, s.size, cpu_user(cpu));
-            v[1] = mem_read(cpu, b.lin, s.size, cpu_user(cpu));
-            n = host_cmps((const uint8_t *)&v[0], (const uint8_t *)&v[1], 1, &s, &fl);
+        if (src)
+            run_find(s, src, &a);
+        run_find(s, &dst, &b);
+        n = run_count(s, src && a.n < b.n ? a.n : b.n);
+        if (!b.p || (src && !a.p)) {
+            n = 1;
+            if (src)
+                v[0] = mem_read(cpu, a.lin, s->size, cpu_user(cpu));
+            v[1] = mem_read(cpu, b.lin, s->size, cpu_user(cpu));
+            a.p = (uint8_t *)&v[0];
+            b.p = (uint8_t *)&v[1];
         }
-        str_advance(&s, n, true, true);
+        n = src ? host_cmps(a.p, b.p, n, s, &fl) : host_scas(b.p, cpu->gpr[REG_RAX], n, s, &fl);
+        str_advance(s, n, src, true);
         cpu->fl = fl;
-        if (str_decided(&s))
+        if (str_decided(s))
             break;
-        if (str_pause(&s))
+        if (str_pause(s))
             return INSN_JUMP;
     }
     return INSN_NEXT;
 }
 
-int sys_scas(struct cpu *cpu, const struct insn *i)
+int sys_cmps(struct cpu *cpu, const struct insn *i)
 {
-    const struct end dst = {SEG_ES, REG_RDI, false};
-    struct run b;
+    const struct end src = {i->seg, REG_RSI, false};
     struct str s;
 
     str_begin(&s, cpu, i);
-    while (s.left) {
-        uint64_t n, fl, v;
+    return str_compare(&s, &src);
+}
 
-        run_find(&s, &dst, &b);
-        n = run_count(&s, b.n);
-        if (b.p) {
-            n = host_scas(b.p, cpu->gpr[REG_RAX], n, &s, &fl);
-        } else {
-            v = mem_read(cpu, b.lin, s.size, cpu_user(cpu));
-            n = host_scas((const uint8_t *)&v, cpu->gpr[REG_RAX], 1, &s, &fl);
-        }
-        str_advance(&s, n, false, true);
-        cpu->fl = fl;
-        if (str_decided(&s))
-            break;
-        if (str_pause(&s))
-            return INSN_JUMP;
-    }
-    return INSN_NEXT;
+int sys_scas(struct cpu *cpu, const struct insn *i)
+{
+    struct str s;
+
+    str_begin(&s, cpu, i);
+    return str_compare(&s, NULL);
 }
