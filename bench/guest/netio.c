@@ -1,5 +1,6 @@
 /*
- * The network between two guests: netio server, and netio client IP WORK… in the other one. WORK:
+ * The network between guests: netio server [CLIENTS], which ends after so many (1), and in another
+ * guest netio client IP WORK…; WORK is
  *     rtt:COUNT     round trips of one byte over TCP
  *     tcp:MBYTES    one TCP stream, until the server has said that all of it came, and its checksum
  *     udp:SECONDS   UDP datagrams of 18 bytes, frames of the least length, as fast as send() takes
@@ -188,18 +189,24 @@ static void serve_udp(void)
     }
 }
 
-static int server(void)
+static int server(int clients)
 {
     int end = bound(SOCK_STREAM, END), peer;
     char c;
 
+    setpgid(0, 0); /* what ends the servers below leaves a shell around us alone */
     serve(RTT, serve_rtt);
     serve(TCP, serve_tcp);
     serve_udp();
     printf("SERVER up\n");
-    peer = accept(end, NULL, NULL);
-    while (read(peer, &c, 1) > 0)
-        ;
+    while (clients--) {
+        peer = accept(end, NULL, NULL);
+        while (read(peer, &c, 1) > 0)
+            ;
+        close(peer);
+    }
+    printf("SERVER end\n");
+    signal(SIGTERM, SIG_IGN);
     kill(0, SIGTERM);
     return 0;
 }
@@ -312,11 +319,11 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc > 1 && !strcmp(argv[1], "server"))
-        return server();
+        return server(argc > 2 ? atoi(argv[2]) : 1);
     if (argc > 2 && !strcmp(argv[1], "client"))
         return client(argv[2], argc - 3, argv + 3);
     if (argc > 2 && !strcmp(argv[1], "echo"))
         echo(atoi(argv[2]));
-    printf("usage: netio server|client IP WORK...|echo PORT\n");
+    printf("usage: netio server [CLIENTS]|client IP WORK...|echo PORT\n");
     return 2;
 }
