@@ -41,6 +41,21 @@ struct tap_ops {
     void (*begin)(struct tap *t);
     void (*end)(struct tap *t, const struct tap_access *a);
     void (*dma)(struct tap *t, const struct tap_dma *d);
+    /* Something that did not come by the bus (a key) has been taken: its name, three numbers. */
+    void (*input)(struct tap *t, const char *what, const int v[3]);
 };
+
+/* Around what a device does with such an input. */
+static inline void tap_input_begin(struct tap *t)
+{
+    if (t)
+        t->ops->begin(t);
+}
+
+static inline void tap_input_end(struct tap *t, const char *what, int a, int b, int c)
+{
+    if (t)
+        t->ops->input(t, what, (const int[]){a, b, c});
+}
 
 #endif

@@ -9,6 +9,7 @@
 #include "bus/bus.h"
 #include "core/loop.h"
 #include "core/state.h"
+#include "core/tap.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -70,8 +71,10 @@ static void timer_fire(void *dev)
 
 void acpipm_power_button(struct acpipm *pm)
 {
+    tap_input_begin(pm->env.tap);
     pm->pm1_sts |= STS_PWRBTN;
     acpipm_irq(pm);
+    tap_input_end(pm->env.tap, "power", 0, 0, 0);
 }
 
 /* ---- registers; the bus hands bytes, so a status and enable pair needs no cases by width ---- */

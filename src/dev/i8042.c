@@ -9,6 +9,7 @@
 #include "dev/i8042.h"
 #include "bus/bus.h"
 #include "core/state.h"
+#include "core/tap.h"
 #include "dev/ps2kbd.h"
 #include "dev/ps2mouse.h"
 #include <errno.h>
@@ -131,8 +132,10 @@ static void wake(void *i8042)
 
 void i8042_key(struct i8042 *k, unsigned key, bool down)
 {
+    tap_input_begin(k->env.tap);
     ps2kbd_key(&k->kbd, key, down);
     pull(k);
+    tap_input_end(k->env.tap, "key", (int)key, down, 0);
 }
 
 bool i8042_key_fits(const struct i8042 *k, unsigned key, bool down)
@@ -147,12 +150,16 @@ bool i8042_kbd_idle(const struct i8042 *k)
 
 void i8042_move(struct i8042 *k, int dx, int dy, int wheel)
 {
+    tap_input_begin(k->env.tap);
     ps2mouse_move(&k->mouse, dx, dy, wheel);
+    tap_input_end(k->env.tap, "move", dx, dy, wheel);
 }
 
 void i8042_button(struct i8042 *k, unsigned buttons, bool down)
 {
+    tap_input_begin(k->env.tap);
     ps2mouse_button(&k->mouse, buttons, down);
+    tap_input_end(k->env.tap, "button", (int)buttons, down, 0);
 }
 
 bool i8042_mouse_idle(const struct i8042 *k)

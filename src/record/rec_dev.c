@@ -131,7 +131,19 @@ static void tap_dma(struct tap *t, const struct tap_dma *a)
     rec_put(d);
 }
 
-static const struct tap_ops tap_ops = {tap_region, tap_func, tap_begin, tap_end, tap_dma};
+/* ---- what comes by no wire of the bus ---- */
+
+static void tap_input(struct tap *t, const char *what, const int v[3])
+{
+    struct rec_dev *d = rec_dev_of(t);
+
+    rec_add(rec_new(d), "input %s %d %d %d", what, v[0], v[1], v[2]);
+    rec_head(d);
+    rec_end(d);
+}
+
+static const struct tap_ops tap_ops = {tap_region, tap_func, tap_begin,
+                                       tap_end,    tap_dma,  tap_input};
 
 /* ---- interrupts ---- */
 

@@ -116,6 +116,20 @@ static void play_reset(struct rec_dev *d, const char *rest)
         rec_differ(r, "%s: there is nothing to reset", d->name);
 }
 
+/* WHAT and three numbers */
+static void play_input(struct rec_dev *d, const char *rest)
+{
+    struct rec *r = d->rec;
+    char what[16];
+    int v[3], end = -1;
+
+    if (sscanf(rest, "%15[a-z] %d %d %d%n", what, &v[0], &v[1], &v[2], &end) != 4 || end < 0 ||
+        rest[end])
+        malformed(r);
+    else if (!r->player.input || r->player.input(r->player.ctx, d->name, what, v))
+        rec_differ(r, "%s: has no input %s", d->name, what);
+}
+
 static void play_stray(struct rec_dev *d, const char *rest)
 {
     rec_differ(d->rec, "something that is not recorded made %s do \"%.100s\"", d->name, rest);
@@ -130,7 +144,7 @@ static const struct {
     {"timer ", play_timer}, {"work ", play_work},
     {"blk ", rec_blk_play}, {"chr recv ", rec_chr_play},
     {"net ", rec_net_play}, {"reset", play_reset},
-    {"? ", play_stray},
+    {"input ", play_input}, {"? ", play_stray},
 };
 
 static void verb_play(struct rec_dev *d, const char *event)

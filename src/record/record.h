@@ -82,6 +82,8 @@ struct rec_player {
     struct loop *loop; /* manual; never stepped */
     struct ledger *ledger;
     int (*reset)(void *ctx, const char *dev); /* 0, or -ENOENT */
+    /* Gives the device an input that did not come by the bus; 0, or -ENOENT: it has none such. */
+    int (*input)(void *ctx, const char *dev, const char *what, const int v[3]);
     void *ctx;
 };
 

@@ -8,6 +8,8 @@
 #include "bus/bus.h"
 #include "core/ledger.h"
 #include "core/loop.h"
+#include "dev/acpipm.h"
+#include "dev/i8042.h"
 #include "mem/ram.h"
 #include "record/record.h"
 #include <errno.h>
@@ -64,16 +66,42 @@ static uint64_t on_tsc(void *ctx, unsigned vcpu, uint64_t tsc)
     return tsc;
 }
 
-static int on_reset(void *ctx, const char *dev)
+static const struct dev *dev_named(const struct machine *m, const char *name)
+{
+    for (unsigned i = 0; i < m->board->devs; i++)
+        if (!strcmp(m->board->dev[i].name, name))
+            return &m->board->dev[i];
+    return NULL;
+}
+
+static int on_reset(void *ctx, const char *name)
 {
     struct machine *m = ctx;
+    const struct dev *d = dev_named(m, name);
 
-    for (unsigned i = 0; i < m->board->devs; i++)
-        if (!strcmp(m->board->dev[i].name, dev)) {
-            rec_reset(m->rec, &m->board->dev[i]);
-            return 0;
-        }
-    return -ENOENT;
+    if (d)
+        rec_reset(m->rec, d);
+    return d ? 0 : -ENOENT;
+}
+
+/* The user's hands: dev/typist.c, and whoever presses the power button in a run. */
+static int on_input(void *ctx, const char *name, const char *what, const int v[3])
+{
+    const struct dev *d = dev_named(ctx, name);
+    struct i8042 *k = d && d->cls == &i8042_class ? d->dev : NULL;
+    struct acpipm *pm = d && d->cls == &acpipm_class ? d->dev : NULL;
+
+    if (k && !strcmp(what, "key"))
+        i8042_key(k, (unsigned)v[0], v[1] != 0);
+    else if (k && !strcmp(what, "move"))
+        i8042_move(k, v[0], v[1], v[2]);
+    else if (k && !strcmp(what, "button"))
+        i8042_button(k, (unsigned)v[0], v[1] != 0);
+    else if (pm && !strcmp(what, "power"))
+        acpipm_power_button(pm);
+    else
+        return -ENOENT;
+    return 0;
 }
 
 /* ---- making ---- */
@@ -133,7 +161,12 @@ static int nics_make(struct machine *m, struct error *err)
 static int board_make(struct machine *m, struct error *err)
 {
     const struct rec_machine *r = rec_machine(m->rec);
-    const struct rec_player player = {m->bus, m->loop, m->ledger, on_reset, m};
+    const struct rec_player player = {.bus = m->bus,
+                                      .loop = m->loop,
+                                      .ledger = m->ledger,
+                                      .reset = on_reset,
+                                      .input = on_input,
+                                      .ctx = m};
 
     rec_player(m->rec, &player);
     if (disks_make(m, err) || nics_make(m, err))
