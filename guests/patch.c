@@ -6,7 +6,7 @@
  * device reads. All must be as on a machine that patches nothing (docs/mechanisms.md).
  *
  * Options: patched: code must read as patched after it ran, and as it was after a device read it.
- * writes: reads of registers don't trap (narrow ones are not refused then). nofar: no far calls.
+ * writes: reads of registers don't trap (narrow ones are not refused then).
  */
 #include "board/map.h"
 #include "dev/regdisk_regs.h"
@@ -16,7 +16,9 @@
 #define ALIAS 0x80000000ul /* physical 0 again */
 #define LOW   0x8000u
 
+#ifdef __x86_64__
 extern uint64_t pds[];
+#endif
 
 static uint8_t page[8 * 4096] __attribute__((aligned(4096)));
 static uint64_t cells[8];
@@ -31,6 +33,7 @@ struct io { /* registers of a piece of code: in and out */
     uint64_t a, d, r8;
 };
 
+#ifdef __x86_64__
 static void run(const volatile uint8_t *code, volatile void *at, struct io *io)
 {
     register uint64_t r8 asm("r8") = io->r8;
@@ -42,6 +45,16 @@ static void run(const volatile uint8_t *code, volatile void *at, struct io *io)
                  : "memory", "cc");
     io->r8 = r8;
 }
+#else
+static void run(const volatile uint8_t *code, volatile void *at, struct io *io)
+{
+    uint32_t a = (uint32_t)io->a, d = (uint32_t)io->d;
+
+    asm volatile("call *%%ecx" : "+a"(a), "+d"(d) : "c"(code), "D"(at), "S"(8) : "memory", "cc");
+    io->a = a;
+    io->d = d;
+}
+#endif
 
 /* code with eax: what it leaves in eax. */
 static uint32_t run_a(const volatile uint8_t *code, volatile void *at, uint32_t a)
@@ -61,7 +74,7 @@ static void place(volatile uint8_t *to, const uint8_t *code, unsigned n)
 
 /* ---- each form, on RAM and on the registers ---- */
 
-enum { PLAIN, ABS64, EIP32 };
+enum { PLAIN, ABS32, ABS64, EIP32 };
 struct form {
     const char *name;
     uint8_t len, code[15], fix, at; /* at: where the address stands in it */
@@ -71,14 +84,23 @@ struct form {
 static const struct form forms[] = {
     {"store 32", 2, {0x89, 0x17}, 0, 0, 0, 0},
     {"load 32", 2, {0x8b, 0x17}, 0, 0, 0, 1},
+    {"store of a constant", 6, {0xc7, 0x07, 0x78, 0x56, 0x34, 0x92}, 0, 0, 0, 0},
+    {"store, displacement 8", 3, {0x89, 0x57, 0x08}, 0, 0, 0, 0},
+    {"load, displacement 32", 6, {0x8b, 0x97, 0x04, 0, 0, 0}, 0, 0, 0, 1},
+    {"load 8", 2, {0x8a, 0x17}, 0, 0, 1, 1},
+    {"load 8 high", 2, {0x8a, 0x37}, 0, 0, 1, 1},
+    {"load 16", 3, {0x66, 0x8b, 0x17}, 0, 0, 1, 1},
+    {"load 8, zero-extended", 3, {0x0f, 0xb6, 0x17}, 0, 0, 1, 1},
+    {"load 16, zero-extended", 3, {0x0f, 0xb7, 0x17}, 0, 0, 1, 1},
+    {"store 8", 2, {0x88, 0x17}, 0, 0, 1, 0},
+    {"store 8 high", 2, {0x88, 0x37}, 0, 0, 1, 0},
+    {"store 16", 3, {0x66, 0x89, 0x17}, 0, 0, 1, 0},
+#ifdef __x86_64__
     {"store 64", 3, {0x48, 0x89, 0x17}, 0, 0, 0, 0},
     {"load 64", 3, {0x48, 0x8b, 0x17}, 0, 0, 0, 1},
     {"store r8", 3, {0x44, 0x89, 0x07}, 0, 0, 0, 0},
     {"load r8", 3, {0x44, 0x8b, 0x07}, 0, 0, 0, 1},
-    {"store of a constant", 6, {0xc7, 0x07, 0x78, 0x56, 0x34, 0x92}, 0, 0, 0, 0},
     {"64-bit store of a constant", 7, {0x48, 0xc7, 0x07, 0x78, 0x56, 0x34, 0x92}, 0, 0, 0, 0},
-    {"store, displacement 8", 3, {0x89, 0x57, 0x08}, 0, 0, 0, 0},
-    {"load, displacement 32", 6, {0x8b, 0x97, 0x04, 0, 0, 0}, 0, 0, 0, 1},
     {"store, index", 4, {0x42, 0x89, 0x14, 0x0f}, 0, 0, 0, 0},
     {"load, index, negative", 5, {0x42, 0x8b, 0x54, 0x0f, 0xfc}, 0, 0, 0, 1},
     {"load, sign-extended", 3, {0x48, 0x63, 0x17}, 0, 0, 0, 1},
@@ -86,21 +108,21 @@ static const struct form forms[] = {
     {"load, 64-bit address", 9, {0xa1}, ABS64, 1, 0, 1},
     {"store, EIP-relative", 7, {0x67, 0x89, 0x15}, EIP32, 3, 0, 0},
     {"load, EIP-relative", 7, {0x67, 0x8b, 0x15}, EIP32, 3, 0, 1},
-    {"load 8", 2, {0x8a, 0x17}, 0, 0, 1, 1},
-    {"load 8 high", 2, {0x8a, 0x37}, 0, 0, 1, 1},
-    {"load 16", 3, {0x66, 0x8b, 0x17}, 0, 0, 1, 1},
-    {"load 8, zero-extended", 3, {0x0f, 0xb6, 0x17}, 0, 0, 1, 1},
-    {"load 16, zero-extended", 3, {0x0f, 0xb7, 0x17}, 0, 0, 1, 1},
     {"load 8, sign-extended", 4, {0x48, 0x0f, 0xbe, 0x17}, 0, 0, 1, 1},
-    {"store 8", 2, {0x88, 0x17}, 0, 0, 1, 0},
-    {"store 8 high", 2, {0x88, 0x37}, 0, 0, 1, 0},
-    {"store 16", 3, {0x66, 0x89, 0x17}, 0, 0, 1, 0},
+#else
+    {"store, index", 3, {0x89, 0x14, 0x37}, 0, 0, 0, 0},
+    {"load, index, negative", 4, {0x8b, 0x54, 0x37, 0xfc}, 0, 0, 0, 1},
+    {"store, 32-bit address", 5, {0xa3}, ABS32, 1, 0, 0},
+    {"load, 32-bit address", 5, {0xa1}, ABS32, 1, 0, 1},
+#endif
 };
 
 static void form_place(const struct form *f, volatile uint8_t *to, uint64_t at)
 {
     place(to, f->code, f->len);
-    if (f->fix == ABS64)
+    if (f->fix == ABS32)
+        *(volatile uint32_t *)(to + f->at) = (uint32_t)at;
+    else if (f->fix == ABS64)
         *(volatile uint64_t *)(to + f->at) = at;
     else if (f->fix == EIP32)
         *(volatile uint32_t *)(to + f->at) = (uint32_t)(at - (uintptr_t)to - f->len);
@@ -237,6 +259,7 @@ static void operands(void)
         }
     }
     check("registers and RAM by turns", true);
+#ifdef __x86_64__
     place(c + 64, store_a, sizeof(store_a));
     warm(c + 64);
     TRY("call *%%rcx", "c"(c + 64), "D"(0x123456789000), "a"(1));
@@ -245,13 +268,14 @@ static void operands(void)
     check_eq("with its address", seen.cr2, 0x123456789000);
     run_a(c + 64, reg(REGDISK_X), 5);
     check_eq("and the registers work after it", *reg(REGDISK_X), 5);
+#endif
 }
 
 /* ---- places ---- */
 
 static void places(void)
 {
-    volatile uint8_t *c = page + 4 * 4096, *alias;
+    volatile uint8_t *c = page + 4 * 4096;
 
     for (unsigned at = 4096 - 7; at <= 4096; at++) {
         place(c + at, store_imm, sizeof(store_imm));
@@ -263,6 +287,13 @@ static void places(void)
         }
     }
     check("across two pages", true);
+}
+
+#ifdef __x86_64__
+static void aliases(void)
+{
+    volatile uint8_t *c, *alias;
+
     c = page + 4 * 4096 + 64;
     place(c, store_a, sizeof(store_a));
     warm(c);
@@ -315,6 +346,8 @@ static void modes(void)
     check("32-bit code", ok32);
     check("16-bit code", ok16);
 }
+
+#endif
 
 static void own_outs(void)
 {
@@ -377,8 +410,10 @@ void guest_main(const uint8_t *mbi)
     copies();
     operands();
     places();
-    if (!guest_has(mbi, "nofar"))
-        modes();
+#ifdef __x86_64__
+    aliases();
+    modes();
+#endif
     own_outs();
     devices();
 }

@@ -36,13 +36,17 @@ struct regdisk {
 
 static uint64_t regdisk_read(void *dev, uint64_t off, unsigned size);
 
+static void regdisk_show_one(struct regdisk *d, unsigned off)
+{
+    if (d->page.host)
+        page_put(&d->page, off, (uint32_t)regdisk_read(d, off, 4));
+}
+
 /* Downwards, so that ERROR is there before STATUS says to look at it. */
 static void regdisk_show(struct regdisk *d)
 {
-    if (!d->page.host)
-        return;
-    for (unsigned off = REGDISK_LEN; off; off -= 4)
-        page_put(&d->page, off - 4, (uint32_t)regdisk_read(d, off - 4, 4));
+    for (unsigned off = REGDISK_LEN; off && d->page.host; off -= 4)
+        regdisk_show_one(d, off - 4);
 }
 
 /* The page first: whoever takes the interrupt finds what it is about. */
@@ -205,7 +209,10 @@ static void regdisk_write(void *dev, uint64_t off, unsigned size, uint64_t val)
         break;
     default: regdisk_refuse(d); break; /* read-only */
     }
-    regdisk_show(d);
+    if (off < REGDISK_CMD)
+        regdisk_show_one(d, (unsigned)off);
+    else
+        regdisk_show(d);
 }
 
 static const struct io_ops regdisk_ops = {regdisk_read, regdisk_write, .sizes = 4, .split = true};
