@@ -6,7 +6,8 @@
 # instruction. "tests/boot/guests.sh dbt exceptions" runs one of them and shows all it says.
 : "${ROOT:=$(cd "$(dirname "$0")/../.." && pwd)}" "${BUILD:=$ROOT/build}" "${VIADUCT:=$BUILD/viaduct}"
 out=$(mktemp -d) && trap 'rm -rf "$out"' EXIT
-guests="hello exceptions paging modes strings syscall fpu debug seg32 timers badio bench smp irqs"
+guests="hello exceptions paging modes strings syscall fpu fpu32 debug seg32 selfmod32 timers badio bench smp irqs"
+direct_guests="hello32 badio32 fpu32 seg32 selfmod32 escape32 bench32" # 32 bits, no paging
 slow_kvm_guests="hello strings badio smp irqs"
 software= # KVM is
 count=0
@@ -87,6 +88,22 @@ on_dbt() {
     regdisk dbt mmio
 }
 
+on_direct() {
+    viaduct direct hello32 >/dev/null
+    if [ $? = 2 ]; then
+        tap ok "engine direct # SKIP $(tail -1 "$out/err")"
+        return
+    fi
+    for g in $direct_guests; do run direct "$g"; done
+    viaduct direct triple32 | tr -d '\r' >"$out/direct.triple32"
+    judge direct triple32 "${PIPESTATUS[0]}" 8
+    for how in each writes patched; do
+        viaduct direct regdisk32 --disk mem:1M,via=regdisk-mmio,trap=$how \
+            --append "via=mmio $how sectors=16" | tr -d '\r' >"$out/direct.regdisk32-$how"
+        judge direct regdisk32-$how "${PIPESTATUS[0]}" 1
+    done
+}
+
 on_kvm() {
     viaduct kvm hello >/dev/null
     if [ $? != 1 ]; then
@@ -138,5 +155,6 @@ if [ $# = 2 ]; then
     exit $status
 fi
 on_dbt
+on_direct
 on_kvm
 on_qemu

@@ -190,7 +190,7 @@ static void decode_straddle(struct translator *t)
     b->len = t->in[0].zi.length;
     b->phys2 = next->host ? next->gpa : PHYS_NONE;
     if (b->len <= first)
-        b->phys2 = PHYS_NONE; /* an invalid encoding is one byte long here */
+        b->len = 15; /* an invalid encoding: any of these bytes could make it a valid one */
 }
 
 /* ---- generating ---- */

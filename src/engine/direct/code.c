@@ -109,12 +109,33 @@ static bool covered(const struct view_page *p, uint32_t lin)
     return p && bit_get(p->covered, lin);
 }
 
+static bool aimed_at(const struct view_page *p, uint32_t lin)
+{
+    return p && bit_get(p->target, lin);
+}
+
+/* With another instruction, or with a branch into the middle of this one. */
 static bool conflict(const struct code *c, uint32_t lin, unsigned len)
 {
-    for (unsigned i = 0; i < len; i++)
-        if (covered(c->page[number(lin + i)], lin + i))
+    for (unsigned i = 0; i < len; i++) {
+        const struct view_page *p = c->page[number(lin + i)];
+
+        if (covered(p, lin + i) || (i && aimed_at(p, lin + i)))
             return true;
+    }
     return false;
+}
+
+/* A branch into the middle of an instruction, or of itself: the translator takes it, and the guest
+ * arrives where nothing is known, which is looked at then. */
+static bool branch_odd(struct direct *d, uint32_t lin, const struct found *f)
+{
+    const struct code *c = d->code;
+
+    if (f->target - lin - 1 < f->len - 1u)
+        return true;
+    return f->target < c->len && covered(c->page[number(f->target)], f->target) &&
+           !code_known(d, f->target);
 }
 
 /* False: not this way. first: it is the instruction that the guest stands at, so what contradicts
@@ -131,10 +152,10 @@ static bool place(struct direct *d, uint32_t lin, const struct found *f, bool fi
         code_gone(d, lin + f->len - 1);
     }
     p = view_page_live(d, lin);
-    q = p ? view_page_live(d, lin + f->len - 1) : NULL;
+    q = p ? view_page_live(d, lin + f->reach - 1) : NULL;
     if (!q || c->page[number(lin)] != p)
         return false; /* the translator started afresh meanwhile, and so shall we */
-    if (memcmp(ram_ptr(d->ram, lin, f->len), f->bytes, f->len))
+    if (memcmp(ram_ptr(d->ram, lin, f->reach), f->bytes, f->reach))
         return false; /* a device wrote there before both pages were watched */
     for (unsigned i = 0; i < f->len; i++) {
         bit_set(c->page[number(lin + i)]->covered, lin + i);
@@ -160,10 +181,15 @@ static void path(struct direct *d, uint32_t lin, uint32_t *todo, unsigned *todos
         if (code_known(d, lin) || !view_page_live(d, lin)) /* watched before its bytes are read */
             return;
         insn_find(d, lin, &f);
+        if (f.branch && branch_odd(d, lin, &f))
+            f.kind = INSN_PATCH;
         if (!place(d, lin, &f, first))
             return;
-        if (f.branch && number(f.target) == page && *todos < SCAN_TODO)
-            todo[(*todos)++] = f.target;
+        if (f.branch && f.kind == INSN_NATIVE && number(f.target) == page) {
+            bit_set(d->code->page[page]->target, f.target);
+            if (*todos < SCAN_TODO)
+                todo[(*todos)++] = f.target;
+        }
         if (f.ends)
             return;
         lin += f.len;

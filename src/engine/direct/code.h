@@ -12,6 +12,7 @@ struct view_page {        /* a bit a byte */
     uint64_t known[64];   /* an instruction begins here */
     uint64_t ours[64];    /* and it isn't for the cage to run */
     uint64_t covered[64]; /* part of an instruction */
+    uint64_t target[64];  /* a direct branch of this page leads here */
     bool head;            /* its first bytes are the end of an instruction of the page before */
     uint32_t at;          /* in code.live */
 };
@@ -57,6 +58,7 @@ enum insn_kind {
 struct found {
     enum insn_kind kind;
     uint8_t len;
+    uint8_t reach; /* bytes that make it what it is: more than len if it is invalid */
     uint8_t bytes[INSN_MAX];
     bool ends;        /* nothing follows it */
     bool branch;      /* a direct one */

@@ -30,7 +30,7 @@ static uint8_t *frame_at(struct direct *d)
  * flag; alignment is checked in the guest's ring 3 only. */
 static uint64_t flags_out(const struct cpu *cpu)
 {
-    uint32_t keep = FL_ARITH | FL_DF | FL_ID;
+    uint32_t keep = FL_ARITH | FL_DF;
 
     if (cpu->cpl == 3 && (cpu->cr0 & CR0_AM))
         keep |= FL_AC;
@@ -66,7 +66,7 @@ bool frame_put(struct direct *d)
 
 static void take(struct cpu *cpu, const struct cage_ucontext *uc)
 {
-    uint32_t ours = FL_ARITH | FL_DF | FL_ID;
+    uint32_t ours = FL_ARITH | FL_DF; /* all else changes by instructions that are ours to run */
 
     cpu->gpr[REG_RAX] = (uint32_t)uc->ax, cpu->gpr[REG_RCX] = (uint32_t)uc->cx;
     cpu->gpr[REG_RDX] = (uint32_t)uc->dx, cpu->gpr[REG_RBX] = (uint32_t)uc->bx;

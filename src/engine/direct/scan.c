@@ -124,9 +124,10 @@ void insn_find(struct direct *d, uint32_t lin, struct found *f)
         f->kind = INSN_PATCH; /* the translator says what is wrong with it */
         f->ends = true;
         f->len = 1;
+        f->reach = (uint8_t)n;
         return;
     }
-    f->len = zi.length;
+    f->len = f->reach = zi.length;
     if (!may_run(d, &zi, op, f))
         f->kind = INSN_PATCH;
     if (f->kind == INSN_NATIVE)
