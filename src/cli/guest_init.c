@@ -62,20 +62,21 @@ const char guest_init[] =
     "sync\n"
     "poweroff -f\n";
 
-const char guest_udhcpc[] = "#!/bin/busybox sh\n"
-                            "# What udhcpc calls with a lease in its environment.\n"
-                            "case $1 in\n"
-                            "deconfig) ip -4 addr flush dev $interface; ip link set $interface up ;;\n"
-                            "bound | renew)\n"
-                            "  ip -4 addr flush dev $interface\n"
-                            "  ip addr add $ip/${mask:-24} dev $interface\n"
-                            "  for r in $router; do\n"
-                            "    ip route add $r dev $interface\n"
-                            "    ip route add default via $r dev $interface && break\n"
-                            "  done\n"
-                            "  : >/etc/resolv.conf\n"
-                            "  for d in $dns; do echo nameserver $d >>/etc/resolv.conf; done\n"
-                            "esac\n";
+const char guest_udhcpc[] =
+    "#!/bin/busybox sh\n"
+    "# What udhcpc calls with a lease in its environment.\n"
+    "case $1 in\n"
+    "deconfig) ip -4 addr flush dev $interface; ip link set $interface up ;;\n"
+    "bound | renew)\n"
+    "  ip -4 addr flush dev $interface\n"
+    "  ip addr add $ip/${mask:-24} dev $interface\n"
+    "  for r in $router; do\n"
+    "    ip route add $r dev $interface\n"
+    "    ip route add default via $r dev $interface && break\n"
+    "  done\n"
+    "  : >/etc/resolv.conf\n"
+    "  for d in $dns; do echo nameserver $d >>/etc/resolv.conf; done\n"
+    "esac\n";
 
 const char guest_demo[] =
     "#!/bin/busybox sh\n"
