@@ -79,6 +79,7 @@ const struct world worlds[] = {
     {"pic8259", "device pic8259\n", {PIO(0x20, 2), PIO(0xa0, 2), PIO(0x4d0, 2)}},
     {"pit8254", "device pit8254\n", {PIO(0x40, 4), PIO(0x61, 1)}},
     {"regdisk_mmio", "device regdisk disk=d space=mmio\n", {MMIO(0xd0000000, 0x1000)}},
+    {"regdisk_page", "device regdisk disk=d space=mmio page=1\n", {MMIO(0xd0000000, 0x1000)}},
     {"regdisk_pio", "device regdisk disk=d\n", {PIO(0xc000, 0x40)}},
     {"rtc146818", "device rtc146818\n", {PIO(0x70, 2)}},
     {"uart16550", "device uart16550 as com1\n", {PIO(0x3f8, 8)}},

@@ -39,6 +39,7 @@ struct bench *bench_open(uint64_t ram)
         bench_close(b);
         return NULL;
     }
+    bench_pages(b);
     b->world = (struct script_world){.trap = dispatch_trap,
                                      .trap_ctx = &b->dispatch,
                                      .ram = &b->ram,

@@ -10,6 +10,7 @@
 #include "back/chr.h"
 #include "bus/dev.h"
 #include "core/error.h"
+#include "core/shadow.h"
 #include "engine/script.h"
 #include "mem/ram.h"
 #include "trap/dispatch.h"
@@ -22,6 +23,7 @@
 #define BENCH_CABLES 4
 #define BENCH_NETS   4
 #define BENCH_PINS   4
+#define BENCH_PAGES  4
 #define BENCH_NAME   32
 #define BENCH_CABLE  65536
 
@@ -82,7 +84,9 @@ struct bench {
     struct irq gsi[24], isa[16]; /* inputs of the fixture chip */
     const struct intr_ops *intr; /* set by a fixture of interrupt controllers */
     void *intr_ctl;
-    struct i8042 *kbd; /* set by its fixture, for the user's verbs */
+    struct i8042 *kbd;                      /* set by its fixture, for the user's verbs */
+    const struct shadow *page[BENCH_PAGES]; /* register pages; NULL: none */
+    struct shadow_sink page_sink;
     struct script_world world;
 };
 
@@ -124,6 +128,9 @@ struct blk *bench_disk(struct bench *b, const char *name); /* NULL if none, or n
 struct chr *bench_cable(struct bench *b, const char *name);
 void bench_pins(struct bench *b, const char *name, void (*set)(void *, unsigned, bool), void *chip);
 
+/* tests/dev/bench_page.c */
+void bench_pages(struct bench *b);
+int bench_page_verb(struct bench *b, struct script *s, int argc, char **argv, struct error *err);
 /* tests/dev/bench_verbs.c */
 /* tests/dev/bench_input.c: -ENOENT: no such verb */
 int bench_input_verb(struct bench *b, struct script *s, int argc, char **argv, struct error *err);

@@ -299,7 +299,7 @@ int bench_verb(void *bench, struct script *s, int argc, char **argv, struct erro
         {"device", verb_device, 2}, {"irq", verb_irq, 3},       {"msi", verb_msi, 2},
         {"event", verb_event, 2},   {"pin", verb_pin, 4},       {"intr", verb_intr, 4},
         {"input", verb_input, 3},   {"output", verb_output, 3}, {"disk", verb_disk, 4},
-        {"msr", verb_msr, 3},       {"net", bench_net_verb, 3},
+        {"msr", verb_msr, 3},       {"net", bench_net_verb, 3}, {"page", bench_page_verb, 4},
     };
     size_t i;
 

@@ -1,4 +1,4 @@
-/* device regdisk disk=NAME [space=pio|mmio] [base=N] */
+/* device regdisk disk=NAME [space=pio|mmio] [base=N] [page=1: reads don't trap] */
 #include "bench.h"
 #include "dev/regdisk.h"
 
@@ -13,7 +13,11 @@ static int make(struct bench *b, const struct dev_env *env, struct bench_args *a
 
     if (!blk)
         return error_set(err, -EINVAL, "regdisk: disk=NAME, after disk NAME open …");
-    return regdisk_create(out, env, mmio ? BUS_MMIO : BUS_PIO,
+    struct dev_env own = *env;
+
+    if (bench_arg(a, "page", 0))
+        own.shadows = &b->page_sink;
+    return regdisk_create(out, &own, mmio ? BUS_MMIO : BUS_PIO,
                           bench_arg(a, "base", mmio ? 0xd0000000 : 0xc000), blk);
 }
 
