@@ -291,6 +291,8 @@ void pci_func_detach(struct pci_func *f)
     func_update(pb->bus, f);
     pb->func[f->env.devfn] = NULL;
     multifunction_update(pb, f->env.devfn / 8u);
+    if (f->msi)
+        pci_msi_close(f->msi);
     if (f->msix)
         pci_msix_close(f->msix);
 }
@@ -302,6 +304,8 @@ void pci_func_reset(struct pci_func *f)
     for (unsigned i = 0; i < PCI_CFG_SIZE; i++)
         f->cfg[i] &= (uint8_t) ~(f->wmask[i] | f->w1c[i]);
     f->intx = false;
+    if (f->msi)
+        pci_msi_close(f->msi);
     if (f->msix)
         pci_msix_reset(f->msix);
     func_update(f->env.pci->bus, f);

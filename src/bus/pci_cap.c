@@ -56,14 +56,10 @@ int pci_msix_init(struct pci_msix *m, struct pci_func *f, unsigned count, unsign
 static void vector_post(struct pci_msix *m, unsigned i)
 {
     const uint8_t *e = m->table + i * ENTRY_LEN;
-    const struct msi_sink *to = &m->func->env.msi;
 
     ledger_add(m->row[i], true, 4);
     /* Only 32 bits of address can name a local APIC; the sink judges what it gets. */
-    if (to->send_by)
-        to->send_by(to->chip, &m->way[i], le64_get(e + ENTRY_ADDR), le32_get(e + ENTRY_DATA));
-    else if (to->send)
-        to->send(to->chip, le64_get(e + ENTRY_ADDR), le32_get(e + ENTRY_DATA));
+    msi_post(&m->func->env.msi, &m->way[i], le64_get(e + ENTRY_ADDR), le32_get(e + ENTRY_DATA));
 }
 
 static bool vector_open(const struct pci_msix *m, unsigned i)
@@ -133,10 +129,8 @@ uint64_t pci_msix_pba(struct pci_msix *m, uint32_t off, unsigned size)
 
 void pci_msix_close(struct pci_msix *m)
 {
-    const struct msi_sink *to = &m->func->env.msi;
-
-    for (unsigned i = 0; to->way_close && i < m->count; i++)
-        to->way_close(to->chip, &m->way[i]);
+    for (unsigned i = 0; i < m->count; i++)
+        msi_way_close(&m->func->env.msi, &m->way[i]);
 }
 
 void pci_msix_reset(struct pci_msix *m)

@@ -13,11 +13,13 @@ struct pci_msi { /* one vector, 64-bit address, no masking */
     struct pci_func *func;
     unsigned cap;
     struct ledger_row *row;
+    struct msi_way way;
 };
 
 int pci_msi_init(struct pci_msi *m, struct pci_func *f); /* adds the capability */
 bool pci_msi_enabled(const struct pci_msi *m);
-void pci_msi_send(struct pci_msi *m); /* nothing unless enabled and bus mastering is on */
+void pci_msi_send(struct pci_msi *m);  /* nothing unless enabled and bus mastering is on */
+void pci_msi_close(struct pci_msi *m); /* pci.c, when the function goes or is reset */
 
 struct pci_msix {
     struct pci_func *func;

@@ -15,6 +15,8 @@ int pci_msi_init(struct pci_msi *m, struct pci_func *f)
     m->row = ledger_row(f->env.ledger, LEDGER_MSI, f->name, "msi");
     if (!m->row)
         return -ENOMEM;
+    m->way = (struct msi_way){0};
+    m->way.row = f->env.msi.send_by ? ledger_row(f->env.ledger, LEDGER_BELL, f->name, "msi") : NULL;
     m->func = f;
     m->cap = pci_func_cap(f, CAP_MSI, CAP_LEN);
     f->cfg[m->cap + CONTROL] = CTL_64BIT;
@@ -34,11 +36,15 @@ bool pci_msi_enabled(const struct pci_msi *m)
 void pci_msi_send(struct pci_msi *m)
 {
     const uint8_t *cap = m->func->cfg + m->cap;
-    const struct msi_sink *to = &m->func->env.msi;
 
     if (!pci_msi_enabled(m) || !m->func->dma.enabled)
         return;
     ledger_add(m->row, true, 4);
-    if (to->send) /* the sink judges the address */
-        to->send(to->chip, le64_get(cap + ADDRESS), le16_get(cap + DATA));
+    /* The sink judges the address. */
+    msi_post(&m->func->env.msi, &m->way, le64_get(cap + ADDRESS), le16_get(cap + DATA));
+}
+
+void pci_msi_close(struct pci_msi *m)
+{
+    msi_way_close(&m->func->env.msi, &m->way);
 }

@@ -44,6 +44,21 @@ struct msi_sink {
     void (*way_close)(void *chip, struct msi_way *w);
 };
 
+static inline void msi_post(const struct msi_sink *to, struct msi_way *w, uint64_t addr,
+                            uint32_t data)
+{
+    if (to->send_by)
+        to->send_by(to->chip, w, addr, data);
+    else if (to->send)
+        to->send(to->chip, addr, data);
+}
+
+static inline void msi_way_close(const struct msi_sink *to, struct msi_way *w)
+{
+    if (to->way_close)
+        to->way_close(to->chip, w);
+}
+
 #define INTR_LAPIC_PAGE                                                                            \
     1024 /* a local APIC's registers as they lie in memory (SDM 3, table 11-1) */
 

@@ -123,7 +123,16 @@ on_kvm() {
     fi
     regdisk kvm pio
     regdisk kvm mmio
+    halted --irqchip user
     on_split
+}
+
+# A guest that halts for good is seen to, also with a CPU that nobody ever starts.
+halted() { # [options]
+    limit "$VIADUCT" run --engine kvm --cpus 2 --memory 64M --timeout 60 --kernel "$BUILD/guests/hello.elf" \
+        --console null "$@" 2>"$out/err"
+    local got=$?
+    [ $got = 14 ] && tap ok "two CPUs halted for good $*" || tap "not ok" "two CPUs halted for good $*: exit status $got"
 }
 
 # The local APICs in the kernel: guests whose interrupts are edges, since a software KVM may get levels wrong.
@@ -136,6 +145,7 @@ on_split() {
     run kvm smp --irqchip split
     same kvm smp
     regdisk kvm pio --irqchip split
+    halted --irqchip split
 }
 
 on_qemu() {
