@@ -18,7 +18,7 @@
 #define ROUNDS    3
 #define ITEMS     64
 
-enum { FX_SIZE = 512, FX_COMPARED = 416 };
+enum { FX_SIZE = 512, FX_COMPARED = 416, FX_COMPARED32 = 288 /* eight XMM */ };
 
 struct state {
     uint64_t gpr[16], rip, rflags, fs_base, gs_base;
@@ -42,6 +42,7 @@ struct seq {
     unsigned items;
     unsigned start;         /* offset of the code in its pages */
     bool user, align_check; /* run the guest at CPL 3; with CR0.AM */
+    bool code32;            /* in compatibility mode */
     struct state in;
     uint32_t mem_seed;
 };
@@ -56,7 +57,7 @@ struct outcome {
 };
 
 /* gen.c */
-void gen_open(bool align); /* align: with alignment checks, EFLAGS.AC */
+void gen_open(bool align, bool code32); /* align: with alignment checks, EFLAGS.AC */
 void gen_make(struct seq *s, uint64_t seed);
 /* The state of that seed, but this code, in hexadecimal; false: no code. */
 bool gen_case(struct seq *s, uint64_t seed, const char *hex);

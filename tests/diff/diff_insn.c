@@ -2,7 +2,8 @@
  * Engine dbt against the CPU it runs on: seeded random instruction sequences, native and
  * translated, must leave the same registers, flags, memory, vector state and exception.
  *
- *   diff_insn [--seed N] [--count N] [--keep-going] [--align] [--show] [--cases FILE]
+ *   diff_insn [--seed N] [--count N] [--keep-going] [--align] [--code32] [--show]
+ *             [--cases FILE]
  */
 #include "diff.h"
 #include <Zydis/Zydis.h>
@@ -22,9 +23,9 @@ static uint64_t flags_of(const struct outcome *o)
     return o->at.rflags & mask;
 }
 
-static bool fx_same(const uint8_t *a, const uint8_t *b)
+static bool fx_same(const uint8_t *a, const uint8_t *b, unsigned len)
 {
-    for (unsigned i = 0; i < FX_COMPARED; i++) {
+    for (unsigned i = 0; i < len; i++) {
         bool pointer = i >= 6 && i < 24, mask = i >= 28 && i < 32;
         bool pad = i >= 32 && i < 160 && i % 16 >= 10;
         if (!pointer && !mask && !pad && a[i] != b[i])
@@ -47,7 +48,8 @@ static bool same(const struct seq *s, const struct outcome *n, const struct outc
 {
     if (n->vector != g->vector || n->vector < 0 || n->at.rip != g->at.rip ||
         memcmp(n->at.gpr, g->at.gpr, sizeof(n->at.gpr)) || flags_of(n) != flags_of(g) ||
-        !error_same(n, g, s->user) || !fx_same(n->at.fx, g->at.fx))
+        !error_same(n, g, s->user) ||
+        !fx_same(n->at.fx, g->at.fx, s->code32 ? FX_COMPARED32 : FX_COMPARED))
         return false;
     for (unsigned i = 0; i < DATA_LEN / PAGE; i++)
         if (memcmp(n->page[i], g->page[i], PAGE))
@@ -62,6 +64,11 @@ static bool run_both(const struct seq *s, struct outcome *n, struct outcome *g)
     n->why[0] = g->why[0] = 0;
     native_run(s, code, len, n);
     guest_run(s, code, len, g);
+    for (unsigned i = 0; i < 16 && s->code32; i++) { /* what that mode doesn't know */
+        uint64_t mask = i < 8 ? UINT32_MAX : 0;
+        n->at.gpr[i] &= mask;
+        g->at.gpr[i] &= mask;
+    }
     bool ok = same(s, n, g);
     if (g->vector < 0) {
         guest_again();
@@ -104,7 +111,10 @@ static void show_code(const struct seq *s)
     unsigned len = gen_layout(s, code);
     ZydisDecoder dec;
     ZydisFormatter fmt;
-    ZydisDecoderInit(&dec, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+    if (s->code32)
+        ZydisDecoderInit(&dec, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+    else
+        ZydisDecoderInit(&dec, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     ZydisFormatterInit(&fmt, ZYDIS_FORMATTER_STYLE_INTEL);
     for (unsigned at = 0; at < len;) {
         ZydisDecodedInstruction zi;
@@ -137,7 +147,7 @@ static void show_fx(const struct seq *s, const struct outcome *n, const struct o
     show_value("ftw", i[4], a[4], b[4]);
     show_value("mxcsr", *(const uint32_t *)(i + 24), *(const uint32_t *)(a + 24),
                *(const uint32_t *)(b + 24));
-    for (unsigned r = 32; r < FX_COMPARED; r += 8) {
+    for (unsigned r = 32; r < (s->code32 ? FX_COMPARED32 : FX_COMPARED); r += 8) {
         char name[16];
         uint64_t vi, va, vb, mask = r < 160 && r % 16 ? 0xffff : UINT64_MAX;
         memcpy(&vi, i + r, 8), memcpy(&va, a + r, 8), memcpy(&vb, b + r, 8);
@@ -183,7 +193,7 @@ static void show(const struct seq *s, const struct outcome *n, const struct outc
 
 struct options {
     uint64_t seed, count;
-    bool keep_going, show, align;
+    bool keep_going, show, align, code32;
     const char *cases;
 };
 
@@ -257,14 +267,16 @@ int main(int argc, char **argv)
             opt.keep_going = true;
         else if (!strcmp(argv[i], "--align"))
             opt.align = true;
+        else if (!strcmp(argv[i], "--code32"))
+            opt.code32 = true;
         else if (!strcmp(argv[i], "--show"))
             opt.show = true;
         else
             return fprintf(stderr, "diff_insn [--seed N] [--count N] [--keep-going] [--align] "
-                                   "[--show] [--cases FILE]\n"),
+                                   "[--code32] [--show] [--cases FILE]\n"),
                    2;
     }
-    gen_open(opt.align);
+    gen_open(opt.align, opt.code32);
     guest_open();
     native_open();
     native_signals();

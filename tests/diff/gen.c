@@ -6,11 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool with_align;
+static bool with_align, with_code32;
 
-void gen_open(bool align)
+void gen_open(bool align, bool code32)
 {
     with_align = align;
+    with_code32 = code32;
     state_open();
     accept_open();
 }
@@ -27,9 +28,10 @@ static void one(struct maker *m)
 
 static void start(struct maker *m, struct seq *s, uint64_t seed)
 {
-    *m = (struct maker){.s = s, .rng = seed * 0xd1342543de82ef95 + 7};
+    *m = (struct maker){.s = s, .rng = seed * 0xd1342543de82ef95 + 7, .regs = with_code32 ? 8 : 16};
     memset(s, 0, sizeof(*s));
     s->seed = seed;
+    s->code32 = with_code32;
     s->user = chance(m, 50);
     s->align_check = s->user && with_align;
     s->mem_seed = rnd(m, 1u << 30);

@@ -15,6 +15,7 @@ struct maker {
     uint16_t ptr;         /* registers that point into the data; RSP too */
     unsigned small, bits; /* index registers: -64..64, and a bit offset */
     uint16_t keep;        /* registers nothing may write */
+    unsigned regs;        /* there are 16, or 8 */
     uint8_t group, groups;
 };
 
@@ -45,7 +46,7 @@ unsigned other_reg(struct maker *m); /* a register that may be written */
 /* gen_accept.c: is a random instruction acceptable? Makes it so where that takes little. */
 void accept_open(void);
 bool gen_accept(struct maker *m, struct item *it);
-bool moves_stack(const struct item *it);
+bool moves_stack(const struct maker *m, const struct item *it);
 
 /* gen_plain.c */
 struct item *next_item(struct maker *m);

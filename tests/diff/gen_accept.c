@@ -8,16 +8,22 @@
 #include <string.h>
 
 static struct {
-    ZydisDecoder dec;
+    ZydisDecoder dec, dec32;
     struct cpu *cpu; /* what the engine's CPUID claims */
 } gen;
 
 void accept_open(void)
 {
     ZydisDecoderInit(&gen.dec, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+    ZydisDecoderInit(&gen.dec32, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
     gen.cpu = calloc(1, sizeof(*gen.cpu));
     sys_init(gen.cpu, 1000000000);
     gen.cpu->cr0 = CR0_PE;
+}
+
+static const ZydisDecoder *decoder(const struct maker *m)
+{
+    return m->s->code32 ? &gen.dec32 : &gen.dec;
 }
 
 static bool category_ok(const ZydisDecodedInstruction *zi)
@@ -170,14 +176,17 @@ bool gen_accept(struct maker *m, struct item *it)
     ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
     ZydisDecoderContext ctx;
     it->rel_size = it->rip_at = 0;
-    if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&gen.dec, &ctx, it->bytes, 15, &zi)) ||
-        !ZYAN_SUCCESS(ZydisDecoderDecodeOperands(&gen.dec, &ctx, &zi, op, zi.operand_count)))
+    if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(decoder(m), &ctx, it->bytes, 15, &zi)) ||
+        !ZYAN_SUCCESS(ZydisDecoderDecodeOperands(decoder(m), &ctx, &zi, op, zi.operand_count)))
         return false;
     if (!category_ok(&zi) || !mnemonic_ok(&zi) || (zi.attributes & ZYDIS_ATTRIB_IS_PRIVILEGED) ||
         !sys_claimed(gen.cpu, &zi) || !bit_ok(m, &zi, op))
         return false;
     bool divide = zi.mnemonic == ZYDIS_MNEMONIC_DIV || zi.mnemonic == ZYDIS_MNEMONIC_IDIV;
     if (divide && !chance(m, 15))
+        return false;
+    /* CMPS with 16-bit addresses: see gen_template.c. */
+    if (zi.address_width == 16 && zi.meta.category == ZYDIS_CATEGORY_STRINGOP)
         return false;
     it->len = zi.length;
     for (unsigned i = 0; i < zi.operand_count; i++) {
@@ -189,10 +198,10 @@ bool gen_accept(struct maker *m, struct item *it)
     return true;
 }
 
-bool moves_stack(const struct item *it)
+bool moves_stack(const struct maker *m, const struct item *it)
 {
     ZydisDecodedInstruction zi;
     ZydisDecoderContext ctx;
-    ZydisDecoderDecodeInstruction(&gen.dec, &ctx, it->bytes, 15, &zi);
+    ZydisDecoderDecodeInstruction(decoder(m), &ctx, it->bytes, 15, &zi);
     return zi.meta.category == ZYDIS_CATEGORY_PUSH || zi.meta.category == ZYDIS_CATEGORY_POP;
 }

@@ -6,7 +6,7 @@ static unsigned pick_ptr(struct maker *m)
 {
     unsigned r;
     do
-        r = rnd(m, 16);
+        r = rnd(m, m->regs);
     while (!(m->ptr & 1u << r));
     return r;
 }
@@ -49,7 +49,7 @@ static unsigned put_prefixes(struct maker *m, uint8_t *p)
         p[n++] = 0xf0;
     if (chance(m, 6))
         p[n++] = 0x67;
-    if (chance(m, 8))
+    if (!m->s->code32 && chance(m, 8))
         p[n++] = chance(m, 50) ? 0x64 : 0x65;
     if (chance(m, 2))
         p[n++] = chance(m, 50) ? 0x2e : 0x36;
@@ -62,13 +62,13 @@ static void random_bytes(struct maker *m, uint8_t *p)
         p[i] = (uint8_t)rnd(m, 256);
     unsigned n = put_prefixes(m, p), kind = rnd(m, 100),
              rex = 0x40 | (chance(m, 50) ? rnd(m, 16) : 0);
-    bool mem = chance(m, 50);
+    bool mem = chance(m, 50), legacy = m->s->code32;
     uint8_t modrm[6];
     unsigned xb = put_modrm(m, modrm, rnd(m, 8));
     if (kind >= 94) { /* VEX: BMI */
         p[n++] = 0xc4;
         bool map3 = chance(m, 15);
-        p[n] = (uint8_t)((p[n] & 0xe0) | (map3 ? 3 : 2));
+        p[n] = (uint8_t)((p[n] & 0xe0) | (legacy ? 0xe0 : 0) | (map3 ? 3 : 2));
         if (mem)
             p[n] = (uint8_t)((p[n] & 0x9f) | (~xb & 3) << 5);
         n++;
@@ -77,7 +77,7 @@ static void random_bytes(struct maker *m, uint8_t *p)
     } else {
         if (mem)
             rex = (rex & ~3u) | xb;
-        if (rex != 0x40 || chance(m, 10))
+        if (!legacy && (rex != 0x40 || chance(m, 10)))
             p[n++] = (uint8_t)rex;
         if (kind < 40) {
             if (chance(m, 25))

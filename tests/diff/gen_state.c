@@ -93,7 +93,7 @@ unsigned other_reg(struct maker *m)
 {
     unsigned r;
     do
-        r = rnd(m, 16);
+        r = rnd(m, m->regs);
     while (m->keep & 1u << r);
     return r;
 }
@@ -107,7 +107,7 @@ void state_registers(struct maker *m)
                                      : splitmix(&m->rng);
     m->keep = m->ptr = 1u << 4;
     in->gpr[4] = STACK_TOP - (chance(m, 10) ? rnd(m, 64) : 0);
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < m->regs / 4; i++) {
         unsigned r = other_reg(m), off = rnd(m, PAGE);
         if (chance(m, 40)) /* about to cross a page */
             off = PAGE - rnd(m, 80);
@@ -125,6 +125,8 @@ void state_registers(struct maker *m)
     m->bits = other_reg(m);
     m->keep |= (uint16_t)(1u << m->bits);
     in->gpr[m->bits] = (uint64_t)(int64_t)((int)rnd(m, 8193) - 4096);
+    for (unsigned i = 0; i < 16 && m->s->code32; i++)
+        in->gpr[i] = i < 8 ? (uint32_t)in->gpr[i] : 0;
     in->rflags = 0x202 | (rnd(m, 0x1000) & 0x8d5);
     in->fs_base = (uint64_t)(int64_t)((int)rnd(m, 513) - 256);
     in->gs_base = (uint64_t)(int64_t)((int)rnd(m, 513) - 256) & ~(uint64_t)15;

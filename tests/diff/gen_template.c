@@ -17,6 +17,12 @@ struct item *fixed(struct maker *m, unsigned len, uint64_t bytes)
 static void load_imm(struct maker *m, unsigned reg, uint64_t v)
 {
     struct item *it = next_item(m);
+    if (m->s->code32) {
+        it->bytes[0] = (uint8_t)(0xb8 | reg);
+        memcpy(it->bytes + 1, &v, 4);
+        it->len = 5;
+        return;
+    }
     it->bytes[0] = (uint8_t)(0x48 | (reg >> 3));
     it->bytes[1] = (uint8_t)(0xb8 | (reg & 7));
     memcpy(it->bytes + 2, &v, 8);
@@ -54,11 +60,16 @@ static void string_op(struct maker *m)
         it->bytes[it->len++] = chance(m, 50) ? 0xf3 : 0xf2;
     if (chance(m, 10))
         it->bytes[it->len++] = 0x67;
-    if (chance(m, 10))
+    if (!m->s->code32 && chance(m, 10))
         it->bytes[it->len++] = chance(m, 50) ? 0x64 : 0x65;
-    if (chance(m, 30))
+    if (!m->s->code32 && chance(m, 30))
         it->bytes[it->len++] = 0x48;
     it->bytes[it->len++] = (uint8_t)(ops[rnd(m, 5)] | rnd(m, 2));
+    /* With 16-bit addresses both operands of CMPS fault, and which is first is the CPU's business.
+     */
+    uint8_t *addr16 = memchr(it->bytes, 0x67, it->len);
+    if (m->s->code32 && (it->bytes[it->len - 1] & 0xfe) == 0xa6 && addr16)
+        *addr16 = 0x3e;
     if (down)
         fixed(m, 1, 0xfc);
     for (unsigned i = 0; i < 4; i++)
@@ -125,9 +136,9 @@ static void loop_op(struct maker *m)
 {
     uint16_t keep = m->keep, ptr = m->ptr;
     bool index = m->small == 1 || m->bits == 1;
-    load_imm(m, 1, (!index && chance(m, 30) ? splitmix(&m->rng) << 32 : 0) | (1 + rnd(m, 4)));
-    uint32_t high;
-    memcpy(&high, m->s->item[m->s->items - 1].bytes + 6, 4);
+    uint64_t count = (!index && chance(m, 30) ? splitmix(&m->rng) << 32 : 0) | (1 + rnd(m, 4));
+    bool high = count >> 32;
+    load_imm(m, 1, m->s->code32 ? (uint32_t)(count >> 32 << 16 | (count & 0xffff)) : count);
     m->keep |= 2;
     m->ptr &= (uint16_t)~2u;
     unsigned top = m->s->items;
@@ -137,7 +148,7 @@ static void loop_op(struct maker *m)
     m->keep = keep;
     m->ptr = ptr;
     struct item *it = next_item(m);
-    if (high) /* LOOP by ECX, or it would take long */
+    if (high) /* LOOP by ECX (CX), or it would take long */
         it->bytes[it->len++] = 0x67;
     it->bytes[it->len++] = (uint8_t)(0xe0 + rnd(m, 3));
     branch(it, 1, top);
@@ -149,7 +160,7 @@ static void loop_op(struct maker *m)
 static void call_op(struct maker *m)
 {
     unsigned r = other_reg(m), how = rnd(m, 4), n = 1 + rnd(m, 2);
-    if (how == 0) {
+    if (how == 0 || m->s->code32) {
         struct item *it = fixed(m, 1, 0xe8);
         branch(it, 4, m->s->items + 1);
     } else { /* lea r, [rip + f]; call r, or through memory */
@@ -186,7 +197,7 @@ static void call_op(struct maker *m)
     for (unsigned i = 0; i < n; i++) { /* nothing that moves the stack pointer */
         gen_plain(m);
         struct item *it = &m->s->item[m->s->items - 1];
-        if (moves_stack(it)) {
+        if (moves_stack(m, it)) {
             it->bytes[0] = 0x90;
             it->len = 1;
             it->rip_at = 0;

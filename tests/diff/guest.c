@@ -24,6 +24,11 @@ enum {
     ROUNDS_GPA = 0x180000,
     SYS_GPA = 0x300000,
     ENTRY = STUB_AT + 0x800,
+    ENTRY32 = STUB_AT + 0x880,
+    CS_USER32 = 0x23, /* as Linux has them */
+    DS_USER = 0x2b,
+    CS_USER = 0x33,
+    CS_KERNEL32 = 0x18,
     STUB_LEN = 32,
     STUB_END = 10, /* behind its HLT */
 };
@@ -78,6 +83,8 @@ static void tables(void)
         map(SYS_AT + i * PAGE, SYS_GPA + i * PAGE, true);
     put(SYS_GPA + 8, 0x00af9b000000ffff); /* code, data of level 0 */
     put(SYS_GPA + 16, 0x00cf93000000ffff);
+    put(SYS_GPA + 0x18, 0x00cf9b000000ffff); /* code of 32 bits, both levels */
+    put(SYS_GPA + 0x20, 0x00cffb000000ffff);
     put(SYS_GPA + 0x28, 0x00cff3000000ffff); /* of level 3, at Linux's selectors */
     put(SYS_GPA + 0x30, 0x00affb000000ffff);
     put(SYS_GPA + 0x40,
@@ -95,6 +102,10 @@ static void tables(void)
     le32_put(entry + 5, FX_IN);
     le32_put(entry + 12, FX_IN + 0x800);
     memcpy(sys(ENTRY), entry, sizeof(entry));
+    uint8_t entry32[] = {0x0f, 0xae, 0x0d, 0, 0, 0, 0, 0xff, 0x25, 0, 0, 0, 0};
+    le32_put(entry32 + 3, FX_IN);
+    le32_put(entry32 + 9, FX_IN + 0x800);
+    memcpy(sys(ENTRY32), entry32, sizeof(entry32));
 }
 
 static void no_trap(void *ctx, unsigned vcpu, struct trap *t)
@@ -129,6 +140,16 @@ void guest_close(void)
     ram_close(&g.ram);
 }
 
+/* Compatibility mode, as Linux runs 32-bit programs; FS and GS hold nothing. */
+static void start_32(bool user, struct cpu_regs *r)
+{
+    r->rip = ENTRY32;
+    r->seg[SEG_CS].sel = user ? CS_USER32 : CS_KERNEL32;
+    r->seg[SEG_CS].attr = (uint16_t)((r->seg[SEG_CS].attr & ~SEG_L) | SEG_D);
+    r->seg[SEG_DS].sel = r->seg[SEG_ES].sel = DS_USER;
+    r->seg[SEG_FS] = r->seg[SEG_GS] = (struct cpu_seg){0};
+}
+
 static void start_regs(const struct seq *s, struct cpu_regs *r)
 {
     const struct cpu_seg flat = {.limit = UINT32_MAX, .attr = SEG_P | SEG_S | 3 | SEG_D | SEG_G};
@@ -137,15 +158,17 @@ static void start_regs(const struct seq *s, struct cpu_regs *r)
     r->rip = ENTRY;
     r->rflags = s->in.rflags;
     unsigned dpl = s->user ? 0x60 : 0;
-    r->seg[SEG_CS] = (struct cpu_seg){.sel = s->user ? 0x33 : 8, .limit = UINT32_MAX};
+    r->seg[SEG_CS] = (struct cpu_seg){.sel = s->user ? CS_USER : 8, .limit = UINT32_MAX};
     r->seg[SEG_CS].attr = (uint16_t)(SEG_P | SEG_S | 0xb | SEG_L | SEG_G | dpl);
     r->seg[SEG_SS] = flat;
-    r->seg[SEG_SS].sel = s->user ? 0x2b : 16;
+    r->seg[SEG_SS].sel = s->user ? DS_USER : 16;
     r->seg[SEG_SS].attr |= (uint16_t)dpl;
     r->seg[SEG_DS] = r->seg[SEG_ES] = r->seg[SEG_FS] = r->seg[SEG_GS] = r->seg[SEG_SS];
     r->seg[SEG_DS].sel = r->seg[SEG_ES].sel = r->seg[SEG_FS].sel = r->seg[SEG_GS].sel = 0;
     r->seg[SEG_FS].base = s->in.fs_base;
     r->seg[SEG_GS].base = s->in.gs_base;
+    if (s->code32)
+        start_32(s->user, r);
     r->ldtr = (struct cpu_seg){.attr = 0x82};
     r->tr = (struct cpu_seg){.sel = 0x40, .attr = 0x8b, .limit = 0x67, .base = TSS_AT};
     r->gdtr.base = SYS_AT, r->gdtr.limit = 0x4f;

@@ -13,7 +13,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { TICK_MS = 100, TICKS = 5 };
+enum { TICK_MS = 100, TICKS = 5, CS_USER32 = 0x23, CS_USER = 0x33 };
 
 static struct {
     uint8_t *data, *code, *rounds; /* writable aliases */
@@ -31,9 +31,15 @@ struct enter {
 };
 extern struct enter native_in;
 extern uint64_t native_rsp, native_fs, native_gs;
+extern struct far {
+    uint32_t off;
+    uint16_t sel;
+} native_far;
 struct enter native_in;
 uint64_t native_rsp, native_fs, native_gs;
+struct far native_far = {0, CS_USER32};
 void native_enter(void);
+void native_enter32(void);
 void native_back(void);
 __asm__(".text\n"
         "native_enter:\n"
@@ -52,6 +58,21 @@ __asm__(".text\n"
         "push 136(%rdi)\n popf\n"
         "mov 32(%rdi), %rsp\n mov 56(%rdi), %rdi\n"
         "jmp *native_in+128(%rip)\n"
+        /* the same into compatibility mode; FS and GS stay ours */
+        "native_enter32:\n"
+        "push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n push %r15\n sub $8, %rsp\n"
+        "mov %rsp, native_rsp(%rip)\n"
+        "rdfsbase %rax\n mov %rax, native_fs(%rip)\n"
+        "rdgsbase %rax\n mov %rax, native_gs(%rip)\n"
+        "mov $0x2b, %eax\n mov %eax, %ds\n mov %eax, %es\n"
+        "lea native_in(%rip), %rdi\n"
+        "mov 128(%rdi), %eax\n mov %eax, native_far(%rip)\n"
+        "fxrstor64 192(%rdi)\n"
+        "mov 0(%rdi), %rax\n mov 8(%rdi), %rcx\n mov 16(%rdi), %rdx\n mov 24(%rdi), %rbx\n"
+        "mov 40(%rdi), %rbp\n mov 48(%rdi), %rsi\n"
+        "push 136(%rdi)\n popf\n"
+        "mov 32(%rdi), %rsp\n mov 56(%rdi), %rdi\n"
+        "ljmp *native_far(%rip)\n"
         "native_back:\n"
         "fninit\n cld\n"
         "add $8, %rsp\n pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbp\n pop %rbx\n ret\n");
@@ -82,6 +103,7 @@ __attribute__((no_stack_protector)) static void leave(ucontext_t *uc)
     memcpy(o->at.fx, uc->uc_mcontext.fpregs, FX_SIZE);
     nat.caught = true;
     g[REG_RIP] = (greg_t)(uintptr_t)native_back;
+    g[REG_CSGSFS] = (g[REG_CSGSFS] & ~(greg_t)0xffff) | CS_USER;
     g[REG_RSP] = (greg_t)native_rsp;
     g[REG_EFL] = 0x202;
     uc->uc_mcontext.fpregs->mxcsr = 0x1f80;
@@ -190,7 +212,10 @@ void native_run(const struct seq *s, const uint8_t *code, unsigned len, struct o
     nat.caught = false;
     native_watch();
     nat.running = true;
-    native_enter();
+    if (s->code32)
+        native_enter32();
+    else
+        native_enter();
     if (!nat.caught) {
         o->vector = -1;
         snprintf(o->why, sizeof(o->why), "%s",
