@@ -64,7 +64,7 @@ const struct world worlds[] = {
     {"e1000",
      E1000_DRIVER,
      {MMIO(0xe0003818, 4), MMIO(0xe0000000, 0x110), MMIO(0xe0002800, 0x30), MMIO(0xe0003800, 0x30),
-      MMIO(0xe0000400, 4), MMIO(0xe0004000, 0x1800), PIO(0xcf8, 8), MEM(0x1000, 0x100)}},
+      MMIO(0xe0000400, 4), MMIO(0xe0004000, 0x1c00), PIO(0xd000, 8), MEM(0x1000, 0x100)}},
     {"hostbridge", "device hostbridge\n", {PIO(0xcf8, 8)}},
     {"i8042", "device i8042\n", {PIO(0x60, 1), PIO(0x64, 1), PIO(0x60, 8)}},
     {"ide",

@@ -51,9 +51,8 @@ static void ripen(struct e1000 *e)
 static void level_set(struct e1000 *e, bool level)
 {
     e->irq.level = level;
-    if (!pci_msi_enabled(&e->msi))
-        pci_intx(&e->pci, level);
-    else if (level)
+    pci_intx(&e->pci, level); /* which keeps it from the pin while MSI is enabled */
+    if (level)
         pci_msi_send(&e->msi);
 }
 
@@ -227,6 +226,6 @@ void e1000_irq_state(struct e1000 *e, struct state *st)
     state_bool(st, &e->irq.level);
     if (!st->load)
         return;
-    pci_intx(&e->pci, e->irq.level && !pci_msi_enabled(&e->msi));
+    pci_intx(&e->pci, e->irq.level);
     irq_update(e);
 }

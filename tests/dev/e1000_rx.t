@@ -365,6 +365,7 @@ msi 0xfee00000 0x4041
 irq nic low
 net n recv ffffffffffff 020000000001 88b5 fill:46:0
 msi none                    # not before ICR was read
+state
 read ICR 4 0x80/0x80
 net n recv ffffffffffff 020000000001 88b5 fill:46:0
 msi 0xfee00000 0x4041
