@@ -3,10 +3,11 @@
  * and by polling: writes sectors, reads them back, verifies, provokes each error. The number of
  * register accesses is counted and printed, so that the ledger can be compared with it.
  *
- * Options: via=pio|mmio (default pio), writes: the disk has trap=writes; sectors=N to write and
- * verify (default 64). form=1..4 with n=N makes N requests in one of the four forms of
- * docs/regdisk.md's table, and nothing else (time: how long a load, a store and one of the third
- * form take): two runs that differ in n differ by what a request costs.
+ * Options: via=pio|mmio (default pio); writes: the disk has trap=writes; sectors=N to write and
+ * verify (default 64). Instead of all that: form=1..4 with n=N makes N requests in one of the four
+ * forms of docs/regdisk.md's table (two runs that differ in n differ by what a request costs);
+ * rounds=N writes and reads the sectors N times; time with n=N tells how long a load, a store and a
+ * request of the third form take.
  */
 #include "dev/regdisk_regs.h"
 #include "guest.h"
@@ -104,10 +105,9 @@ static bool same(const uint8_t *p, uint64_t sector, unsigned count, unsigned sal
     return true;
 }
 
-static void round_trip(const char *name, uint64_t sectors, unsigned step, bool by_irq)
+static bool trip(uint64_t sectors, unsigned step, bool by_irq, unsigned salt)
 {
     bool ok = true;
-    unsigned salt = by_irq ? 1 : 2;
 
     for (uint64_t s = 0; s < sectors; s += step) {
         fill(buf, s, step, salt);
@@ -118,7 +118,22 @@ static void round_trip(const char *name, uint64_t sectors, unsigned step, bool b
         ok &= transfer(s, step, REGDISK_READ, buf, by_irq) == REGDISK_STATUS_DONE;
         ok &= same(buf, s, step, salt);
     }
-    check(name, ok);
+    return ok;
+}
+
+static void round_trip(const char *name, uint64_t sectors, unsigned step, bool by_irq)
+{
+    check(name, trip(sectors, step, by_irq, by_irq ? 1 : 2));
+}
+
+/* For those who do something to the machine meanwhile. */
+static void rounds(uint64_t n, uint64_t sectors)
+{
+    for (uint64_t i = 0; i < n; i++)
+        if (!trip(sectors, 8, i & 1, (unsigned)i)) {
+            check("round after round", false);
+            return;
+        }
 }
 
 static void refuse(const char *name, uint64_t sector, uint32_t count, uint32_t dir, uint64_t mem,
@@ -296,6 +311,10 @@ void guest_main(const uint8_t *mbi)
     outb(MAP_ELCR, (uint8_t)(inb(MAP_ELCR) | 1u << irq)); /* level-triggered */
     trap_hook[PIC_BASE + irq] = disk_hook;
     pic_unmask(irq);
+    if (guest_opt(mbi, "rounds", 0)) {
+        rounds(guest_opt(mbi, "rounds", 0), sectors);
+        return;
+    }
     if (guest_has(mbi, "time")) {
         times((word)guest_opt(mbi, "n", 10000));
         return;

@@ -1,6 +1,7 @@
 /* What the protocol asks, answered by the machine. */
 #include "api/ctl_impl.h"
 #include "back/blk.h"
+#include "trap/patch.h"
 #include "vm/vm_ctl.h"
 
 static bool paused(void *vm)
@@ -51,6 +52,29 @@ static void disk(void *vm, unsigned n, struct qmp_disk *out)
         out->bytes = b->sectors * BLK_SECTOR;
 }
 
+static bool patching(void *vm, struct qmp_patching *out)
+{
+    struct patch *p = vm_patch(vm);
+    struct patch_stats s;
+
+    if (!p)
+        return false;
+    s = patch_stats(p);
+    *out = (struct qmp_patching){.on = s.on,
+                                 .now = s.now,
+                                 .made = s.made,
+                                 .restored = s.restored,
+                                 .lost = s.lost,
+                                 .refused = s.refused,
+                                 .copies = s.healed};
+    return true;
+}
+
+static void patch(void *vm, bool on)
+{
+    patch_switch(vm_patch(vm), on);
+}
+
 const struct qmp_ops ctl_machine = {
     .paused = paused,
     .pause = pause,
@@ -60,4 +84,6 @@ const struct qmp_ops ctl_machine = {
     .vcpus = vcpus,
     .disks = disks,
     .disk = disk,
+    .patching = patching,
+    .patch = patch,
 };

@@ -17,6 +17,12 @@ struct qmp_disk {
     uint64_t bytes;
 };
 
+struct qmp_patching { /* of instructions; now: how many are patched */
+    bool on;
+    unsigned now;
+    uint64_t made, restored, lost, refused, copies;
+};
+
 struct qmp_ops { /* the machine */
     bool (*paused)(void *vm);
     void (*pause)(void *vm, bool on);
@@ -26,6 +32,9 @@ struct qmp_ops { /* the machine */
     unsigned (*vcpus)(void *vm);
     unsigned (*disks)(void *vm);
     void (*disk)(void *vm, unsigned n, struct qmp_disk *out);
+    /* False, or NULL: this machine patches nothing. */
+    bool (*patching)(void *vm, struct qmp_patching *out);
+    void (*patch)(void *vm, bool on);
 };
 
 struct qmp { /* one client's conversation */

@@ -192,6 +192,37 @@ static int plain(struct ctl_call *c, int argc, char **argv, struct error *err)
                     err);
 }
 
+static int patches_show(struct ctl_call *c, struct error *err)
+{
+    static const char *const name[] = {"now", "made", "restored", "lost", "refused", "copies"};
+    cJSON *got;
+    int code = ctl_call(c, "query-patching", NULL, &got, err);
+
+    if (code)
+        return code;
+    printf("patching %s\n",
+           cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(got, "enabled")) ? "on" : "off");
+    for (size_t i = 0; i < ARRAY_LEN(name); i++)
+        printf("%s %.0f\n", name[i],
+               cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(got, name[i])));
+    cJSON_Delete(got);
+    return 0;
+}
+
+static int patches(struct ctl_call *c, int argc, char **argv, struct error *err)
+{
+    bool on = argc > 1 && !strcmp(argv[1], "on");
+    cJSON *args;
+
+    if (argc == 1)
+        return patches_show(c, err);
+    if (!on && strcmp(argv[1], "off"))
+        return error_set(err, -EINVAL, "patches %s: must be on or off", argv[1]);
+    args = cJSON_CreateObject();
+    cJSON_AddBoolToObject(args, "enable", on);
+    return ctl_call(c, "set-patching", args, NULL, err);
+}
+
 static int qmp(struct ctl_call *c, int argc, char **argv, struct error *err)
 {
     int code = 0;
@@ -227,6 +258,7 @@ static const struct word words[] = {
     {"cont", "", "let them go on", plain, 0, 0},
     {"powerdown", "", "press the power button", plain, 0, 0},
     {"quit", "", "end the run, with status 12", plain, 0, 0},
+    {"patches", "[on|off]", "patched instructions: how many; off puts all back", patches, 0, 1},
     {"events", "", "print events until the machine ends", events, 0, 0},
     {"qmp", "JSON…", "send commands as they are, print the answers", qmp, 1, -1},
 };

@@ -511,6 +511,8 @@ struct patch_stats patch_stats(struct patch *p)
 
     pthread_mutex_lock(&p->lock);
     s = p->stats;
+    s.on = !p->off;
+    s.now = p->lives;
     pthread_mutex_unlock(&p->lock);
     return s;
 }

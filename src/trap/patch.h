@@ -42,6 +42,8 @@ void patch_restore_all(struct patch *p);
 void patch_switch(struct patch *p, bool on); /* off: restores all */
 
 struct patch_stats {
+    bool on;
+    unsigned now;                  /* patched at the moment */
     uint64_t made, restored, lost; /* lost: the guest had overwritten it */
     uint64_t refused;              /* traps whose instruction could not be patched */
     uint64_t healed;               /* copies found elsewhere */

@@ -9,6 +9,7 @@
 
 struct blk;
 struct loop;
+struct patch;
 struct typist;
 
 void vm_lock(struct vm *vm);
@@ -17,6 +18,8 @@ struct loop *vm_loop(struct vm *vm);
 const struct vm_setup *vm_setup(const struct vm *vm);
 struct blk *vm_blk(struct vm *vm, unsigned disk);
 struct typist *vm_typist(struct vm *vm); /* NULL: the board has no keyboard */
+
+struct patch *vm_patch(struct vm *vm); /* NULL: no instructions are patched */
 
 void vm_quit(struct vm *vm);        /* as the escape key does */
 int vm_power_button(struct vm *vm); /* -ENODEV: nobody hears it on this board */

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/shadow.h"
 #include "trap/patch.h"
+#include "vm/vm_ctl.h"
 #include "vm/vm_impl.h"
 #include <errno.h>
 
@@ -96,6 +97,11 @@ int vm_patch_range(void *ctx, gpa_t base, uint64_t len)
     if (!vm->patch)
         vm->patch = patch_open(&vm->ram, vm->bus, &cpu);
     return vm->patch ? patch_cover(vm->patch, base, len) : -ENOMEM;
+}
+
+struct patch *vm_patch(struct vm *vm)
+{
+    return vm->patch;
 }
 
 /* Whoever looks at the memory of a machine that stands still finds the guest's own bytes. */
