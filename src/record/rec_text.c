@@ -29,17 +29,20 @@ static bool text_room(struct rec_text *t, size_t more)
 
 void rec_add(struct rec_text *t, const char *fmt, ...)
 {
+    size_t have = t->room - t->len;
     va_list ap;
     int n;
 
     va_start(ap, fmt);
-    n = vsnprintf(NULL, 0, fmt, ap);
+    n = vsnprintf(have ? t->s + t->len : NULL, have, fmt, ap);
     va_end(ap);
-    if (n < 0 || !text_room(t, (size_t)n))
+    if (n < 0 || ((size_t)n >= have && !text_room(t, (size_t)n)))
         return;
-    va_start(ap, fmt);
-    vsnprintf(t->s + t->len, (size_t)n + 1, fmt, ap);
-    va_end(ap);
+    if ((size_t)n >= have) { /* it was cut: again, with room */
+        va_start(ap, fmt);
+        vsnprintf(t->s + t->len, (size_t)n + 1, fmt, ap);
+        va_end(ap);
+    }
     t->len += (size_t)n;
 }
 
