@@ -186,7 +186,7 @@ void rec_begin(struct rec_dev *d)
     r->cur = d;
     empty(&r->head);
     empty(&r->nested);
-    if (!r->play && !r->closed)
+    if (!r->play) /* also when the recording has ended: the device goes on */
         r->now = loop_now(r->loop);
 }
 

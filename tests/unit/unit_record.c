@@ -535,6 +535,31 @@ static void made_up_events(void **state)
     }
 }
 
+/* Written by hand, each on a machine of its own. */
+static void by_hand(void **state)
+{
+    static const char *const c[] = {
+        "1 rtc reset\n",
+        "5 com1 r regs+5 1 60\n6 com1 chr recv 41\n7 com1 r regs+5 1 61\n8 com1 reset\n9 com1 r "
+        "regs+5 1 60\n",
+        "1 com1 w regs+4 1 8\n1 com1 w regs+1 1 1\n2 com1 chr recv 41\n irq 0 1\n3 com1 r regs+0 1 "
+        "41\n irq 0 0\n",
+        "1 com1 w regs+0 1 41\n chr send 41\nledger pio com1 regs 0 1 0 1 0\n",
+        "1 rtc w regs+0 2 b\nledger pio rtc regs 0 1 0 2 0\n",
+        "1 ide0 cr 0 4 71118086\n2 ide0 cw 4 2 0\n3 ide0 cr 4 2 0\n",
+        "1 rtc w regs+0 1 0\n1500000000 rtc r regs+1 1 1\n",
+    };
+    char text[512];
+    struct error err;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(c); i++) {
+        snprintf(text, sizeof(text), HEAD "%s", c[i]);
+        if (play(text, strlen(text), true, &err))
+            fail_msg("%s: %s", c[i], err.text);
+    }
+}
+
 static void noise(void **state)
 {
     (void)state;
@@ -561,7 +586,7 @@ int main(void)
         cmocka_unit_test(changed_value), cmocka_unit_test(changed_count),
         cmocka_unit_test(changed_lines), cmocka_unit_test(cut_short),
         cmocka_unit_test(made_up),       cmocka_unit_test(made_up_events),
-        cmocka_unit_test(noise),
+        cmocka_unit_test(by_hand),       cmocka_unit_test(noise),
     };
 
     return cmocka_run_group_tests(tests, setup, NULL);
