@@ -49,7 +49,7 @@ static void from_outside(void)
 
 /* Each writes into its own page: the immediate of the next instruction; a counter. */
 asm(".pushsection .data\n.p2align 12\n"
-    ".globl self_next, self_count, self_string\n"
+    ".globl self_next, self_count, self_string, self_invalid\n"
     "self_next: movl $0x77777777, 1f + 1\n"
     "1: movl $0x11111111, %eax; ret\n"
     "self_count: movl $1000, %ecx; movl $0, 9f\n"
@@ -59,9 +59,11 @@ asm(".pushsection .data\n.p2align 12\n"
     "xorl %eax, %eax\n"
     "3: .fill 8, 1, 0x90\n" /* becomes eight times inc %eax */
     "popl %edi; ret\n"
+    "self_invalid: movl $0x11223344, %eax; movb $0xc8, 4f + 1\n"
+    "4: .byte 0x0f, 0x04; ret\n" /* no instruction; becomes bswap %eax */
     "9: .long 0\n"
     ".popsection");
-extern uint8_t self_next[], self_count[], self_string[];
+extern uint8_t self_next[], self_count[], self_string[], self_invalid[];
 
 static void from_inside(void)
 {
@@ -69,6 +71,7 @@ static void from_inside(void)
     check_eq("a counter beside the loop that counts", call(self_count), 1000);
     check_eq("a string store into what follows", call(self_string), 8);
     check_eq("and once more", call(self_string), 8);
+    check_eq("a store that makes the next one valid", call(self_invalid), 0x44332211);
 }
 
 static void straddle(void)

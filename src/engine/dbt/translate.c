@@ -106,7 +106,7 @@ static enum got decode_one(struct translator *t, struct decoded *in, const uint8
     in->taken = 0;
     if (!ZYAN_SUCCESS(st)) {
         memset(&in->zi, 0, sizeof(in->zi));
-        in->zi.length = 1;
+        in->zi.length = room < 15 ? (uint8_t)room : 15; /* any of them could make it a valid one */
         in->insn = fault_insn(st == ZYDIS_STATUS_INSTRUCTION_TOO_LONG ? EXC_GP : EXC_UD);
         return GOT;
     }
@@ -189,8 +189,6 @@ static void decode_straddle(struct translator *t)
     t->n = 1;
     b->len = t->in[0].zi.length;
     b->phys2 = next->host ? next->gpa : PHYS_NONE;
-    if (b->len <= first)
-        b->len = 15; /* an invalid encoding: any of these bytes could make it a valid one */
 }
 
 /* ---- generating ---- */
@@ -238,6 +236,8 @@ static void live_targets(struct translator *t)
     t->live_end = FL_ARITH;
     if (last->sys && last->insn.ends)
         t->live_end = 0;
+    else if (t->b->mode & MODE_STEP)
+        ; /* whoever steps looks at them */
     else if (!is_flow(last) || last->zi.meta.category == ZYDIS_CATEGORY_COND_BR)
         t->live_end = flags_live_at(t, next);
     else if (last->op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&

@@ -80,6 +80,10 @@ static enum next ours(struct direct *d)
         code_mode(d, code_mode_of(cpu));
         if ((cpu->flags_sys & FL_TF) || (cpu->dr[7] & 0xff) || cpu->rip > cpu->seg[SEG_CS].limit)
             return NEXT_ALONE;
+        /* The cage is entered at instructions that were looked at only: what is elsewhere may be
+         * the middle of one. */
+        if (lin_of(cpu) < d->ram->size && !code_known(d, lin_of(cpu)))
+            code_scan(d, lin_of(cpu));
         i = code_ours(d, lin_of(cpu));
         if (!i) /* an interrupt's shadow lasts for one instruction, and the cage can't count */
             return cpu->shadow ? NEXT_ALONE : NEXT_CAGE;
