@@ -55,6 +55,27 @@
     "mem 0x8000 525400aabbcc525400123456 0800 45000000000040004006 0000 0a0000010a000002 "         \
     "1234 0050 00000000 00000099 5018 0400 1a33 0000\n"
 
+/* A driver has been here: three rings of 8, two receive buffers, a frame and a command to go. */
+#define VNET_DRIVER                                                                                \
+    "net n open\n"                                                                                 \
+    "device hostbridge\n"                                                                          \
+    "device virtio-net as nic net=n devfn=8\n"                                                     \
+    "outl 0xcf8 0x80000810\noutl 0xcfc 0xe0000000\n"                                               \
+    "outl 0xcf8 0x80000818\noutl 0xcfc 0xe0010000\n"                                               \
+    "outl 0xcf8 0x80000804\noutw 0xcfc 6\n"                                                        \
+    "write 0xe0000014 1 3\nwrite 0xe000000c 4 0x30bf99a7\n"                                        \
+    "write 0xe0000008 4 1\nwrite 0xe000000c 4 1\nwrite 0xe0000014 1 0xb\n"                        \
+    "repeat 3 q\nwrite 0xe0000016 2 q\nwrite 0xe0000018 2 8\n"                                    \
+    "write 0xe0000020 4 0x1000+q*0x400\nwrite 0xe0000028 4 0x1100+q*0x400\n"                       \
+    "write 0xe0000030 4 0x1200+q*0x400\nwrite 0xe000001c 2 1\nend\n"                              \
+    "write 0xe0000014 1 0xf\n"                                                                     \
+    "mem 0x1000 le64:0x4000 le32:2000 le16:2 le16:0 le64:0x5000 le32:64 le16:2 le16:0\n"           \
+    "mem 0x1100 le16:0 le16:2 le16:0 le16:1\n"                                                     \
+    "mem 0x1400 le64:0x2000 le32:26 le16:0 le16:0\nmem 0x1500 le16:0 le16:1 le16:0\n"             \
+    "mem 0x1800 le64:0x3000 le32:3 le16:1 le16:1 le64:0x3010 le32:1 le16:2 le16:0\n"               \
+    "mem 0x1900 le16:0 le16:1 le16:0\n"                                                            \
+    "mem 0x2000 fill:12:0 ffffffffffff 525400123456 0806\n"
+
 const struct world worlds[] = {
     {"acpipm",
      "device acpipm pm1_evt=0x600 pm1_cnt=0x604 pm_tmr=0x608 gpe0=0x620 reset=0x610 "
@@ -87,6 +108,10 @@ const struct world worlds[] = {
      VBLK VBLK_DRIVER,
      {MMIO(0xe0010000, 4), MMIO(0xe0000000, 0x38), MMIO(0xe0002000, 0x40), MMIO(0xe0001000, 4),
       PIO(0xcf8, 8), MEM(0x1000, 0x100), MEM(0x2000, 0x28), MEM(0x4000, 0x80)}},
+    {"vnet",
+     VNET_DRIVER,
+     {MMIO(0xe0010000, 12), MMIO(0xe0000000, 0x3c), MMIO(0xe0002000, 0x10), PIO(0xcf8, 8),
+      MEM(0x1000, 0x40), MEM(0x1400, 0x140), MEM(0x1800, 0x140), MEM(0x2000, 0x20)}},
     {"vpci",
      VBLK,
      {MMIO(0xe0000000, 0x38), MMIO(0xe0020000, 0x20), MMIO(0xe0000000, 0x4000), PIO(0xcf8, 8),

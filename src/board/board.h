@@ -41,11 +41,13 @@ struct board_disk {
     enum board_trap trap;
 };
 
-enum board_nic { BOARD_E1000 = 1 };
+enum board_nic { BOARD_E1000 = 1, BOARD_VIRTIO_NET = 2 };
 
 struct board_net {
     struct net *net; /* borrowed; NULL: no cable */
     unsigned via;    /* enum board_nic */
+    unsigned queues; /* virtio: pairs, 1 to 8; 0 is 1 */
+    bool packed;     /* virtio: offer packed rings */
     uint8_t mac[6];
 };
 

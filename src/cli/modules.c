@@ -136,27 +136,29 @@ static int list_add(struct tree *t, const char *name, const char *const *want, s
 
 int modules_add(struct cpio *c, const char *dir, struct error *err)
 {
-    static const char *const ide[] = {"ata_piix", "sd_mod", NULL};
-    static const char *const virtio[] = {"virtio_pci", "virtio_blk", NULL};
-    static const char *const input[] = {"evdev", "psmouse", "button", NULL};
-    static const char *const ext4[] = {"crc32c_generic", "ext4", NULL};
-    static const char *const net[] = {"e1000", "af_packet", NULL};
-    static const char *const vlan[] = {"8021q", NULL};
+    static const struct {
+        const char *name, *want[4];
+    } lists[] = {
+        {"ide", {"ata_piix", "sd_mod"}},
+        {"ext4", {"crc32c_generic", "ext4"}},
+        {"net", {"e1000", "af_packet"}},
+        {"vlan", {"8021q"}},
+        {"input", {"evdev", "psmouse", "button"}},
+        {"virtio", {"virtio_pci", "virtio_blk"}},
+        {"vnet", {"virtio_pci", "virtio_net", "af_packet"}},
+        {"vcon", {"virtio_pci", "virtio_console"}},
+        {"vrng", {"virtio_pci", "virtio_rng"}},
+        {"vballoon", {"virtio_pci", "virtio_balloon"}},
+        {"vinput", {"virtio_pci", "virtio_input", "evdev"}},
+        {"vsock", {"virtio_pci", "vmw_vsock_virtio_transport"}},
+        {"v9p", {"virtio_pci", "9pnet_virtio", "9p"}},
+        {"vmmio", {"virtio_mmio"}},
+    };
     struct tree t = {.cpio = c};
     int code = tree_read(&t, dir);
 
-    if (!code)
-        code = list_add(&t, "ide", ide, err);
-    if (!code)
-        code = list_add(&t, "virtio", virtio, err);
-    if (!code)
-        code = list_add(&t, "ext4", ext4, err);
-    if (!code)
-        code = list_add(&t, "net", net, err);
-    if (!code)
-        code = list_add(&t, "vlan", vlan, err);
-    if (!code)
-        code = list_add(&t, "input", input, err);
+    for (size_t i = 0; i < ARRAY_LEN(lists) && !code; i++)
+        code = list_add(&t, lists[i].name, lists[i].want, err);
     for (size_t i = 0; i < t.count; i++)
         free(t.module[i].path);
     free(t.module);

@@ -75,10 +75,18 @@ static int word_take(struct words *w, const char *word, struct error *err)
     size_t len = strlen(w->spec);
 
     if (!strncmp(word, "via=", 4)) {
-        w->n->via = BOARD_E1000;
-        return !strcmp(word + 4, "e1000")
+        w->n->via = !strcmp(word + 4, "virtio") ? BOARD_VIRTIO_NET : BOARD_E1000;
+        return !strcmp(word + 4, "e1000") || !strcmp(word + 4, "virtio")
                    ? 0
-                   : error_set(err, -EINVAL, "--net via=%s: must be e1000", word + 4);
+                   : error_set(err, -EINVAL, "--net via=%s: must be e1000 or virtio", word + 4);
+    }
+    if (!strcmp(word, "packed")) {
+        w->n->packed = true;
+        return 0;
+    }
+    if (!strncmp(word, "queues=", 7) && word[7] >= '1' && word[7] <= '8' && !word[8]) {
+        w->n->queues = (unsigned)(word[7] - '0');
+        return 0;
     }
     if (!strncmp(word, "mac=", 4)) {
         w->mac = true;

@@ -74,6 +74,15 @@ int vq_pop(struct vq *q, struct vq_chain *c)
     return 1;
 }
 
+void vq_unpop(struct vq *q, const struct vq_chain *c)
+{
+    if (!q->desc || c->head >= q->conf.size || !busy_get(q, c->head))
+        return;
+    q->busy[c->head / 64] &= ~(1ull << c->head % 64);
+    q->in_flight--;
+    q->ring->unpop(q, c->head);
+}
+
 /* Walks [off, off+len) of a part of a chain, piece by piece. */
 struct cursor {
     const struct vq_seg *seg, *end;

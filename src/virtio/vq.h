@@ -63,6 +63,8 @@ void vq_stop(struct vq *q);
 
 /* 1: c holds the next chain; 0: none; -EINVAL: the driver broke the rules, see q->broken. */
 int vq_pop(struct vq *q, struct vq_chain *c);
+/* Undo the last pop whose chain is still in flight: the driver's again, to be popped again. */
+void vq_unpop(struct vq *q, const struct vq_chain *c);
 /* Copy len bytes at off of the readable part out, or into the writable part.
  * 0; -EINVAL (the part is shorter), -EFAULT (not RAM). */
 int vq_get(struct vq *q, const struct vq_chain *c, uint64_t off, void *buf, size_t len);

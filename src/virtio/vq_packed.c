@@ -163,6 +163,15 @@ static int packed_walk(struct vq *q, struct vq_chain *c)
     return 0;
 }
 
+static void packed_unpop(struct vq *q, uint16_t head)
+{
+    unsigned span = q->pk.span[head];
+
+    if (span > q->next_avail)
+        q->pk.avail_wrap = !q->pk.avail_wrap;
+    q->next_avail = (uint16_t)((q->next_avail + q->conf.size - span) % q->conf.size);
+}
+
 static void packed_push(struct vq *q, uint16_t head, uint32_t written)
 {
     uint8_t *at = place(q, q->next_used);
@@ -251,6 +260,7 @@ const struct vq_ring vq_packed = {
     .map = packed_map,
     .next = packed_next,
     .walk = packed_walk,
+    .unpop = packed_unpop,
     .push = packed_push,
     .show = packed_show,
     .quiet = packed_quiet,

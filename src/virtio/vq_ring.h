@@ -49,6 +49,7 @@ struct vq_ring { /* a ring format */
     int (*next)(struct vq *q, uint16_t *head);
     /* Copies the chain that starts at c->head. 0 or -EINVAL with q->broken set. */
     int (*walk)(struct vq *q, struct vq_chain *c);
+    void (*unpop)(struct vq *q, uint16_t head);
     void (*push)(struct vq *q, uint16_t head, uint32_t written);
     /* Shows what was pushed, which is something; true if the driver asked for an interrupt. */
     bool (*show)(struct vq *q);

@@ -119,6 +119,12 @@ static int split_walk(struct vq *q, struct vq_chain *c)
     return -EINVAL;
 }
 
+static void split_unpop(struct vq *q, uint16_t head)
+{
+    (void)head;
+    q->next_avail--;
+}
+
 static void split_push(struct vq *q, uint16_t head, uint32_t written)
 {
     unsigned slot = q->next_used & (q->conf.size - 1u);
@@ -172,6 +178,7 @@ const struct vq_ring vq_split = {
     .map = split_map,
     .next = split_next,
     .walk = split_walk,
+    .unpop = split_unpop,
     .push = split_push,
     .show = split_show,
     .quiet = split_quiet,

@@ -142,7 +142,8 @@ static int nets_make(struct vm *vm, struct error *err)
         code = net_open(&vm->net[i], &o, vm->loop, vm->ledger, err);
         if (code)
             return code;
-        vm->nic[i] = (struct board_net){.net = vm->net[i], .via = n->via};
+        vm->nic[i] = (struct board_net){
+            .net = vm->net[i], .via = n->via, .queues = n->queues, .packed = n->packed};
         memcpy(vm->nic[i].mac, n->mac, sizeof(n->mac));
     }
     return 0;

@@ -32,6 +32,8 @@ struct vm_net {
     const char *pcap; /* or NULL */
     uint32_t snaplen; /* 0: all of a frame */
     unsigned via;     /* enum board_nic */
+    unsigned queues;  /* virtio: pairs, 1 to 8; 0 is 1 */
+    bool packed;      /* virtio: offer packed rings */
     uint8_t mac[6];
 };
 

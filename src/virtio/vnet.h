@@ -1,0 +1,24 @@
+/* virtio-net: VIRTIO 1.2, section 5.1, as a PCI function over any network backend. */
+#ifndef VIRTIO_VNET_H
+#define VIRTIO_VNET_H
+
+#include "bus/dev.h"
+
+#define VNET_PAIRS_MAX 8
+
+struct net;
+struct vnet;
+
+struct vnet_opts {
+    struct net *net; /* the caller's; outlives the device */
+    uint8_t mac[6];
+    unsigned pairs; /* of queues: 0 is 1, at most VNET_PAIRS_MAX */
+    bool packed;    /* offer packed rings */
+};
+
+extern const struct dev_class vnet_class;
+
+/* 0, -ENOMEM, -EINVAL (pairs, no net), or -EBUSY when env->devfn is taken. */
+int vnet_create(struct vnet **out, const struct dev_env *env, const struct vnet_opts *o);
+
+#endif
