@@ -16,7 +16,12 @@
 #define SCRATCH   (DATA_AT + 5 * PAGE)
 #define ROUNDS_AT (DATA_AT + 16 * PAGE) /* a loop's counter, where nothing else can write */
 #define ROUNDS    3
-#define ITEMS     64
+/* In 16-bit code the segments begin at CODE_AT and DATA_AT and end with the pages, but for DS. */
+#define DS_LEN16 (ROUNDS_AT + PAGE - DATA_AT)
+#define ITEMS    64
+
+/* Selectors of 16-bit code, of a local descriptor table. */
+enum { SEL16_CS = 0x07, SEL16_SS = 0x0f, SEL16_DS = 0x17, SEL16_ES = 0x1f };
 
 enum { FX_SIZE = 512, FX_COMPARED = 416, FX_COMPARED32 = 288 /* eight XMM */ };
 
@@ -42,7 +47,7 @@ struct seq {
     unsigned items;
     unsigned start;         /* offset of the code in its pages */
     bool user, align_check; /* run the guest at CPL 3; with CR0.AM */
-    bool code32;            /* in compatibility mode */
+    unsigned bits;          /* 64; 32, 16: code of compatibility mode */
     struct state in;
     uint32_t mem_seed;
 };
@@ -57,10 +62,10 @@ struct outcome {
 };
 
 /* gen.c */
-void gen_open(bool align, bool code32); /* align: with alignment checks, EFLAGS.AC */
+void gen_open(bool align, unsigned bits); /* align: with alignment checks, EFLAGS.AC */
 void gen_make(struct seq *s, uint64_t seed);
 /* The state of that seed, but this code, in hexadecimal; false: no code. */
-bool gen_case(struct seq *s, uint64_t seed, const char *hex);
+bool gen_case(struct seq *s, uint64_t seed, unsigned bits, const char *hex);
 unsigned gen_layout(const struct seq *s, uint8_t *code); /* bytes; ends with UD2 */
 void gen_memory(const struct seq *s, uint8_t *page[DATA_LEN / PAGE]);
 

@@ -2,7 +2,7 @@
  * Engine dbt against the CPU it runs on: seeded random instruction sequences, native and
  * translated, must leave the same registers, flags, memory, vector state and exception.
  *
- *   diff_insn [--seed N] [--count N] [--keep-going] [--align] [--code32] [--show]
+ *   diff_insn [--seed N] [--count N] [--keep-going] [--align] [--bits 64|32|16] [--show]
  *             [--cases FILE]
  */
 #include "diff.h"
@@ -49,7 +49,7 @@ static bool same(const struct seq *s, const struct outcome *n, const struct outc
     if (n->vector != g->vector || n->vector < 0 || n->at.rip != g->at.rip ||
         memcmp(n->at.gpr, g->at.gpr, sizeof(n->at.gpr)) || flags_of(n) != flags_of(g) ||
         !error_same(n, g, s->user) ||
-        !fx_same(n->at.fx, g->at.fx, s->code32 ? FX_COMPARED32 : FX_COMPARED))
+        !fx_same(n->at.fx, g->at.fx, s->bits != 64 ? FX_COMPARED32 : FX_COMPARED))
         return false;
     for (unsigned i = 0; i < DATA_LEN / PAGE; i++)
         if (memcmp(n->page[i], g->page[i], PAGE))
@@ -64,7 +64,7 @@ static bool run_both(const struct seq *s, struct outcome *n, struct outcome *g)
     n->why[0] = g->why[0] = 0;
     native_run(s, code, len, n);
     guest_run(s, code, len, g);
-    for (unsigned i = 0; i < 16 && s->code32; i++) { /* what that mode doesn't know */
+    for (unsigned i = 0; i < 16 && s->bits != 64; i++) { /* what that mode doesn't know */
         uint64_t mask = i < 8 ? UINT32_MAX : 0;
         n->at.gpr[i] &= mask;
         g->at.gpr[i] &= mask;
@@ -111,10 +111,13 @@ static void show_code(const struct seq *s)
     unsigned len = gen_layout(s, code);
     ZydisDecoder dec;
     ZydisFormatter fmt;
-    if (s->code32)
-        ZydisDecoderInit(&dec, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
-    else
-        ZydisDecoderInit(&dec, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+    ZydisDecoderInit(&dec,
+                     s->bits == 64   ? ZYDIS_MACHINE_MODE_LONG_64
+                     : s->bits == 32 ? ZYDIS_MACHINE_MODE_LEGACY_32
+                                     : ZYDIS_MACHINE_MODE_LEGACY_16,
+                     s->bits == 64   ? ZYDIS_STACK_WIDTH_64
+                     : s->bits == 32 ? ZYDIS_STACK_WIDTH_32
+                                     : ZYDIS_STACK_WIDTH_16);
     ZydisFormatterInit(&fmt, ZYDIS_FORMATTER_STYLE_INTEL);
     for (unsigned at = 0; at < len;) {
         ZydisDecodedInstruction zi;
@@ -147,7 +150,7 @@ static void show_fx(const struct seq *s, const struct outcome *n, const struct o
     show_value("ftw", i[4], a[4], b[4]);
     show_value("mxcsr", *(const uint32_t *)(i + 24), *(const uint32_t *)(a + 24),
                *(const uint32_t *)(b + 24));
-    for (unsigned r = 32; r < (s->code32 ? FX_COMPARED32 : FX_COMPARED); r += 8) {
+    for (unsigned r = 32; r < (s->bits != 64 ? FX_COMPARED32 : FX_COMPARED); r += 8) {
         char name[16];
         uint64_t vi, va, vb, mask = r < 160 && r % 16 ? 0xffff : UINT64_MAX;
         memcpy(&vi, i + r, 8), memcpy(&va, a + r, 8), memcpy(&vb, b + r, 8);
@@ -193,7 +196,8 @@ static void show(const struct seq *s, const struct outcome *n, const struct outc
 
 struct options {
     uint64_t seed, count;
-    bool keep_going, show, align, code32;
+    bool keep_going, show, align;
+    unsigned bits;
     const char *cases;
 };
 
@@ -221,7 +225,7 @@ static uint64_t run(const struct options *opt, uint64_t ends[32])
     return bad;
 }
 
-/* The lines of a file like "cases": SEED CODE [remark]. */
+/* The lines of a file like "cases": SEED BITS CODE [remark]. */
 static uint64_t run_cases(const char *path)
 {
     char line[400], hex[300];
@@ -235,10 +239,12 @@ static uint64_t run_cases(const char *path)
         struct seq s;
         struct outcome n, g;
         uint64_t seed;
+        unsigned bits;
         if (line[0] == '#')
             continue;
         done++;
-        if (sscanf(line, "%" SCNu64 " %299s", &seed, hex) != 2 || !gen_case(&s, seed, hex)) {
+        if (sscanf(line, "%" SCNu64 " %u %299s", &seed, &bits, hex) != 3 ||
+            !gen_case(&s, seed, bits, hex)) {
             printf("# not a case: %s", line);
             bad++;
         } else if (!run_both(&s, &n, &g)) {
@@ -254,7 +260,7 @@ static uint64_t run_cases(const char *path)
 
 int main(int argc, char **argv)
 {
-    struct options opt = {.seed = 1, .count = 60000};
+    struct options opt = {.seed = 1, .count = 60000, .bits = 64};
     uint64_t ends[32] = {0};
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--seed") && i + 1 < argc)
@@ -267,16 +273,16 @@ int main(int argc, char **argv)
             opt.keep_going = true;
         else if (!strcmp(argv[i], "--align"))
             opt.align = true;
-        else if (!strcmp(argv[i], "--code32"))
-            opt.code32 = true;
+        else if (!strcmp(argv[i], "--bits") && i + 1 < argc)
+            opt.bits = (unsigned)strtoul(argv[++i], NULL, 0);
         else if (!strcmp(argv[i], "--show"))
             opt.show = true;
         else
             return fprintf(stderr, "diff_insn [--seed N] [--count N] [--keep-going] [--align] "
-                                   "[--code32] [--show] [--cases FILE]\n"),
+                                   "[--bits 64|32|16] [--show] [--cases FILE]\n"),
                    2;
     }
-    gen_open(opt.align, opt.code32);
+    gen_open(opt.align, opt.bits);
     guest_open();
     native_open();
     native_signals();

@@ -6,12 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool with_align, with_code32;
+static bool with_align;
+static unsigned with_bits;
 
-void gen_open(bool align, bool code32)
+void gen_open(bool align, unsigned bits)
 {
     with_align = align;
-    with_code32 = code32;
+    with_bits = bits;
     state_open();
     accept_open();
 }
@@ -26,12 +27,15 @@ static void one(struct maker *m)
         gen_template(m, k - 80);
 }
 
-static void start(struct maker *m, struct seq *s, uint64_t seed)
+static void start(struct maker *m, struct seq *s, uint64_t seed, unsigned bits)
 {
-    *m = (struct maker){.s = s, .rng = seed * 0xd1342543de82ef95 + 7, .regs = with_code32 ? 8 : 16};
+    *m = (struct maker){.s = s,
+                        .rng = seed * 0xd1342543de82ef95 + 7,
+                        .regs = bits == 64 ? 16 : 8,
+                        .base = bits == 16 ? DATA_AT : 0};
     memset(s, 0, sizeof(*s));
     s->seed = seed;
-    s->code32 = with_code32;
+    s->bits = bits;
     s->user = chance(m, 50);
     s->align_check = s->user && with_align;
     s->mem_seed = rnd(m, 1u << 30);
@@ -43,7 +47,7 @@ static void start(struct maker *m, struct seq *s, uint64_t seed)
 void gen_make(struct seq *s, uint64_t seed)
 {
     struct maker m;
-    start(&m, s, seed);
+    start(&m, s, seed, with_bits);
     if (chance(&m, 50))
         gen_touch(&m);
     unsigned top = s->items, n = top + 4 + rnd(&m, 16);
@@ -51,20 +55,16 @@ void gen_make(struct seq *s, uint64_t seed)
         one(&m);
     if (chance(&m, 30)) { /* dec dword [rounds]; jnz top */
         m.group = ++m.groups;
-        struct item *it = fixed(&m, 3, 0xff0c25);
-        uint32_t to = ROUNDS_AT;
-        memcpy(it->bytes + 3, &to, 4);
-        it->len = 7;
-        it = fixed(&m, 2, 0x0f85);
-        branch(it, 4, top);
+        absolute(&m, 0xff, 1, ROUNDS_AT);
+        branch_near(&m, fixed(&m, 2, 0x0f85), top);
     }
 }
 
-bool gen_case(struct seq *s, uint64_t seed, const char *hex)
+bool gen_case(struct seq *s, uint64_t seed, unsigned bits, const char *hex)
 {
     struct maker m;
     unsigned byte;
-    start(&m, s, seed);
+    start(&m, s, seed, bits);
     for (; sscanf(hex, "%2x", &byte) == 1; hex += 2) {
         struct item *it = s->items ? &s->item[s->items - 1] : NULL;
         if (!hex[1] || s->items == ITEMS)

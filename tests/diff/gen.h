@@ -16,6 +16,8 @@ struct maker {
     unsigned small, bits; /* index registers: -64..64, and a bit offset */
     uint16_t keep;        /* registers nothing may write */
     unsigned regs;        /* there are 16, or 8 */
+    uint32_t base;        /* of the data segments */
+    bool addr16;          /* the next ModRM is of the 16-bit kind */
     uint8_t group, groups;
 };
 
@@ -55,6 +57,8 @@ void gen_plain(struct maker *m); /* one random instruction */
 /* gen_template.c: what random bytes can't make safely */
 struct item *fixed(struct maker *m, unsigned len, uint64_t bytes);
 void branch(struct item *it, unsigned size, unsigned to);
+void branch_near(struct maker *m, struct item *it, unsigned to);
+struct item *absolute(struct maker *m, unsigned op, unsigned reg, uint32_t to);
 void gen_template(struct maker *m, unsigned kind); /* kind: 0..19 */
 void gen_touch(struct maker *m);
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static struct {
-    ZydisDecoder dec, dec32;
+    ZydisDecoder dec, dec32, dec16;
     struct cpu *cpu; /* what the engine's CPUID claims */
 } gen;
 
@@ -16,6 +16,7 @@ void accept_open(void)
 {
     ZydisDecoderInit(&gen.dec, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     ZydisDecoderInit(&gen.dec32, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+    ZydisDecoderInit(&gen.dec16, ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
     gen.cpu = calloc(1, sizeof(*gen.cpu));
     sys_init(gen.cpu, 1000000000);
     gen.cpu->cr0 = CR0_PE;
@@ -23,7 +24,7 @@ void accept_open(void)
 
 static const ZydisDecoder *decoder(const struct maker *m)
 {
-    return m->s->code32 ? &gen.dec32 : &gen.dec;
+    return m->s->bits == 64 ? &gen.dec : m->s->bits == 32 ? &gen.dec32 : &gen.dec16;
 }
 
 static bool category_ok(const ZydisDecodedInstruction *zi)
@@ -148,8 +149,8 @@ static bool mem_ok(struct maker *m, struct item *it, const ZydisDecodedInstructi
         return true;
     }
     if (o->mem.base == ZYDIS_REGISTER_NONE) {
-        uint64_t to = DATA_AT + PAGE + rnd(m, 3 * PAGE);
-        if (size < 32)
+        uint64_t to = DATA_AT - m->base + PAGE + rnd(m, 3 * PAGE);
+        if (size < 32 && m->s->bits != 16)
             return false;
         memcpy(it->bytes + at, &to, size / 8u);
         return true;
@@ -164,6 +165,10 @@ static bool mem_ok(struct maker *m, struct item *it, const ZydisDecodedInstructi
         if (chance(m, 50))
             disp &= ~15;
         memcpy(it->bytes + at, &disp, 4);
+    }
+    if (size == 16 && m->s->bits == 16) {
+        int16_t disp = (int16_t)(rnd(m, 2048) - 1024);
+        memcpy(it->bytes + at, &disp, 2);
     }
     if (size == 8 && chance(m, 50))
         it->bytes[at] &= 0xf0;
@@ -186,7 +191,7 @@ bool gen_accept(struct maker *m, struct item *it)
     if (divide && !chance(m, 15))
         return false;
     /* CMPS with 16-bit addresses: see gen_template.c. */
-    if (zi.address_width == 16 && zi.meta.category == ZYDIS_CATEGORY_STRINGOP)
+    if (m->s->bits == 32 && zi.address_width == 16 && zi.meta.category == ZYDIS_CATEGORY_STRINGOP)
         return false;
     it->len = zi.length;
     for (unsigned i = 0; i < zi.operand_count; i++) {

@@ -16,6 +16,10 @@ static unsigned put_modrm(struct maker *m, uint8_t *p, unsigned reg)
 {
     unsigned base = pick_ptr(m), mod = rnd(m, 3);
     p[0] = (uint8_t)(reg << 3);
+    if (m->addr16) {
+        p[0] |= (uint8_t)(mod << 6 | rnd(m, 8));
+        return 0;
+    }
     if (chance(m, 6)) { /* RIP */
         p[0] |= 5;
         return 0;
@@ -47,9 +51,11 @@ static unsigned put_prefixes(struct maker *m, uint8_t *p)
         p[n++] = chance(m, 50) ? 0xf2 : 0xf3;
     if (chance(m, 6))
         p[n++] = 0xf0;
-    if (chance(m, 6))
+    bool other = chance(m, 6);
+    if (other)
         p[n++] = 0x67;
-    if (!m->s->code32 && chance(m, 8))
+    m->addr16 = m->s->bits == (other ? 32 : 16);
+    if (m->s->bits == 64 && chance(m, 8))
         p[n++] = chance(m, 50) ? 0x64 : 0x65;
     if (chance(m, 2))
         p[n++] = chance(m, 50) ? 0x2e : 0x36;
@@ -62,8 +68,8 @@ static void random_bytes(struct maker *m, uint8_t *p)
         p[i] = (uint8_t)rnd(m, 256);
     unsigned n = put_prefixes(m, p), kind = rnd(m, 100),
              rex = 0x40 | (chance(m, 50) ? rnd(m, 16) : 0);
-    bool mem = chance(m, 50), legacy = m->s->code32;
-    uint8_t modrm[6];
+    bool mem = chance(m, 50), legacy = m->s->bits != 64;
+    uint8_t modrm[6] = {0};
     unsigned xb = put_modrm(m, modrm, rnd(m, 8));
     if (kind >= 94) { /* VEX: BMI */
         p[n++] = 0xc4;

@@ -98,6 +98,17 @@ unsigned other_reg(struct maker *m)
     return r;
 }
 
+/* 16-bit addresses are made of few registers: BX, BP, SI, DI. */
+static unsigned ptr_reg(struct maker *m, unsigned i)
+{
+    return m->s->bits != 16 ? other_reg(m) : i ? 5 : 3;
+}
+
+static unsigned index_reg(struct maker *m, unsigned r16)
+{
+    return m->s->bits != 16 ? other_reg(m) : r16;
+}
+
 void state_registers(struct maker *m)
 {
     struct state *in = &m->s->in;
@@ -106,26 +117,26 @@ void state_registers(struct maker *m)
                      : chance(m, 30) ? rnd(m, 300)
                                      : splitmix(&m->rng);
     m->keep = m->ptr = 1u << 4;
-    in->gpr[4] = STACK_TOP - (chance(m, 10) ? rnd(m, 64) : 0);
+    in->gpr[4] = STACK_TOP - m->base - (chance(m, 10) ? rnd(m, 64) : 0);
     for (unsigned i = 0; i < m->regs / 4; i++) {
-        unsigned r = other_reg(m), off = rnd(m, PAGE);
+        unsigned r = ptr_reg(m, i), off = rnd(m, PAGE);
         if (chance(m, 40)) /* about to cross a page */
             off = PAGE - rnd(m, 80);
         if (chance(m, 60))
             off &= ~15u;
-        in->gpr[r] = DATA_AT + PAGE * (1 + rnd(m, 3)) + off;
+        in->gpr[r] = DATA_AT - m->base + PAGE * (1 + rnd(m, 3)) + off;
         if (chance(m, 1))
-            in->gpr[r] = DATA_AT + DATA_LEN - rnd(m, 64); /* the end of what is mapped */
+            in->gpr[r] = DATA_AT - m->base + DATA_LEN - rnd(m, 64); /* the end of what is mapped */
         m->ptr |= (uint16_t)(1u << r);
         m->keep |= m->ptr;
     }
-    m->small = other_reg(m);
+    m->small = index_reg(m, 6);
     m->keep |= (uint16_t)(1u << m->small);
     in->gpr[m->small] = (uint64_t)(int64_t)((int)rnd(m, 129) - 64);
-    m->bits = other_reg(m);
+    m->bits = index_reg(m, 7);
     m->keep |= (uint16_t)(1u << m->bits);
     in->gpr[m->bits] = (uint64_t)(int64_t)((int)rnd(m, 8193) - 4096);
-    for (unsigned i = 0; i < 16 && m->s->code32; i++)
+    for (unsigned i = 0; i < 16 && m->s->bits != 64; i++)
         in->gpr[i] = i < 8 ? (uint32_t)in->gpr[i] : 0;
     in->rflags = 0x202 | (rnd(m, 0x1000) & 0x8d5);
     in->fs_base = (uint64_t)(int64_t)((int)rnd(m, 513) - 256);

@@ -17,10 +17,12 @@ struct item *fixed(struct maker *m, unsigned len, uint64_t bytes)
 static void load_imm(struct maker *m, unsigned reg, uint64_t v)
 {
     struct item *it = next_item(m);
-    if (m->s->code32) {
-        it->bytes[0] = (uint8_t)(0xb8 | reg);
-        memcpy(it->bytes + 1, &v, 4);
-        it->len = 5;
+    if (m->s->bits != 64) {
+        if (m->s->bits == 16)
+            it->bytes[it->len++] = 0x66;
+        it->bytes[it->len++] = (uint8_t)(0xb8 | reg);
+        memcpy(it->bytes + it->len, &v, 4);
+        it->len = (uint8_t)(it->len + 4);
         return;
     }
     it->bytes[0] = (uint8_t)(0x48 | (reg >> 3));
@@ -37,6 +39,30 @@ void branch(struct item *it, unsigned size, unsigned to)
     it->to = (uint8_t)to;
 }
 
+void branch_near(struct maker *m, struct item *it, unsigned to)
+{
+    branch(it, m->s->bits == 16 ? 2 : 4, to);
+}
+
+/* An instruction with a memory operand that is just an address; its immediate may follow. */
+struct item *absolute(struct maker *m, unsigned op, unsigned reg, uint32_t to)
+{
+    struct item *it = next_item(m);
+    bool code16 = m->s->bits == 16;
+    to -= m->base;
+    if (code16)
+        it->bytes[it->len++] = 0x67;
+    if (op >> 8)
+        it->bytes[it->len++] = (uint8_t)(op >> 8);
+    it->bytes[it->len++] = (uint8_t)op;
+    it->bytes[it->len++] = (uint8_t)(reg << 3 | (code16 ? 5 : 4));
+    if (!code16)
+        it->bytes[it->len++] = 0x25;
+    memcpy(it->bytes + it->len, &to, 4);
+    it->len = (uint8_t)(it->len + 4);
+    return it;
+}
+
 static void string_op(struct maker *m)
 {
     static const uint8_t ops[] = {0xa4, 0xa6, 0xaa, 0xac, 0xae};
@@ -49,8 +75,8 @@ static void string_op(struct maker *m)
     if (chance(m, 2))
         to = DATA_AT + DATA_LEN - rnd(m, 100);
     load_imm(m, 1, count);
-    load_imm(m, 6, from);
-    load_imm(m, 7, to);
+    load_imm(m, 6, from - m->base);
+    load_imm(m, 7, to - m->base);
     if (down)
         fixed(m, 1, 0xfd);
     struct item *it = next_item(m);
@@ -60,15 +86,15 @@ static void string_op(struct maker *m)
         it->bytes[it->len++] = chance(m, 50) ? 0xf3 : 0xf2;
     if (chance(m, 10))
         it->bytes[it->len++] = 0x67;
-    if (!m->s->code32 && chance(m, 10))
+    if (m->s->bits == 64 && chance(m, 10))
         it->bytes[it->len++] = chance(m, 50) ? 0x64 : 0x65;
-    if (!m->s->code32 && chance(m, 30))
+    if (m->s->bits == 64 && chance(m, 30))
         it->bytes[it->len++] = 0x48;
     it->bytes[it->len++] = (uint8_t)(ops[rnd(m, 5)] | rnd(m, 2));
     /* With 16-bit addresses both operands of CMPS fault, and which is first is the CPU's business.
      */
     uint8_t *addr16 = memchr(it->bytes, 0x67, it->len);
-    if (m->s->code32 && (it->bytes[it->len - 1] & 0xfe) == 0xa6 && addr16)
+    if (m->s->bits == 32 && (it->bytes[it->len - 1] & 0xfe) == 0xa6 && addr16)
         *addr16 = 0x3e;
     if (down)
         fixed(m, 1, 0xfc);
@@ -84,10 +110,11 @@ static void flags_op(struct maker *m)
         image |= 0x40000;
     if (chance(m, 20))
         image |= 0x200000;
-    fixed(m, 1, 0x68);
-    memcpy(m->s->item[m->s->items - 1].bytes + 1, &image, 4);
-    m->s->item[m->s->items - 1].len = 5;
-    fixed(m, 1, 0x9d);
+    bool code16 = m->s->bits == 16;
+    struct item *it = code16 ? fixed(m, 2, 0x6668) : fixed(m, 1, 0x68);
+    memcpy(it->bytes + it->len, &image, 4);
+    it->len = (uint8_t)(it->len + 4);
+    fixed(m, code16 ? 2 : 1, code16 ? 0x669d : 0x9d);
     if (chance(m, 30))
         gen_plain(m);
     if (chance(m, 50))
@@ -99,16 +126,10 @@ static void mxcsr_op(struct maker *m)
     uint32_t v = 0x1f80 | (uint32_t)rnd(m, 4) << 13 | (uint32_t)rnd(m, 64);
     if (chance(m, 10))
         v ^= 0x80u << rnd(m, 6);
-    struct item *it = next_item(m); /* mov dword [SCRATCH], v */
-    static const uint8_t store[] = {0xc7, 0x04, 0x25};
-    uint32_t at = SCRATCH;
-    memcpy(it->bytes, store, 3);
-    memcpy(it->bytes + 3, &at, 4);
-    memcpy(it->bytes + 7, &v, 4);
-    it->len = 11;
-    it = fixed(m, 4, 0x0fae1425);
-    memcpy(it->bytes + 4, &at, 4);
-    it->len = 8;
+    struct item *it = absolute(m, m->s->bits == 16 ? 0x66c7 : 0xc7, 0, SCRATCH); /* mov dword */
+    memcpy(it->bytes + it->len, &v, 4);
+    it->len = (uint8_t)(it->len + 4);
+    absolute(m, 0x0fae, 2, SCRATCH);
 }
 
 static void jcc(struct maker *m)
@@ -126,7 +147,7 @@ static void jcc(struct maker *m)
     } else {
         it->bytes[it->len++] = 0x0f;
         it->bytes[it->len++] = (uint8_t)(0x80 | rnd(m, 16));
-        branch(it, 4, m->s->items + skip);
+        branch_near(m, it, m->s->items + skip);
     }
     for (unsigned i = 0; i < skip; i++)
         gen_plain(m);
@@ -138,7 +159,7 @@ static void loop_op(struct maker *m)
     bool index = m->small == 1 || m->bits == 1;
     uint64_t count = (!index && chance(m, 30) ? splitmix(&m->rng) << 32 : 0) | (1 + rnd(m, 4));
     bool high = count >> 32;
-    load_imm(m, 1, m->s->code32 ? (uint32_t)(count >> 32 << 16 | (count & 0xffff)) : count);
+    load_imm(m, 1, m->s->bits != 64 ? (uint32_t)(count >> 32 << 16 | (count & 0xffff)) : count);
     m->keep |= 2;
     m->ptr &= (uint16_t)~2u;
     unsigned top = m->s->items;
@@ -148,7 +169,7 @@ static void loop_op(struct maker *m)
     m->keep = keep;
     m->ptr = ptr;
     struct item *it = next_item(m);
-    if (high) /* LOOP by ECX (CX), or it would take long */
+    if (high != (m->s->bits == 16)) /* LOOP by ECX, CX or CX, or it would take long */
         it->bytes[it->len++] = 0x67;
     it->bytes[it->len++] = (uint8_t)(0xe0 + rnd(m, 3));
     branch(it, 1, top);
@@ -160,9 +181,9 @@ static void loop_op(struct maker *m)
 static void call_op(struct maker *m)
 {
     unsigned r = other_reg(m), how = rnd(m, 4), n = 1 + rnd(m, 2);
-    if (how == 0 || m->s->code32) {
+    if (how == 0 || m->s->bits != 64) {
         struct item *it = fixed(m, 1, 0xe8);
-        branch(it, 4, m->s->items + 1);
+        branch_near(m, it, m->s->items + 1);
     } else { /* lea r, [rip + f]; call r, or through memory */
         struct item *it = next_item(m);
         it->bytes[0] = (uint8_t)(0x48 | (r & 8 ? 4 : 0));
@@ -191,7 +212,10 @@ static void call_op(struct maker *m)
         }
     }
     struct item *out = fixed(m, 1, chance(m, 50) ? 0xe9 : 0xeb);
-    branch(out, out->bytes[0] == 0xe9 ? 4 : 1, m->s->items + n + 1);
+    if (out->bytes[0] == 0xe9)
+        branch_near(m, out, m->s->items + n + 1);
+    else
+        branch(out, 1, m->s->items + n + 1);
     uint16_t ptr = m->ptr;
     m->ptr &= (uint16_t)~16u;          /* the return address stays */
     for (unsigned i = 0; i < n; i++) { /* nothing that moves the stack pointer */
@@ -216,11 +240,8 @@ void gen_touch(struct maker *m)
     for (unsigned i = 1; i < DATA_LEN / PAGE; i++) {
         if (chance(m, 30))
             continue;
-        struct item *it = fixed(m, 4, chance(m, 50) ? 0x830c2500 : 0x833c2500);
-        uint32_t to = DATA_AT + i * PAGE + 256; /* or dword [to], 0; or cmp */
-        memcpy(it->bytes + 3, &to, 4);
-        it->bytes[7] = 0;
-        it->len = 8;
+        unsigned op = chance(m, 50) ? 1 : 7; /* or [to], 0; or cmp */
+        absolute(m, 0x83, op, DATA_AT + i * PAGE + 256)->len++;
     }
 }
 

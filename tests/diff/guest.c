@@ -29,6 +29,8 @@ enum {
     DS_USER = 0x2b,
     CS_USER = 0x33,
     CS_KERNEL32 = 0x18,
+    ENTRY16 = STUB_AT + 0x900,
+    LDT_AT = SYS_AT + 0x100,
     STUB_LEN = 32,
     STUB_END = 10, /* behind its HLT */
 };
@@ -70,6 +72,15 @@ static void map(uint64_t lin, uint64_t gpa, bool write)
     put(pt + (lin >> 12 & 511) * 8, gpa | 5 | (write ? 2 : 0));
 }
 
+/* A 32-bit stub, since it reads through CS: fxrstor; far jump into 16-bit code. */
+static void tables16(void)
+{
+    uint8_t entry[] = {0x2e, 0x0f, 0xae, 0x0d, 0, 0, 0, 0, 0x2e, 0xff, 0x2d, 0, 0, 0, 0};
+    le32_put(entry + 4, FX_IN);
+    le32_put(entry + 11, FX_IN + 0x800);
+    memcpy(sys(ENTRY16), entry, sizeof(entry));
+}
+
 static void tables(void)
 {
     put(0x1000, 0x2007);
@@ -106,6 +117,7 @@ static void tables(void)
     le32_put(entry32 + 3, FX_IN);
     le32_put(entry32 + 9, FX_IN + 0x800);
     memcpy(sys(ENTRY32), entry32, sizeof(entry32));
+    tables16();
 }
 
 static void no_trap(void *ctx, unsigned vcpu, struct trap *t)
@@ -150,6 +162,25 @@ static void start_32(bool user, struct cpu_regs *r)
     r->seg[SEG_FS] = r->seg[SEG_GS] = (struct cpu_seg){0};
 }
 
+/* Segments that native.c makes as well, with the same selectors at level 3. */
+static void start_16(const struct seq *s, struct cpu_regs *r)
+{
+    unsigned level = s->user ? 3 : 0;
+    uint64_t access = 0x9b | level << 5;
+    struct cpu_seg data = {.base = DATA_AT, .limit = DATA_LEN - 1, .attr = SEG_P | SEG_S | 3};
+    data.attr |= (uint16_t)(level << 5);
+    le64_put(sys(LDT_AT), (CODE_LEN - 1) | access << 40 | (uint64_t)(CODE_AT >> 24) << 56);
+    le32_put(sys(FX_IN + 0x800), s->start);
+    le16_put(sys(FX_IN + 0x804), (uint16_t)(SEL16_CS & ~3u) | (uint16_t)level);
+    r->rip = ENTRY16;
+    r->seg[SEG_SS] = r->seg[SEG_DS] = r->seg[SEG_ES] = data;
+    r->seg[SEG_SS].sel = (uint16_t)((SEL16_SS & ~3u) | level);
+    r->seg[SEG_DS].sel = SEL16_DS;
+    r->seg[SEG_ES].sel = SEL16_ES;
+    r->seg[SEG_DS].limit = DS_LEN16 - 1;
+    r->ldtr = (struct cpu_seg){.sel = 0x50, .base = LDT_AT, .limit = 7, .attr = 0x82};
+}
+
 static void start_regs(const struct seq *s, struct cpu_regs *r)
 {
     const struct cpu_seg flat = {.limit = UINT32_MAX, .attr = SEG_P | SEG_S | 3 | SEG_D | SEG_G};
@@ -167,9 +198,11 @@ static void start_regs(const struct seq *s, struct cpu_regs *r)
     r->seg[SEG_DS].sel = r->seg[SEG_ES].sel = r->seg[SEG_FS].sel = r->seg[SEG_GS].sel = 0;
     r->seg[SEG_FS].base = s->in.fs_base;
     r->seg[SEG_GS].base = s->in.gs_base;
-    if (s->code32)
-        start_32(s->user, r);
     r->ldtr = (struct cpu_seg){.attr = 0x82};
+    if (s->bits != 64)
+        start_32(s->user, r);
+    if (s->bits == 16)
+        start_16(s, r);
     r->tr = (struct cpu_seg){.sel = 0x40, .attr = 0x8b, .limit = 0x67, .base = TSS_AT};
     r->gdtr.base = SYS_AT, r->gdtr.limit = 0x4f;
     r->idtr.base = IDT_AT, r->idtr.limit = 32 * 16 - 1;

@@ -4,16 +4,18 @@
  */
 #include "core/types.h"
 #include "diff.h"
+#include <asm/ldt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { TICK_MS = 100, TICKS = 5, CS_USER32 = 0x23, CS_USER = 0x33 };
+enum { TICK_MS = 100, TICKS = 5, CS_USER32 = 0x23, DS_USER = 0x2b, CS_USER = 0x33 };
 
 static struct {
     uint8_t *data, *code, *rounds; /* writable aliases */
@@ -37,7 +39,9 @@ extern struct far {
 } native_far;
 struct enter native_in;
 uint64_t native_rsp, native_fs, native_gs;
-struct far native_far = {0, CS_USER32};
+extern uint16_t native_ds, native_es, native_ss;
+uint16_t native_ds, native_es, native_ss;
+struct far native_far;
 void native_enter(void);
 void native_enter32(void);
 void native_back(void);
@@ -64,14 +68,14 @@ __asm__(".text\n"
         "mov %rsp, native_rsp(%rip)\n"
         "rdfsbase %rax\n mov %rax, native_fs(%rip)\n"
         "rdgsbase %rax\n mov %rax, native_gs(%rip)\n"
-        "mov $0x2b, %eax\n mov %eax, %ds\n mov %eax, %es\n"
+        "mov native_ds(%rip), %ds\n mov native_es(%rip), %es\n"
         "lea native_in(%rip), %rdi\n"
         "mov 128(%rdi), %eax\n mov %eax, native_far(%rip)\n"
         "fxrstor64 192(%rdi)\n"
         "mov 0(%rdi), %rax\n mov 8(%rdi), %rcx\n mov 16(%rdi), %rdx\n mov 24(%rdi), %rbx\n"
         "mov 40(%rdi), %rbp\n mov 48(%rdi), %rsi\n"
         "push 136(%rdi)\n popf\n"
-        "mov 32(%rdi), %rsp\n mov 56(%rdi), %rdi\n"
+        "mov native_ss(%rip), %ss\n mov 32(%rdi), %rsp\n mov 56(%rdi), %rdi\n"
         "ljmp *native_far(%rip)\n"
         "native_back:\n"
         "fninit\n cld\n"
@@ -103,7 +107,7 @@ __attribute__((no_stack_protector)) static void leave(ucontext_t *uc)
     memcpy(o->at.fx, uc->uc_mcontext.fpregs, FX_SIZE);
     nat.caught = true;
     g[REG_RIP] = (greg_t)(uintptr_t)native_back;
-    g[REG_CSGSFS] = (g[REG_CSGSFS] & ~(greg_t)0xffff) | CS_USER;
+    g[REG_CSGSFS] = (g[REG_CSGSFS] & 0x0000ffffffff0000) | CS_USER | (greg_t)DS_USER << 48;
     g[REG_RSP] = (greg_t)native_rsp;
     g[REG_EFL] = 0x202;
     uc->uc_mcontext.fpregs->mxcsr = 0x1f80;
@@ -185,8 +189,23 @@ void native_signals(void)
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+static void segment(unsigned sel, uint32_t base, uint32_t len, unsigned contents)
+{
+    struct user_desc d = {.entry_number = sel >> 3,
+                          .base_addr = base,
+                          .limit = len - 1,
+                          .contents = contents & 3,
+                          .useable = 1};
+    if (syscall(SYS_modify_ldt, 1, &d, sizeof(d)))
+        perror("diff_insn: modify_ldt");
+}
+
 void native_open(void)
 {
+    segment(SEL16_CS, CODE_AT, CODE_LEN, MODIFY_LDT_CONTENTS_CODE);
+    segment(SEL16_SS, DATA_AT, DATA_LEN, MODIFY_LDT_CONTENTS_DATA);
+    segment(SEL16_DS, DATA_AT, DS_LEN16, MODIFY_LDT_CONTENTS_DATA);
+    segment(SEL16_ES, DATA_AT, DATA_LEN, MODIFY_LDT_CONTENTS_DATA);
     nat.data = map_twice(DATA_AT, DATA_LEN, PROT_READ | PROT_WRITE);
     nat.code = map_twice(CODE_AT, CODE_LEN, PROT_READ | PROT_EXEC);
     nat.rounds = map_twice(ROUNDS_AT, PAGE, PROT_READ | PROT_WRITE);
@@ -203,7 +222,11 @@ void native_run(const struct seq *s, const uint8_t *code, unsigned len, struct o
     le32_put(nat.rounds, ROUNDS);
     memcpy(nat.code + s->start, code, len);
     memcpy(native_in.gpr, s->in.gpr, sizeof(native_in.gpr));
-    native_in.rip = CODE_AT + s->start;
+    native_in.rip = (s->bits == 16 ? 0 : CODE_AT) + s->start;
+    native_far.sel = s->bits == 16 ? SEL16_CS : CS_USER32;
+    native_ds = s->bits == 16 ? SEL16_DS : DS_USER;
+    native_es = s->bits == 16 ? SEL16_ES : DS_USER;
+    native_ss = s->bits == 16 ? SEL16_SS : DS_USER;
     native_in.rflags = s->in.rflags;
     native_in.fs = s->in.fs_base;
     native_in.gs = s->in.gs_base;
@@ -212,10 +235,10 @@ void native_run(const struct seq *s, const uint8_t *code, unsigned len, struct o
     nat.caught = false;
     native_watch();
     nat.running = true;
-    if (s->code32)
-        native_enter32();
-    else
+    if (s->bits == 64)
         native_enter();
+    else
+        native_enter32();
     if (!nat.caught) {
         o->vector = -1;
         snprintf(o->why, sizeof(o->why), "%s",

@@ -191,6 +191,9 @@ void gen_linear(struct translator *t, unsigned seg, unsigned areg, unsigned size
     e_gs(b, true, 0x3b, areg, GS(seg_lo) + 8 * (size_t)seg);
     e_jcc(b, CC_B, cold);
     cold_wait(t, areg);
+    if (insn_aligned(cur(t)))
+        e_gs(t->cold, false, 0x03, areg, SEGF(seg, base)); /* of the linear address */
+    cold_align(t, areg);
     e_store32_imm(t->cold, GS(site), site_of(t, &a));
     lea_rip(t->cold, H_R11, cold);
     e_jmp(t->cold, t->d->thunk.slow_fault);
