@@ -49,6 +49,7 @@ struct e1000_irq {
     uint64_t tx_due, rx_due;   /* when a delayed cause comes true; 0: none */
     uint64_t tx_last, rx_last; /* at the latest, by TADV and RADV */
     uint64_t open;             /* ITR: no interrupt before */
+    uint64_t tx_floor;         /* tx_due is not before */
     bool level;
     struct loop_timer timer;
 };

@@ -4,13 +4,16 @@
  * a cause or the interrupt back: TIDV/TADV for descriptors with IDE, RDTR/RADV for frames, and ITR,
  * the least time between two interrupts. A delayed cause has a due time and no timer of its own:
  * whoever looks at ICR later finds it there. One timer is set only when the line would rise by
- * itself, so a driver that polls with its interrupt masked costs none.
+ * itself, so a driver that polls with its interrupt masked costs none. A stream of short frames
+ * would still set it every few microseconds (Linux asks for 8), and each time costs two thread
+ * switches, the lock and an interrupt: so a delayed TXDW is not due within TX_FLOOR of the last.
  */
 #include "core/state.h"
 #include "dev/e1000_impl.h"
 
 #define ITR_NS   256u
 #define DELAY_NS 1024u
+#define TX_FLOOR 100000u
 /* Nothing a register can hold delays longer: 65535 * 1.024 us. */
 #define DELAY_MAX (65536u * DELAY_NS)
 
@@ -41,6 +44,7 @@ static void ripen(struct e1000 *e)
     if (q->tx_due && q->tx_due <= t) {
         *e1000_at(e, ICR) |= INT_TXDW;
         q->tx_due = q->tx_last = 0;
+        q->tx_floor = t + TX_FLOOR;
     }
     if (q->rx_due && q->rx_due <= t) {
         *e1000_at(e, ICR) |= INT_RXT0;
@@ -127,6 +131,8 @@ void e1000_cause_tx(struct e1000 *e, bool delayed)
         e1000_cause(e, INT_TXDW);
     } else if (!(e1000_get(e, ICR) & INT_TXDW)) {
         q->tx_due = delay_again(e, TIDV, TADV, &q->tx_last);
+        if (q->tx_due < q->tx_floor)
+            q->tx_due = q->tx_floor;
         irq_update(e);
     }
 }
@@ -199,6 +205,7 @@ void e1000_irq_reset(struct e1000 *e)
 {
     loop_timer_stop(&e->irq.timer);
     e->irq.tx_due = e->irq.tx_last = e->irq.rx_due = e->irq.rx_last = e->irq.open = 0;
+    e->irq.tx_floor = 0;
     *e1000_at(e, ICR) = *e1000_at(e, IMS) = 0;
     if (e->irq.level)
         level_set(e, false);
