@@ -1,0 +1,36 @@
+/* Shared by the files of viaduct run: what the command line said. */
+#ifndef CLI_RUN_H
+#define CLI_RUN_H
+
+#include "cli/cli.h"
+#include "cli/record.h"
+#include "cli/run_net.h"
+#include "vm/vm.h"
+
+#define RUN_MIB            (1ull << 20)
+#define RUN_MEMORY_DEFAULT (512 * RUN_MIB)
+
+struct engine_ops;
+
+struct run {
+    struct vm_setup vm;
+    const char *engine, *irqchip, *kernel, *initrd[BOOT_MODULES], *append, *ledger, *guest, *ctl;
+    char guest_files[2][512]; /* kernel and initrd of the bundled guest */
+    char disk_spec[VM_DISKS_MAX][512];
+    struct run_net_text net_text;
+    struct record_opt record;
+    bool report;
+};
+
+/* run_opts.c */
+extern const struct opt run_options[];
+/* run_disk.c: --disk FILE[,…] */
+int run_disk_take(struct run *r, const char *value, struct error *err);
+/* run_guest.c: which engine, and which files. NULL: no such engine */
+const struct engine_ops *run_engine_named(const char *name);
+int run_engine_choose(struct run *r, struct error *err);
+int run_engine_fits(const struct run *r, struct error *err); /* the files are read */
+int run_files_read(struct run *r, struct error *err);
+void run_files_free(struct run *r);
+
+#endif

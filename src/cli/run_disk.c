@@ -1,0 +1,98 @@
+/* viaduct run --disk FILE[,via=…][,readonly][,…]: one disk from its words. */
+#include "cli/run.h"
+#include "board/board.h"
+#include "core/error.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* One controller, or several joined by +: one disk behind all of them. */
+static int via_parse(struct vm_disk *d, char *value, struct error *err)
+{
+    static const struct {
+        const char *name;
+        unsigned via;
+    } known[] = {{"ide", BOARD_IDE},
+                 {"virtio", BOARD_VIRTIO},
+                 {"regdisk-pio", BOARD_REGDISK_PIO},
+                 {"regdisk-mmio", BOARD_REGDISK_MMIO}};
+    char *save = NULL;
+
+    d->via = 0;
+    for (char *w = strtok_r(value, "+", &save); w; w = strtok_r(NULL, "+", &save)) {
+        unsigned via = 0;
+
+        for (size_t i = 0; i < ARRAY_LEN(known); i++)
+            if (!strcmp(w, known[i].name))
+                via = known[i].via;
+        if (!via)
+            return error_set(err, -EINVAL,
+                             "--disk via=%s: must be ide, virtio, regdisk-pio or regdisk-mmio", w);
+        d->via |= via;
+    }
+    return d->via ? 0 : error_set(err, -EINVAL, "--disk via=: names no controller");
+}
+
+static int trap_parse(struct vm_disk *d, const char *value, struct error *err)
+{
+    static const char *const name[] = {[BOARD_TRAP_EACH] = "each",
+                                       [BOARD_TRAP_PATCHED] = "patched",
+                                       [BOARD_TRAP_WRITES] = "writes"};
+
+    for (unsigned i = 0; i < ARRAY_LEN(name); i++)
+        if (!strcmp(name[i], value)) {
+            d->trap = i;
+            return 0;
+        }
+    return error_set(err, -EINVAL, "--disk trap=%s: must be each, patched or writes", value);
+}
+
+static int disk_word(struct vm_disk *d, char *w, struct error *err)
+{
+    if (!strncmp(w, "via=", 4))
+        return via_parse(d, w + 4, err);
+    if (!strncmp(w, "trap=", 5))
+        return trap_parse(d, w + 5, err);
+    if (!strcmp(w, "readonly")) {
+        d->readonly = true;
+        return 0;
+    }
+    if (!strncmp(w, "serial=", 7) && w[7] && strlen(w + 7) <= 20) {
+        d->serial = w + 7;
+        return 0;
+    }
+    if (!strcmp(w, "packed")) {
+        d->packed = true;
+        return 0;
+    }
+    if (!strncmp(w, "queues=", 7) && w[7] >= '1' && w[7] <= '8' && !w[8]) {
+        d->queues = (unsigned)(w[7] - '0');
+        return 0;
+    }
+    return error_set(
+        err, -EINVAL,
+        "--disk: \"%s\" is none of via=…, readonly, queues=1…8, packed, trap=…, serial=… (up to 20 "
+        "characters)",
+        w);
+}
+
+int run_disk_take(struct run *r, const char *value, struct error *err)
+{
+    struct vm_disk *d = &r->vm.disk[r->vm.disks];
+    char *spec = r->disk_spec[r->vm.disks], *save = NULL;
+    int code = 0;
+
+    if (r->vm.disks == VM_DISKS_MAX)
+        return error_set(err, -EINVAL, "--disk: at most %d", VM_DISKS_MAX);
+    if (strlen(value) >= sizeof(r->disk_spec[0]))
+        return error_set(err, -EINVAL, "--disk: the name is too long");
+    snprintf(spec, sizeof(r->disk_spec[0]), "%s", value);
+    *d = (struct vm_disk){.via = BOARD_VIRTIO};
+    d->path = *spec == ',' ? NULL : strtok_r(spec, ",", &save);
+    if (!d->path)
+        return error_set(err, -EINVAL, "--disk: names no file");
+    for (char *w = strtok_r(NULL, ",", &save); w && !code; w = strtok_r(NULL, ",", &save))
+        code = disk_word(d, w, err);
+    r->vm.disks++;
+    return code;
+}
