@@ -139,12 +139,16 @@ static void regs_reset(struct e1000 *e, bool all)
 /* The MAC; neither the PHY nor configuration space. Frames under way are dropped. */
 static void mac_reset(struct e1000 *e, bool all)
 {
+    bool waits = e->starved;
+
     e1000_tx_stop(e);
     e1000_irq_reset(e);
     regs_reset(e, all);
     e->starved = e->rx_new = false;
     e1000_eeprom_load(e);
     e1000_phy_link(e);
+    if (waits && e->net)
+        net_ready(e->net); /* the frame that waited outside passes by: nobody listens now */
 }
 
 void e1000_ctrl_write(struct e1000 *e, unsigned off, uint32_t val)

@@ -426,5 +426,13 @@ write RDT 4 7
 write TDT 4 0
 read RDH 4 1
 net n sent none
+# A frame waits outside when the card is reset: the network is told that nothing holds it any more.
+write MDIC 4 0x04200140
+write RDH 4 0
+write RDT 4 0
+net n readys 4
+net n recv refused ffffffffffff 020000000001 88b5 fill:46:0
+write CTRL 4 0x04000000
+net n readys 1
 state
 state noise 300
