@@ -18,9 +18,9 @@ enum { CR0_PE = 1 };
 void kvm_trap_open(struct kvm_vcpu *v)
 {
     const struct engine *e = v->engine;
+    int can = ioctl(e->vm, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS);
 
-    v->sync =
-        e->env.patches && (ioctl(e->vm, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS) & SYNC) == SYNC;
+    v->sync = e->env.patches && can > 0 && ((unsigned)can & SYNC) == SYNC;
     if (v->sync)
         v->run->kvm_valid_regs = SYNC;
 }
