@@ -17,7 +17,7 @@ mkfs.ext4 -q -F "$work/disk.img"
 start=$(date +%s%N)
 "$viaduct" run --guest "$guest" --disk "$work/disk.img,via=ide+virtio" --timeout 300 \
     --console file="$work/console" --ledger "$work/ledger.json" --report \
-    --append "console=ttyS0 reboot=a panic=-1 cryptomgr.notests noreplace-smp no_timer_check quiet viaduct.run=/bin/viaduct-demo" \
+    --append "console=ttyS0 reboot=a panic=-1 cryptomgr.notests noreplace-smp quiet viaduct.run=/bin/viaduct-demo" \
     "$@" </dev/null || { cat "$work/console"; echo "demo: the guest did not power off" >&2; exit 1; }
 end=$(date +%s%N)
 cat "$work/console"

@@ -13,6 +13,11 @@ struct irq {
     void (*set)(void *chip, unsigned pin, bool level);
     void *chip;
     unsigned pin;
+    /* For timers whose edges are counted. waits: an edge of this line stands before a CPU that has
+     * not taken it, and another one now would be lost in it. watch: look(dev) is called whenever a
+     * CPU has taken an interrupt, under the VM lock. Both NULL: nobody knows. */
+    bool (*waits)(void *chip, unsigned pin);
+    void (*watch)(void *chip, unsigned pin, void (*look)(void *dev), void *dev);
 };
 
 static inline void irq_set(const struct irq *irq, bool level)

@@ -69,6 +69,14 @@ static inline void loop_collect_end(struct loop *l)
     loop_collector = NULL;
 }
 
+/*
+ * A loop thread that a busy host keeps from running is late with its timers. A thread that would
+ * notice (a vCPU about to read the time) compares the host's TSC with *loop_late, a little after
+ * the next timer's due time, and calls loop_catch_up, which fires what is due; it takes the lock.
+ */
+const uint64_t *loop_late(struct loop *l, uint64_t tsc_hz); /* from now on; an atomic word */
+void loop_catch_up(struct loop *l);
+
 uint64_t loop_now(const struct loop *l);  /* VM time, ns since loop_open */
 uint64_t loop_wall(const struct loop *l); /* seconds since the Unix epoch, for RTCs; a manual loop
                                              starts at 946684800 (2000-01-01) */

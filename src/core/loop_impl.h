@@ -23,6 +23,9 @@ struct loop {
     unsigned watches;
 
     struct loop_timer *armed; /* sorted by due time: a VM has a dozen, so a list is enough */
+    uint64_t tsc_hz;          /* 0: late is not kept */
+    uint64_t late;            /* TSC after which the first of them is late; atomic */
+    uint64_t late_of;         /* the due time that late was made of */
     uint64_t sleep_until;     /* when the sleeping loop thread wakes by itself; 0: it is awake */
 
     struct loop_work *first, *last;

@@ -1,11 +1,14 @@
 /* The loop's time: the clock, timers, deferred work. */
 #include "core/loop.h"
 #include "core/loop_impl.h"
+#include "core/tsc.h"
 
 #include <time.h>
 
 #define NS           1000000000ull
 #define MANUAL_EPOCH 946684800ull /* 2000-01-01 */
+#define LATE_NS      200000ull    /* what a loop thread that gets its CPU never needs */
+#define LATE_FAR     (1ull << 53) /* hundred days: a timer after that is never late */
 /* A timer due at 0 would read as not armed. */
 #define DUE_MIN 1u
 /* Timers fired in one loop_advance: a device that re-arms without a floor ends here. */
@@ -35,6 +38,45 @@ uint64_t loop_wall(const struct loop *l)
 }
 
 /* Timers. */
+
+/* The queue is locked, and may have another first timer than before. */
+static void late_update(struct loop *l)
+{
+    uint64_t due = l->armed ? l->armed->due : 0, now, late = UINT64_MAX;
+
+    if (!l->tsc_hz || due == l->late_of)
+        return;
+    l->late_of = due;
+    now = loop_now(l);
+    if (due && due < now + LATE_FAR)
+        late =
+            tsc_read() + (uint64_t)((unsigned __int128)(due > now ? due + LATE_NS - now : LATE_NS) *
+                                    l->tsc_hz / NS);
+    __atomic_store_n(&l->late, late, __ATOMIC_RELAXED);
+}
+
+const uint64_t *loop_late(struct loop *l, uint64_t tsc_hz)
+{
+    pthread_mutex_lock(&l->queue);
+    l->tsc_hz = tsc_hz;
+    l->late = UINT64_MAX;
+    l->late_of = 0;
+    late_update(l);
+    pthread_mutex_unlock(&l->queue);
+    return &l->late;
+}
+
+void loop_catch_up(struct loop *l)
+{
+    struct loop *outer = loop_collector;
+
+    loop_lock(l);
+    loop_collector = l;
+    loop_timers_run(l, loop_now(l));
+    loop_deferred_run(l);
+    loop_collector = outer;
+    loop_unlock(l);
+}
 
 static void timer_unlink(struct loop *l, struct loop_timer *t)
 {
@@ -78,6 +120,7 @@ void loop_timer_set(struct loop_timer *t, uint64_t due_ns)
     if (t->due)
         timer_unlink(l, t);
     timer_link(l, t, due_ns);
+    late_update(l);
     /* A sleeper that wakes in time by itself is left alone; later, it just sleeps again. */
     wake = l->sleep_until && t->due < l->sleep_until;
     pthread_mutex_unlock(&l->queue);
@@ -96,6 +139,7 @@ void loop_timer_stop(struct loop_timer *t)
     pthread_mutex_lock(&t->loop->queue);
     if (t->due)
         timer_unlink(t->loop, t);
+    late_update(t->loop);
     pthread_mutex_unlock(&t->loop->queue);
 }
 
@@ -119,6 +163,7 @@ static struct loop_timer *timer_pop(struct loop *l, uint64_t until)
         timer_unlink(l, t);
     else
         t = NULL;
+    late_update(l);
     pthread_mutex_unlock(&l->queue);
     return t;
 }

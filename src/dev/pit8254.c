@@ -3,9 +3,12 @@
  * and port B of the PC (IBM PS/2 Technical Reference, "System Control Port B").
  *
  * A counter is not stepped: its value and output follow from the VM time since it was loaded.
- * Only channel 0's rising edges need a timer; of those missed while the host was late, one is
- * delivered. Simplifications: a new count takes effect at once, also in modes 2 and 3 (hardware
- * waits for the end of the half period); an edge in mode 2, 4 or 5 is a low pulse of no length.
+ * Only channel 0's rising edges need a timer. A host that is busy keeps guests from taking them in
+ * time, and a guest that counts them (Linux does, to see if its timer works, and panics) would see
+ * some merged into one. So a periodic edge that would be lost is owed, and follows as soon as the
+ * one before it was taken; OWED_MAX of them: what was programmed arrives, late. Simplifications: a
+ * new count takes effect at once, also in modes 2 and 3 (hardware waits for the end of the half
+ * period); an edge in mode 2, 4 or 5 is a low pulse of no length.
  */
 #include "dev/pit8254.h"
 #include "bus/bus.h"
@@ -20,6 +23,8 @@ enum { RB_NO_COUNT = 0x20, RB_NO_STATUS = 0x10, STATUS_OUT = 0x80, STATUS_NULL =
 enum { B_GATE = 0x01, B_SPEAKER = 0x02, B_REFRESH = 0x10, B_OUT2 = 0x20, B_WRITABLE = 0x0f };
 #define NS           1000000000ull
 #define PERIOD_FLOOR 20000u       /* ns between interrupts, whatever count the guest loads */
+#define OWED_MAX     16u          /* edges that may follow late: 64 ms of a 250 Hz timer */
+#define OWED_PERIOD  100000u      /* ns: faster ones are nobody's clock, and would leave no time */
 #define AGE_MAX      (1ull << 60) /* of a loaded count, ns or ticks: 36 years; sums can't overflow */
 #define REFRESH_NS   15085u       /* DRAM refresh requests, toggling port B bit 4 */
 
@@ -43,6 +48,7 @@ struct pit8254 {
     struct channel ch[CHANNELS];
     uint8_t port_b;
     uint64_t due; /* channel 0's next rising edge; 0: none */
+    uint8_t owed; /* edges of the past that nobody has seen yet */
     struct dev_env env;
     struct loop_timer timer;
     struct io_region ports, port_b_region;
@@ -155,13 +161,36 @@ static void pit_irq(struct pit8254 *p)
     irq_set(&p->env.irq, periodic(c) || out(c, loop_now(p->env.loop)));
 }
 
+/* Are lost edges owed? */
+static bool counted(const struct pit8254 *p)
+{
+    const struct channel *c = &p->ch[0];
+
+    return periodic(c) && p->env.irq.waits && to_ns(c->count) >= OWED_PERIOD;
+}
+
+static void pit_look(void *dev)
+{
+    struct pit8254 *p = dev;
+
+    if (!p->owed || (p->env.irq.waits && p->env.irq.waits(p->env.irq.chip, p->env.irq.pin)))
+        return;
+    p->owed--;
+    irq_set(&p->env.irq, false);
+    irq_set(&p->env.irq, true);
+}
+
 static void pit_fire(void *dev)
 {
     struct pit8254 *p = dev;
-    uint64_t now = loop_now(p->env.loop);
+    uint64_t now = loop_now(p->env.loop), owed = p->owed + 1u;
 
-    irq_set(&p->env.irq, false);
-    irq_set(&p->env.irq, true);
+    if (counted(p) && now > p->due)
+        owed += to_ticks(now - p->due) / p->ch[0].count;
+    p->owed = (uint8_t)(owed < OWED_MAX ? owed : OWED_MAX);
+    pit_look(p);
+    if (!counted(p))
+        p->owed = 0;
     arm(p, now + PERIOD_FLOOR);
 }
 
@@ -169,6 +198,7 @@ static void changed(struct pit8254 *p, const struct channel *c)
 {
     if (c != &p->ch[0])
         return;
+    p->owed = 0;
     pit_irq(p);
     arm(p, 0);
 }
@@ -410,6 +440,8 @@ static void pit_destroy(void *dev)
 {
     struct pit8254 *p = dev;
 
+    if (p->env.irq.watch)
+        p->env.irq.watch(p->env.irq.chip, p->env.irq.pin, NULL, NULL);
     loop_timer_stop(&p->timer);
     bus_unmap(p->env.bus, &p->ports);
     bus_unmap(p->env.bus, &p->port_b_region);
@@ -445,6 +477,8 @@ int pit8254_create(struct pit8254 **pit, const struct dev_env *env, uint64_t bas
         return err;
     }
     pit_reset(p);
+    if (env->irq.watch)
+        env->irq.watch(env->irq.chip, env->irq.pin, pit_look, p);
     *pit = p;
     return 0;
 }

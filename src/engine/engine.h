@@ -25,8 +25,13 @@ struct engine_env {
     void *trap_ctx;
     const struct intr_ops *intr; /* the board's interrupt controllers, in user space */
     void *intr_ctl;
-    bool split;      /* the engine keeps the local APICs; only if apics_probe found that it can */
-    bool patches;    /* pages may get RAM_PATCH: see there */
+    bool split;   /* the engine keeps the local APICs; only if apics_probe found that it can */
+    bool patches; /* pages may get RAM_PATCH: see there */
+    /* A vCPU that reads a TSC (the host's) above *late calls catch_up first, which may bring it an
+     * interrupt: timers that are due by the time a guest reads have fired. NULL: not asked for. */
+    const uint64_t *late; /* atomic */
+    void (*catch_up)(void *ctx);
+    void *late_ctx;
     uint64_t tsc_hz; /* the host's TSC, measured once for the whole VM (core/tsc.h) */
 };
 

@@ -102,12 +102,36 @@ static void input_set(void *chip, unsigned pin, bool level)
         line_drive(c, in->gsi, false);
 }
 
+/* With local APICs of the engine's nobody can say. */
+static bool input_waits(void *chip, unsigned pin)
+{
+    const struct chip *c = chip;
+    unsigned gsi = c->input[pin].gsi, isa = gsi == GSI_TIMER ? ISA_TIMER : gsi;
+    int vector = c->ioapic ? ioapic_edge_vector(c->ioapic, gsi) : -1;
+
+    return (c->pic && gsi != 0 && isa < PIC_PINS && pic8259_waits(c->pic, isa)) ||
+           (vector >= 0 && c->lapics && lapic_waits(c->lapics, (uint8_t)vector));
+}
+
+static void input_watch(void *chip, unsigned pin, void (*look)(void *dev), void *dev)
+{
+    struct chip *c = chip;
+
+    (void)pin;
+    c->look = look;
+    c->look_dev = dev;
+}
+
 struct irq chip_gsi(struct chip *c, unsigned gsi)
 {
     if (gsi >= IOAPIC_PINS || c->inputs == CHIP_INPUTS_MAX)
         return (struct irq){0};
     c->input[c->inputs].gsi = (uint8_t)gsi;
-    return (struct irq){.set = input_set, .chip = c, .pin = c->inputs++};
+    return (struct irq){.set = input_set,
+                        .chip = c,
+                        .pin = c->inputs++,
+                        .waits = c->o.apics ? NULL : input_waits,
+                        .watch = c->o.apics ? NULL : input_watch};
 }
 
 struct irq chip_isa(struct chip *c, unsigned irq)
@@ -199,6 +223,8 @@ static int chip_ack(void *ctl, unsigned vcpu)
         vector = pic8259_ack(c->pic);
     if (vector >= 0)
         chip_count_taken(c, vcpu, vector);
+    if (vector >= 0 && c->look)
+        c->look(c->look_dev);
     vcpu_changed(c, vcpu);
     pthread_mutex_unlock(c->env.lock);
     return vector;

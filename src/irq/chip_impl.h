@@ -25,8 +25,10 @@ struct chip {
     struct chip_opts o;
     struct pic8259 *pic;
     struct ioapic *ioapic;
-    struct lapics *lapics; /* NULL: the engine keeps them (o.apics) */
-    bool intr;             /* the PIC's output */
+    struct lapics *lapics;   /* NULL: the engine keeps them (o.apics) */
+    bool intr;               /* the PIC's output */
+    void (*look)(void *dev); /* the timer that wants to know what was taken; one at most */
+    void *look_dev;
     unsigned inputs;
     struct chip_input input[CHIP_INPUTS_MAX];
     struct chip_line line[IOAPIC_PINS];

@@ -94,6 +94,13 @@ void ioapic_set(void *opaque, unsigned pin, bool level)
         pin_send(io, pin);
 }
 
+int ioapic_edge_vector(const struct ioapic *io, unsigned pin)
+{
+    uint64_t rte = pin < IOAPIC_PINS ? io->rte[pin] : RTE_MASKED;
+
+    return (rte & (RTE_MASKED | RTE_LEVEL)) || (rte >> 8 & 7) > APIC_LOWEST ? -1 : (uint8_t)rte;
+}
+
 void ioapic_eoi(struct ioapic *io, uint8_t vector)
 {
     for (unsigned pin = 0; pin < IOAPIC_PINS; pin++) {

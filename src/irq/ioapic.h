@@ -17,7 +17,9 @@ int ioapic_create(struct ioapic **out, const struct dev_env *env, uint64_t base,
 void ioapic_tell(struct ioapic *io,
                  void (*pin)(void *ctx, unsigned pin, const struct apic_msg *msg));
 void ioapic_set(void *ioapic, unsigned pin,
-                bool level);                        /* true = asserted, whatever the polarity */
+                bool level); /* true = asserted, whatever the polarity */
+/* What an edge of this pin becomes; -1: it is masked, a level, or no vector. */
+int ioapic_edge_vector(const struct ioapic *io, unsigned pin);
 void ioapic_eoi(struct ioapic *io, uint8_t vector); /* a local APIC's EOI broadcast */
 
 extern const struct dev_class ioapic_class;

@@ -68,6 +68,14 @@ bool lapic_post(struct lapic *l, uint8_t vector, bool level)
     return true;
 }
 
+bool lapic_waits(const struct lapics *ls, uint8_t vector)
+{
+    for (unsigned i = 0; i < ls->o.vcpus; i++)
+        if (ls->cpu[i].irr[vector / 32] >> vector % 32 & 1)
+            return true;
+    return false;
+}
+
 void lapic_eoi(struct lapic *l)
 {
     int vector = highest(l->isr);

@@ -101,6 +101,13 @@ void pic8259_set(void *opaque, unsigned pin, bool level)
     pic_irq(pic);
 }
 
+bool pic8259_waits(const struct pic8259 *pic, unsigned pin)
+{
+    const struct chip8259 *c = &pic->chip[(pin >> 3) & 1];
+
+    return (c->irr & ~c->imr) >> (pin & 7) & 1;
+}
+
 /* ---- INTA ---- */
 
 static void eoi_pin(struct chip8259 *c, unsigned pin, bool rotate)

@@ -16,6 +16,7 @@ struct pic8259_at {
 int pic8259_create(struct pic8259 **out, const struct dev_env *env, const struct pic8259_at *at,
                    void (*intr)(void *ctx, bool level), void *ctx);
 void pic8259_set(void *pic, unsigned pin, bool level); /* pin 0..15; 2 is the cascade: ignored */
+bool pic8259_waits(const struct pic8259 *pic, unsigned pin); /* unmasked, asked, not served yet */
 int pic8259_peek(const struct pic8259 *pic); /* the vector an INTA would get, -1 if INTR is low */
 uint8_t pic8259_ack(struct pic8259 *pic);    /* the INTA cycles; IRQ 7 or 15 if it went away */
 

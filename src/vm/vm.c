@@ -190,6 +190,11 @@ static int board_make(struct vm *vm, struct error *err)
     return 0;
 }
 
+static void on_late(void *ctx)
+{
+    loop_catch_up(((struct vm *)ctx)->loop);
+}
+
 static int engine_make(struct vm *vm, struct error *err)
 {
     const struct engine_env env = {
@@ -201,6 +206,9 @@ static int engine_make(struct vm *vm, struct error *err)
         .intr = vm->intr,
         .intr_ctl = vm->intr_ctl,
         .split = vm->setup->split,
+        .late = loop_late(vm->loop, vm->tsc_hz),
+        .catch_up = on_late,
+        .late_ctx = vm,
         .tsc_hz = vm->tsc_hz,
         .patches = vm->patch != NULL,
     };

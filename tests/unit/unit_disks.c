@@ -67,7 +67,7 @@ static int setup(void **state)
     assert_int_equal(ide_create(&w->ide, &env, &s), 0);
     pci_cfg_write(w->pci, 8, 4, 2, 5);
     env.name = "rd0";
-    env.irq = (struct irq){line_set, w, 2};
+    env.irq = (struct irq){.set = line_set, .chip = w, .pin = 2};
     assert_int_equal(regdisk_create(&w->rd, &env, BUS_PIO, RD, w->blk), 0);
     *state = w;
     return 0;

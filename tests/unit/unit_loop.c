@@ -1,6 +1,7 @@
 /* The loop: timers in order, deferred work once, descriptors, wake-ups that are never lost. */
 #include "unit.h"
 #include "core/loop.h"
+#include "core/tsc.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
@@ -304,6 +305,38 @@ static void no_wake_up_is_lost(void **state)
 
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void count_one(void *n)
+{
+    ++*(unsigned *)n;
+}
+
+/* A loop that nobody runs is late; who sees it fires the timers. */
+static void a_late_loop_is_caught_up(void **state)
+{
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    struct loop *l = loop_open(&lock, false);
+    const uint64_t *late = loop_late(l, tsc_hz());
+    struct loop_timer t;
+    unsigned fired = 0;
+
+    (void)state;
+    assert_true(*late == UINT64_MAX);
+    loop_timer_init(&t, l, count_one, &fired);
+    loop_timer_set(&t, loop_now(l) + 3600 * 1000000000ull);
+    assert_true(*late != UINT64_MAX && tsc_read() < *late);
+    loop_timer_set(&t, loop_now(l) + 1000);
+    while (tsc_read() <= *late)
+        ;
+    assert_true(loop_now(l) > t.due);
+    assert_int_equal(fired, 0);
+    loop_catch_up(l);
+    assert_int_equal(fired, 1);
+    assert_true(*late == UINT64_MAX);
+    loop_catch_up(l);
+    assert_int_equal(fired, 1);
+    loop_close(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +351,7 @@ int main(void)
         T(a_trap_collects_its_own_work),
         T(descriptors_are_served_until_dropped),
         cmocka_unit_test(no_wake_up_is_lost),
+        cmocka_unit_test(a_late_loop_is_caught_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
