@@ -3,7 +3,8 @@
  * not have. Intel SDM vol. 2 CPUID, AMD APM vol. 3 appendix E, Linux
  * Documentation/virt/kvm/cpuid.rst.
  *
- * The board's LAPIC is an xAPIC in user space: no x2APIC, and of KVM's own features only the clock
+ * The board's LAPIC is an xAPIC in user space: no x2APIC, unless the kernel keeps the LAPICs, whose
+ * registers then cost an MSR exit and no decoding. Of KVM's own features a guest gets only the clock
  * (the others need the kernel's LAPIC). No nested virtualization, no performance counters.
  */
 #include "core/error.h"
@@ -35,8 +36,9 @@ static void leaf1(const struct kvm_vcpu *v, struct kvm_cpuid_entry2 *c)
 {
     /* Each vCPU its own package, as on engine dbt. */
     c->ebx = (c->ebx & 0xff00) | v->index << 24 | 1 << 16;
-    c->ecx &= ~(uint32_t)(L1_ECX_MONITOR | L1_ECX_VMX | L1_ECX_PDCM | L1_ECX_X2APIC |
-                          L1_ECX_TSC_DEADLINE);
+    c->ecx &= ~(uint32_t)(L1_ECX_MONITOR | L1_ECX_VMX | L1_ECX_PDCM | L1_ECX_TSC_DEADLINE);
+    if (!v->engine->routes)
+        c->ecx &= ~(uint32_t)L1_ECX_X2APIC;
     c->ecx |= L1_ECX_HYPERVISOR | (v->tsc_deadline ? (uint32_t)L1_ECX_TSC_DEADLINE : 0);
     c->edx &= ~(uint32_t)L1_EDX_HTT;
 }
