@@ -7,7 +7,18 @@
 #include "user.h"
 
 #define CR4_TSD 4u
-#define SPINS   200000000u /* a bound on every wait: some seconds */
+#ifdef __x86_64__
+#define POPF_IF "pushfq; orq $0x200, (%%rsp); popfq\n"
+#define IRET_IF                                                                                    \
+    "movq %%rsp, %%rbx; movl %%ss, %%ecx; pushq %%rcx; pushq %%rbx; pushq $0x202\n"                \
+    "movl %%cs, %%ecx; pushq %%rcx; pushq $tick_iret; iretq\n"
+#define user_go user64
+#else
+#define POPF_IF "pushfl; orl $0x200, (%%esp); popfl\n"
+#define IRET_IF "pushl $0x202; pushl %%cs; pushl $tick_iret; iret\n"
+#define user_go user32
+#endif
+#define SPINS 200000000u /* a bound on every wait: some seconds */
 
 static volatile unsigned ticks, order_n;
 static volatile word tick_ip;
@@ -74,14 +85,13 @@ static void windows(void)
     pit_pending();
     asm volatile("sti; cli; nop; nop" ::: "memory");
     check_eq("sti; cli lets nothing in", ticks, 0);
-    asm volatile("pushfq; orq $0x200, (%%rsp); popfq\n.globl tick_popf\ntick_popf: nop; cli" ::
-                     : "memory", "cc");
+    asm volatile(POPF_IF ".globl tick_popf\ntick_popf: nop; cli" ::: "memory", "cc");
     check_eq("popf lets it in", ticks, 1);
     check_eq("at once", tick_ip, (word)tick_popf);
     pit_pending();
     asm volatile(
         "movl %%ss, %%eax; sti; movl %%eax, %%ss; nop\n.globl tick_ss\ntick_ss: nop; cli" ::
-            : "rax", "memory");
+            : "eax", "memory");
     check("mov ss after sti",
           ticks == 1 && tick_ip >= (word)tick_ss - 1 && tick_ip <= (word)tick_ss);
     ticks = 0;
@@ -90,10 +100,7 @@ static void windows(void)
     check_eq("hlt wakes up", ticks, 1);
     check_eq("behind itself", tick_ip, (word)tick_hlt);
     pit_pending();
-    asm volatile("movq %%rsp, %%rbx; movl %%ss, %%ecx; pushq %%rcx; pushq %%rbx; pushq $0x202\n"
-                 "movl %%cs, %%ecx; pushq %%rcx; pushq $tick_iret; iretq\n"
-                 ".globl tick_iret\ntick_iret: nop; cli" ::
-                     : "rbx", "rcx", "memory", "cc");
+    asm volatile(IRET_IF ".globl tick_iret\ntick_iret: nop; cli" ::: "ebx", "ecx", "memory", "cc");
     check("iretq with IF lets it in at once", ticks == 1 && tick_ip == (word)tick_iret);
 }
 
@@ -156,6 +163,29 @@ static void lapic_timer(void)
     cli();
 }
 
+/* CR8; there is none in 32 bits. */
+static void tpr_set(word class)
+{
+#ifdef __x86_64__
+    asm volatile("movq %0, %%cr8; nop; nop" ::"r"(class));
+#else
+    lapic_set(LAPIC_TPR, class << 4);
+    asm volatile("nop; nop");
+#endif
+}
+
+static word tpr_get(void)
+{
+#ifdef __x86_64__
+    word cr8;
+
+    asm volatile("movq %%cr8, %0" : "=r"(cr8));
+    return cr8;
+#else
+    return lapic_get(LAPIC_TPR) >> 4;
+#endif
+}
+
 static void self_ipi(unsigned vector)
 {
     lapic_set(LAPIC_ICR, 1u << 18 | vector);
@@ -171,19 +201,17 @@ static void ipis(void)
     check("three IPIs", wait_ticks(3));
     check("highest vector first", order[0] == 0x61 && order[1] == 0x51 && order[2] == 0x41);
     order_n = ticks = 0;
-    asm volatile("movq %0, %%cr8" ::"r"(5ul));
+    tpr_set(5);
     check_eq("cr8 is the TPR", lapic_get(LAPIC_TPR) & 0xf0, 0x50);
     self_ipi(0x51);
     self_ipi(0x61);
     check("TPR lets a higher class in", wait_ticks(1) && order[0] == 0x61);
     sti();
-    asm volatile("movq %0, %%cr8; nop; nop" ::"r"(0ul));
+    tpr_set(0);
     cli();
     check("and the other when it falls", ticks == 2 && order[1] == 0x51);
     lapic_set(LAPIC_TPR, 0x60);
-    uint64_t cr8;
-    asm volatile("movq %%cr8, %0" : "=r"(cr8));
-    check_eq("the TPR is cr8", cr8, 6);
+    check_eq("the TPR is cr8", tpr_get(), 6);
     lapic_set(LAPIC_TPR, 0);
     order_n = ticks = 0;
     lapic_auto_eoi = false;
@@ -238,10 +266,10 @@ static void tsc(void)
     uint64_t a = rdtsc(), b = rdtsc();
 
     check("the TSC goes on", b >= a);
-    user64(u_rdtsc, 0);
+    user_go(u_rdtsc, 0);
     check_trap("rdtsc in ring 3", 0x80, 0);
     cr4_set(cr4_get() | CR4_TSD);
-    user64(u_rdtsc, 0);
+    user_go(u_rdtsc, 0);
     check_trap("with TSD", V_GP, 0);
     cr4_set(cr4_get() & ~(word)CR4_TSD);
     a = tsc_10ms();

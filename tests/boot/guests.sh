@@ -7,7 +7,7 @@
 : "${ROOT:=$(cd "$(dirname "$0")/../.." && pwd)}" "${BUILD:=$ROOT/build}" "${VIADUCT:=$BUILD/viaduct}"
 out=$(mktemp -d) && trap 'rm -rf "$out"' EXIT
 guests="hello exceptions paging modes strings syscall fpu fpu32 debug seg32 selfmod32 timers badio bench smp irqs"
-direct_guests="hello32 badio32 fpu32 seg32 selfmod32 escape32 bench32" # 32 bits, no paging
+direct_guests="hello32 badio32 fpu32 seg32 selfmod32 timers32 escape32 bench32" # 32 bits, no paging
 slow_kvm_guests="hello strings badio smp irqs"
 software= # KVM is
 count=0

@@ -356,6 +356,8 @@ bool sys_decode(const struct ZydisDecodedInstruction_ *zi, const struct ZydisDec
                 uint64_t rip, struct insn *out);
 /* May this (not system) instruction run natively, i.e. is its CPUID feature claimed? */
 bool sys_claimed(const struct cpu *cpu, const struct ZydisDecodedInstruction_ *zi);
+/* legacy.c: AAA and its kin; false: not one of them */
+bool legacy_decode(const struct ZydisDecodedInstruction_ *zi, struct insn *out);
 /* gen_class.c: the vector that an x87, MMX or SSE instruction raises in this mode, or -1. */
 int dbt_fpu_gate(uint32_t mode, const struct ZydisDecodedInstruction_ *zi);
 /* Once, when the vCPU is made (index, env and vector state aside, cpu is zero): CPUID claims from

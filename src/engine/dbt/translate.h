@@ -106,8 +106,6 @@ bool insn_is_mmx(const ZydisDecodedInstruction *zi);
 bool insn_waits(const struct decoded *in);   /* raises a pending x87 exception first */
 bool insn_aligned(const struct decoded *in); /* #GP for a misaligned operand of 16 bytes */
 
-/* legacy.c: AAA and its kin; false: not one of them */
-bool legacy_decode(const ZydisDecodedInstruction *zi, struct insn *out);
 /* group.c: several accesses, one check */
 void group_begin(struct translator *t);
 void gen_window(struct translator *t, unsigned size, bool write); /* r10: linear to host */

@@ -69,7 +69,8 @@ static bool may_run(struct direct *d, const ZydisDecodedInstruction *zi,
                     const ZydisDecodedOperand *op, struct found *f)
 {
     const struct cpu *cpu = d->cpu;
-    bool sys = sys_decode(zi, op, 0, &f->insn);
+    bool sys = sys_decode(zi, op, 0, &f->insn), code = reads_code(zi, op);
+    struct insn decimal; /* what 64-bit mode lacks, but this has */
 
     if (sys && traps(&f->insn)) {
         f->kind = INSN_TRAPS;
@@ -79,9 +80,11 @@ static bool may_run(struct direct *d, const ZydisDecodedInstruction *zi,
         return true;
     if (sys && !harmless(f->insn.run))
         return false;
-    if (!sys || reads_code(zi, op))
+    if (sys && f->insn.run == sys_nop)
+        return true;
+    if (!sys || code)
         f->insn.run = NULL;
-    return (sys || sys_claimed(cpu, zi)) && !reads_code(zi, op) &&
+    return (sys || legacy_decode(zi, &decimal) || sys_claimed(cpu, zi)) && !code &&
            dbt_fpu_gate(d->code->mode, zi) < 0;
 }
 
