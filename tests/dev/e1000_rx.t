@@ -165,6 +165,15 @@ read RDH 4 6
 check 0x45000 ffffffffffff 020000000001 0806 fill:46:1
 check 0x20058 le16:60
 check 0x2005c 0f 00 0760
+# the same when it comes in pieces
+write RDH 4 5
+mem 0x20058 fill:8:0
+mem 0x45000 fill:64:0
+net n recv pieces ffffffffffff 020000000001 8100 6007 0806 fill:46:1
+read RDH 4 6
+check 0x45000 ffffffffffff 020000000001 0806 fill:46:1 fill:4:0
+check 0x20058 le16:60
+check 0x2005c 0f 00 0760
 write RCTL 4 0x040c8002     # CFIEN: CFI must be 0
 net n recv ffffffffffff 020000000001 8100 7007 0806 fill:46:1
 read RDH 4 6
