@@ -64,6 +64,8 @@ read B+0x40a0 4 1           # RNBC
 read ICR 4 0
 write RDT 4 4
 net n readys 1
+write RDT 4 4
+net n readys 0
 net n recv ffffffffffff 525400123456 0806 "hello" fill:41:0
 check 0x40000 ffffffffffff 525400123456 0806 "hello" fill:41:0
 # status: DD, EOP, IXSM; the packet checksum is the sum of it all
@@ -250,6 +252,16 @@ net n recv ffffffffffff 020000000001 88b5 fill:46:0
 read ICR 4 0x10080
 net n recv ffffffffffff 020000000001 88b5 fill:100:0
 read ICR 4 0x80
+write B+0x2c00 4 60
+write RDT 4 0
+net n recv ffffffffffff 020000000001 88b5 fill:46:0
+read ICR 4 0x10080
+write RDH 4 5
+write B+0x2c00 4 59
+net n recv ffffffffffff 020000000001 88b5 fill:46:0
+read ICR 4 0x80/0x10080
+write RDH 4 5
+write RDT 4 6
 write B+0x2c00 4 0
 
 # Checksums: good ones, bad ones, none; TCP over IPv6; a fragment.
@@ -274,8 +286,8 @@ check 0x2003c 07 00
 # PCSS: where the packet checksum starts
 write RXCSUM 4 14
 write RDT 4 7
-net n recv ffffffffffff02000000000108004500002112340000401154960a0000010a00000203e80035000da3e268656c6c6f00000000000000000000000000
-check 0x2004a ebde
+net n recv ffffffffffff02000000000108004500002112340000401154960a0000010a00000203e80035000da3e268656c6c6f606162636465666768696a6b6c
+check 0x2004a 52ab
 
 write RXCSUM 4 15
 net n recv ffffffffffff02000000000108004500002112340000401154960a0000010a00000203e80035000da3e268656c6c6f00000000000000000000000000
@@ -386,12 +398,14 @@ outl 0xcfc 0x00800005
 read RDH 4 3
 mem 0x20030 le64:0xffffffffff000
 mem 0x20040 le64:0
+mem 0 fill:64:0x5a
 ledger mark
 net n recv ffffffffffff 020000000001 88b5 fill:46:0
 net n recv ffffffffffff 020000000001 88b5 fill:46:0
 ledger dma nic dma refused=1
 read RDH 4 5
 check 0x2004c 07
+check 0 fill:64:0x5a
 # The ring is nowhere, has no length, or indices outside: dropped or left waiting.
 write B+0x2804 4 0xffffff
 net n recv ffffffffffff 020000000001 88b5 fill:46:0

@@ -251,6 +251,13 @@ write TDBAL 4 0
 write TDT 4 0x8000
 advance 1 s
 read TDH 4 0x8000
+write TCTL 4 8
+write TDH 4 0
+write TDT 4 0xff00
+write TCTL 4 0xa
+read TDH 4 0x8000/0xc000    # some of it, in turns
+advance 1 s
+read TDH 4 0xff00
 write TDH 4 0
 write TDT 4 0x8000
 write CTRL 4 0x04000000
