@@ -64,14 +64,14 @@
     "outl 0xcf8 0x80000818\noutl 0xcfc 0xe0010000\n"                                               \
     "outl 0xcf8 0x80000804\noutw 0xcfc 6\n"                                                        \
     "write 0xe0000014 1 3\nwrite 0xe000000c 4 0x30bf99a7\n"                                        \
-    "write 0xe0000008 4 1\nwrite 0xe000000c 4 1\nwrite 0xe0000014 1 0xb\n"                        \
-    "repeat 3 q\nwrite 0xe0000016 2 q\nwrite 0xe0000018 2 8\n"                                    \
+    "write 0xe0000008 4 1\nwrite 0xe000000c 4 1\nwrite 0xe0000014 1 0xb\n"                         \
+    "repeat 3 q\nwrite 0xe0000016 2 q\nwrite 0xe0000018 2 8\n"                                     \
     "write 0xe0000020 4 0x1000+q*0x400\nwrite 0xe0000028 4 0x1100+q*0x400\n"                       \
-    "write 0xe0000030 4 0x1200+q*0x400\nwrite 0xe000001c 2 1\nend\n"                              \
+    "write 0xe0000030 4 0x1200+q*0x400\nwrite 0xe000001c 2 1\nend\n"                               \
     "write 0xe0000014 1 0xf\n"                                                                     \
     "mem 0x1000 le64:0x4000 le32:2000 le16:2 le16:0 le64:0x5000 le32:64 le16:2 le16:0\n"           \
     "mem 0x1100 le16:0 le16:2 le16:0 le16:1\n"                                                     \
-    "mem 0x1400 le64:0x2000 le32:26 le16:0 le16:0\nmem 0x1500 le16:0 le16:1 le16:0\n"             \
+    "mem 0x1400 le64:0x2000 le32:26 le16:0 le16:0\nmem 0x1500 le16:0 le16:1 le16:0\n"              \
     "mem 0x1800 le64:0x3000 le32:3 le16:1 le16:1 le64:0x3010 le32:1 le16:2 le16:0\n"               \
     "mem 0x1900 le16:0 le16:1 le16:0\n"                                                            \
     "mem 0x2000 fill:12:0 ffffffffffff 525400123456 0806\n"
@@ -108,6 +108,17 @@ const struct world worlds[] = {
      VBLK VBLK_DRIVER,
      {MMIO(0xe0010000, 4), MMIO(0xe0000000, 0x38), MMIO(0xe0002000, 0x40), MMIO(0xe0001000, 4),
       PIO(0xcf8, 8), MEM(0x1000, 0x100), MEM(0x2000, 0x28), MEM(0x4000, 0x80)}},
+    {"vmmio",
+     "device virtio-blk as vd0 disk=d mmio=0xfe800000\n"
+     "write 0xfe800070 4 3\nwrite 0xfe800024 4 1\nwrite 0xfe800020 4 0x101\n"
+     "write 0xfe800070 4 0xb\nwrite 0xfe800038 4 8\nwrite 0xfe800080 4 0x1000\n"
+     "write 0xfe800090 4 0x2000\nwrite 0xfe8000a0 4 0x3000\nwrite 0xfe800044 4 1\n"
+     "write 0xfe800070 4 0xf\n"
+     "mem 0x4000 le32:0 le32:0 le64:5\nmem 0x1000 le64:0x4000 le32:16 le16:1 le16:1\n"
+     "mem 0x1010 le64:0x10000 le32:512 le16:3 le16:2\nmem 0x1020 le64:0x4010 le32:1 le16:2 le16:0\n"
+     "mem 0x2000 le16:0 le16:1 le16:0\n",
+     {MMIO(0xfe800050, 4), MMIO(0xfe800000, 0x100), MMIO(0xfe800100, 0x40), MEM(0x1000, 0x100),
+      MEM(0x2000, 0x28), MEM(0x4000, 0x20)}},
     {"vnet",
      VNET_DRIVER,
      {MMIO(0xe0010000, 12), MMIO(0xe0000000, 0x3c), MMIO(0xe0002000, 0x10), PIO(0xcf8, 8),

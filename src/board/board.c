@@ -25,7 +25,7 @@
 #include <string.h>
 #include <time.h>
 
-#define PARTS_MAX    16
+#define PARTS_MAX    32
 #define CMOS_CENTURY 0x32
 
 const struct board_class *board_find(const char *name)
@@ -157,21 +157,16 @@ int board_debug_exit(struct board *b)
 
 /* ---- disks (IDE's are the pc board's own) ---- */
 
-static int virtio_add(struct board *b, const struct board_disk *disk, unsigned first,
-                      unsigned lines)
+static int virtio_add(struct board *b, const struct board_disk *disk, const struct board_pci *pci)
 {
-    unsigned slot = b->slot++;
-    const char *name = board_name(b, "virtio", slot - 2);
+    const char *name = board_name(b, "virtio", b->virtios++);
     struct dev_env env = board_env(b, name);
-    const struct vblk_opts o = {disk->serial, disk->queues, disk->packed};
+    struct vblk_opts o = {.serial = disk->serial, .queues = disk->queues, .packed = disk->packed};
     struct vblk *v = NULL;
-    int err;
+    int err = board_virtio_place(b, &env, pci, &o.mmio);
 
-    env.irq = chip_gsi(b->chip, chip_pci_gsi(slot, 1, first, lines));
-    env.msi = chip_msi(b->chip);
-    env.pci = b->pci;
-    env.devfn = (uint8_t)(slot << 3);
-    err = vblk_create(&v, &env, disk->blk, &o);
+    if (!err)
+        err = vblk_create(&v, &env, rec_blk(env.tap, disk->blk), &o);
     return board_keep(b, err, &vblk_class, v, name);
 }
 
@@ -198,12 +193,14 @@ static int regdisk_add(struct board *b, const struct board_disk *disk, bool mmio
     return board_keep_dev(b, err, &d);
 }
 
-static int disk_add(struct board *b, const struct board_disk *disk, unsigned first, unsigned lines)
+static int disk_add(struct board *b, const struct board_disk *disk, const struct board_pci *pci)
 {
     int err = 0;
 
     if (disk->via & BOARD_VIRTIO)
-        err = virtio_add(b, disk, first, lines);
+        err = virtio_add(b, disk, pci);
+    if (!err && disk->via & BOARD_VIRTIO_MMIO)
+        err = virtio_add(b, disk, NULL);
     if (!err && disk->via & BOARD_REGDISK_PIO)
         err = regdisk_add(b, disk, false);
     if (!err && disk->via & BOARD_REGDISK_MMIO)
@@ -211,8 +208,7 @@ static int disk_add(struct board *b, const struct board_disk *disk, unsigned fir
     return err;
 }
 
-int board_disks(struct board *b, unsigned via_known, unsigned first, unsigned lines,
-                struct error *err)
+int board_disks(struct board *b, unsigned via_known, const struct board_pci *pci, struct error *err)
 {
     unsigned count[2] = {0};
 
@@ -230,7 +226,7 @@ int board_disks(struct board *b, unsigned via_known, unsigned first, unsigned li
         if (count[0] > MAP_REGDISKS || count[1] > MAP_REGDISKS)
             return error_set(err, -EINVAL, "--disk via=regdisk-*: at most %d of a kind",
                              MAP_REGDISKS);
-        code = disk_add(b, d, first, lines);
+        code = disk_add(b, d, pci);
         if (code)
             return error_set(err, code, "--disk: its controller could not be made: %s",
                              strerror(-code));
@@ -274,6 +270,8 @@ int board_tables(struct board *b, uint64_t *rsdp, struct error *err)
     for (unsigned kind = 0; kind < 2; kind++)
         for (unsigned n = 0; n < b->regdisks[kind]; n++)
             part_regdisk(&part[m.parts++], n, kind);
+    for (unsigned n = 0; n < b->vmmios; n++)
+        board_virtio_part(&part[m.parts++], n);
     m.part = part;
     code = buf ? acpi_build(&m, BOOT_ACPI, buf, room, &len) : -ENOMEM;
     if (!code)

@@ -9,6 +9,7 @@
 #include "bus/dev.h"
 
 struct acpi_machine;
+struct acpi_part;
 struct apics;
 struct acpipm;
 struct blk;
@@ -27,7 +28,13 @@ struct typist;
 #define BOARD_NETS  8
 #define BOARD_VCPUS 64
 
-enum board_via { BOARD_IDE = 1, BOARD_VIRTIO = 2, BOARD_REGDISK_PIO = 4, BOARD_REGDISK_MMIO = 8 };
+enum board_via {
+    BOARD_IDE = 1,
+    BOARD_VIRTIO = 2,
+    BOARD_REGDISK_PIO = 4,
+    BOARD_REGDISK_MMIO = 8,
+    BOARD_VIRTIO_MMIO = 16
+};
 
 /* How accesses of the register disk in memory space trap: docs/mechanisms.md. */
 enum board_trap { BOARD_TRAP_EACH, BOARD_TRAP_PATCHED, BOARD_TRAP_WRITES };
@@ -41,7 +48,7 @@ struct board_disk {
     enum board_trap trap;
 };
 
-enum board_nic { BOARD_E1000 = 1, BOARD_VIRTIO_NET = 2 };
+enum board_nic { BOARD_E1000 = 1, BOARD_VIRTIO_NET = 2, BOARD_VIRTIO_NET_MMIO = 4 };
 
 struct board_net {
     struct net *net; /* borrowed; NULL: no cable */
@@ -89,6 +96,8 @@ struct board {
     unsigned devs;
     char names[BOARD_DEVS][16];
     unsigned slot;         /* next free PCI slot */
+    unsigned virtios;      /* virtio disks */
+    unsigned vmmios;       /* virtio devices at fixed addresses */
     unsigned regdisks[2];  /* PIO, MMIO: how many there are */
     struct typist *typist; /* the user at keyboard and mouse; NULL: the board has none */
     struct acpipm *button; /* who hears the power button; NULL: nobody */
@@ -117,6 +126,10 @@ struct io_region *board_lapic(struct board *b, unsigned vcpu);
 
 /* ---- for the parts lists ---- */
 
+struct board_pci { /* the lines that PCI interrupts share: GSIs first, first + 1 … */
+    unsigned first, lines;
+};
+
 struct dev_env board_env(struct board *b, const char *name); /* no line yet */
 struct dev_env board_env_irq(struct board *b, const char *name, unsigned gsi);
 int board_keep(struct board *b, int created, const struct dev_class *cls, void *dev,
@@ -129,14 +142,18 @@ void board_power_off(void *board);
 int board_com(struct board *b, const char *name, uint64_t base, unsigned gsi, struct chr *chr);
 int board_rtc(struct board *b);
 int board_debug_exit(struct board *b);
-int board_disks(struct board *b, unsigned via_known, unsigned pci_first, unsigned pci_lines,
+int board_disks(struct board *b, unsigned via_known, const struct board_pci *pci,
                 struct error *err);
 /* board_both.c */
 int board_chip(struct board *b, unsigned ioapic_id,
                const struct pic8259_at *pic); /* pic: the old controllers as well, or NULL */
 int board_bridge(struct board *b, const struct hostbridge_opts *o);
 /* board_nics.c */
-int board_nics(struct board *b, unsigned pci_first, unsigned pci_lines, struct error *err);
+int board_nics(struct board *b, const struct board_pci *pci, struct error *err);
+/* board_virtio.c: gives env a place; pci NULL: registers at *mmio. 0, or -ENOSPC. */
+int board_virtio_place(struct board *b, struct dev_env *env, const struct board_pci *pci,
+                       uint64_t *mmio);
+void board_virtio_part(struct acpi_part *p, unsigned n); /* what ACPI says of the nth with mmio */
 
 /* firmware.c: gives each BAR an address, switches decoding on, writes interrupt lines. */
 void firmware_place(struct board *b, unsigned pci_first, unsigned pci_lines);

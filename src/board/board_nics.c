@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-static int e1000_add(struct board *b, const struct board_net *n, unsigned index, unsigned gsi)
+static int e1000_add(struct board *b, const struct board_net *n, unsigned index,
+                     const struct board_pci *pci)
 {
     struct dev_env env = board_env(b, board_name(b, "nic", index));
     struct e1000_setup s = {.net = rec_net(env.tap, n->net)};
@@ -16,7 +17,7 @@ static int e1000_add(struct board *b, const struct board_net *n, unsigned index,
     int code;
 
     memcpy(s.mac, n->mac, sizeof(s.mac));
-    env.irq = rec_irq(env.tap, chip_gsi(b->chip, gsi));
+    env.irq = rec_irq(env.tap, chip_gsi(b->chip, chip_pci_gsi(b->slot, 1, pci->first, pci->lines)));
     env.msi = rec_msi(env.tap, chip_msi(b->chip));
     env.pci = b->pci;
     env.devfn = (uint8_t)(b->slot++ << 3);
@@ -24,33 +25,36 @@ static int e1000_add(struct board *b, const struct board_net *n, unsigned index,
     return board_keep_dev(b, code, &d);
 }
 
-static int virtio_add(struct board *b, const struct board_net *n, unsigned index, unsigned gsi)
+static int virtio_add(struct board *b, const struct board_net *n, unsigned index,
+                      const struct board_pci *pci)
 {
     struct dev_env env = board_env(b, board_name(b, "nic", index));
     struct vnet_opts o = {.net = rec_net(env.tap, n->net), .pairs = n->queues, .packed = n->packed};
     struct vnet *v = NULL;
-    int code;
+    int code = board_virtio_place(b, &env, pci, &o.mmio);
 
     memcpy(o.mac, n->mac, sizeof(o.mac));
-    env.irq = rec_irq(env.tap, chip_gsi(b->chip, gsi));
-    env.msi = rec_msi(env.tap, chip_msi(b->chip));
-    env.pci = b->pci;
-    env.devfn = (uint8_t)(b->slot++ << 3);
-    code = vnet_create(&v, &env, &o);
+    if (!code)
+        code = vnet_create(&v, &env, &o);
     return board_keep(b, code, &vnet_class, v, env.name);
 }
 
-int board_nics(struct board *b, unsigned pci_first, unsigned pci_lines, struct error *err)
+static int nic_add(struct board *b, const struct board_net *n, unsigned index,
+                   const struct board_pci *pci)
+{
+    switch (n->via) {
+    case BOARD_E1000: return e1000_add(b, n, index, pci);
+    case BOARD_VIRTIO_NET: return virtio_add(b, n, index, pci);
+    case BOARD_VIRTIO_NET_MMIO: return virtio_add(b, n, index, NULL);
+    default: return -EINVAL;
+    }
+}
+
+int board_nics(struct board *b, const struct board_pci *pci, struct error *err)
 {
     for (unsigned i = 0; i < b->setup->nets; i++) {
-        const struct board_net *n = &b->setup->net[i];
-        unsigned gsi = chip_pci_gsi(b->slot, 1, pci_first, pci_lines);
-        int code = -EINVAL;
+        int code = i < BOARD_NETS ? nic_add(b, &b->setup->net[i], i, pci) : -EINVAL;
 
-        if (i < BOARD_NETS && n->via == BOARD_E1000)
-            code = e1000_add(b, n, i, gsi);
-        else if (i < BOARD_NETS && n->via == BOARD_VIRTIO_NET)
-            code = virtio_add(b, n, i, gsi);
         if (code)
             return error_set(err, code, "--net: its controller could not be made: %s",
                              strerror(-code));

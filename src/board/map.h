@@ -9,6 +9,7 @@
 #define MAP_PCI_WINDOW     0xc0000000u /* to MAP_PCI_WINDOW_END - 1 */
 #define MAP_PCI_WINDOW_END 0xfe000000u
 #define MAP_REGDISK_MMIO   0xfe700000u /* one page each, MAP_REGDISKS of them */
+#define MAP_VIRTIO_MMIO    0xfe800000u /* one page each, MAP_VIRTIO_MMIOS of them */
 #define MAP_IOAPIC         0xfec00000u
 #define MAP_LAPIC          0xfee00000u
 
@@ -34,6 +35,7 @@
 #define MAP_IDE_BM      0xc000
 #define MAP_PCI_PORTS   0xc100 /* ports given to BARs start here */
 
+#define MAP_VIRTIO_MMIOS 8
 #define MAP_REGDISKS     4
 #define MAP_REGDISK_STEP 0x40
 
@@ -46,6 +48,7 @@
 #define MAP_IRQ_RTC          8
 #define MAP_IRQ_SCI          9
 #define MAP_IRQ_MOUSE        12
+#define MAP_IRQ_VIRTIO_MMIO  16 /* the first; one each */
 #define MAP_IRQ_IDE1         14
 #define MAP_IRQ_IDE2         15
 

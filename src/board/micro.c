@@ -33,6 +33,8 @@ static int power(struct board *b)
     return board_keep(b, err, &acpipm_class, p, "acpi");
 }
 
+static const struct board_pci pci_lines = {PCI_FIRST, PCI_LINES};
+
 static int build(struct board *b, struct error *err)
 {
     int e = board_chip(b, IOAPIC_ID, NULL);
@@ -48,9 +50,9 @@ static int build(struct board *b, struct error *err)
     if (!e)
         e = board_debug_exit(b);
     if (!e)
-        e = board_disks(b, ~(unsigned)BOARD_IDE, PCI_FIRST, PCI_LINES, err);
+        e = board_disks(b, ~(unsigned)BOARD_IDE, &pci_lines, err);
     if (!e)
-        e = board_nics(b, PCI_FIRST, PCI_LINES, err);
+        e = board_nics(b, &pci_lines, err);
     if (!e)
         firmware_place(b, PCI_FIRST, PCI_LINES);
     return e;

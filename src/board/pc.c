@@ -122,6 +122,8 @@ static int ide(struct board *b, struct error *err)
     return board_keep_dev(b, code, &d);
 }
 
+static const struct board_pci pci_lines = {PCI_FIRST, PCI_LINES};
+
 static int build(struct board *b, struct error *err)
 {
     int e = interrupts(b);
@@ -145,9 +147,9 @@ static int build(struct board *b, struct error *err)
     if (!e)
         e = ide(b, err);
     if (!e)
-        e = board_disks(b, ~0u, PCI_FIRST, PCI_LINES, err);
+        e = board_disks(b, ~0u, &pci_lines, err);
     if (!e)
-        e = board_nics(b, PCI_FIRST, PCI_LINES, err);
+        e = board_nics(b, &pci_lines, err);
     if (!e)
         firmware_place(b, PCI_FIRST, PCI_LINES);
     return e;

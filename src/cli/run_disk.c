@@ -14,6 +14,7 @@ static int via_parse(struct vm_disk *d, char *value, struct error *err)
         unsigned via;
     } known[] = {{"ide", BOARD_IDE},
                  {"virtio", BOARD_VIRTIO},
+                 {"virtio-mmio", BOARD_VIRTIO_MMIO},
                  {"regdisk-pio", BOARD_REGDISK_PIO},
                  {"regdisk-mmio", BOARD_REGDISK_MMIO}};
     char *save = NULL;
@@ -26,8 +27,9 @@ static int via_parse(struct vm_disk *d, char *value, struct error *err)
             if (!strcmp(w, known[i].name))
                 via = known[i].via;
         if (!via)
-            return error_set(err, -EINVAL,
-                             "--disk via=%s: must be ide, virtio, regdisk-pio or regdisk-mmio", w);
+            return error_set(
+                err, -EINVAL,
+                "--disk via=%s: must be ide, virtio, virtio-mmio, regdisk-pio or regdisk-mmio", w);
         d->via |= via;
     }
     return d->via ? 0 : error_set(err, -EINVAL, "--disk via=: names no controller");

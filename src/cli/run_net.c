@@ -75,10 +75,14 @@ static int word_take(struct words *w, const char *word, struct error *err)
     size_t len = strlen(w->spec);
 
     if (!strncmp(word, "via=", 4)) {
-        w->n->via = !strcmp(word + 4, "virtio") ? BOARD_VIRTIO_NET : BOARD_E1000;
-        return !strcmp(word + 4, "e1000") || !strcmp(word + 4, "virtio")
+        w->n->via = !strcmp(word + 4, "e1000")         ? BOARD_E1000
+                    : !strcmp(word + 4, "virtio")      ? BOARD_VIRTIO_NET
+                    : !strcmp(word + 4, "virtio-mmio") ? BOARD_VIRTIO_NET_MMIO
+                                                       : 0;
+        return w->n->via
                    ? 0
-                   : error_set(err, -EINVAL, "--net via=%s: must be e1000 or virtio", word + 4);
+                   : error_set(err, -EINVAL, "--net via=%s: must be e1000, virtio or virtio-mmio",
+                               word + 4);
     }
     if (!strcmp(word, "packed")) {
         w->n->packed = true;

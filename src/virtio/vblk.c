@@ -13,7 +13,7 @@
 #include "back/blk.h"
 #include "core/state.h"
 #include "mem/dma.h"
-#include "virtio/vpci.h"
+#include "virtio/vport.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +78,7 @@ struct vblk_req {
 };
 
 struct vblk {
-    struct vpci pci;
+    struct vport port;
     struct virtio v;
     struct blk *blk;
     char id[ID_LEN];
@@ -363,7 +363,7 @@ static void vblk_state(void *dev, struct state *st)
     if (!st->load)
         blk_drain(d->blk); /* what is in flight ends in the guest's memory, not in the stream */
     state_section(st, "virtio-blk", 1);
-    vpci_state(&d->pci, st);
+    vport_state(&d->port, st);
     state_bool(st, &d->writeback);
 }
 
@@ -371,7 +371,7 @@ static void vblk_reset(void *dev)
 {
     struct vblk *d = dev;
 
-    vpci_reset(&d->pci);
+    vport_reset(&d->port);
 }
 
 static void vblk_destroy(void *dev)
@@ -380,7 +380,7 @@ static void vblk_destroy(void *dev)
 
     d->v.status = 0;
     blk_drain(d->blk);
-    vpci_detach(&d->pci);
+    vport_detach(&d->port);
     free(d->spares);
     free(d->reqs);
     free(d);
@@ -426,7 +426,7 @@ int vblk_create(struct vblk **out, const struct dev_env *env, struct blk *blk,
     d->writeback = true;
     strncpy(d->id, o->serial ? o->serial : "", ID_LEN);
     virtio_init(&d->v, &vblk_virtio, d, features(blk, o), queues);
-    err = vpci_attach(&d->pci, &d->v, env);
+    err = vport_attach(&d->port, &d->v, env, o->mmio);
     if (err)
         goto out;
     *out = d;
@@ -442,7 +442,7 @@ out:
 
 const struct dev_class vblk_class = {
     .name = "virtio-blk",
-    .summary = "paravirtual disk (VIRTIO 1.2, modern PCI)",
+    .summary = "paravirtual disk (VIRTIO 1.2; PCI, MMIO)",
     .reset = vblk_reset,
     .state = vblk_state,
     .destroy = vblk_destroy,

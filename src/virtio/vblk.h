@@ -14,6 +14,7 @@ extern const struct dev_class vblk_class;
 struct vblk_opts {
     const char *serial; /* at most 20 bytes are shown; or NULL */
     unsigned queues;    /* 0: one */
+    uint64_t mmio;      /* where its registers go; 0: a PCI function */
     bool packed;        /* offer packed rings: a driver that knows them takes them */
 };
 

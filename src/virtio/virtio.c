@@ -196,12 +196,12 @@ static void queue_clear(struct virtio *v, struct virtio_queue *q)
 }
 
 /* Not enabled first: what drains now is pushed no more. The vector stays (4.1.4.3.1). */
-void virtio_queue_reset(struct virtio *v, unsigned queue)
+void virtio_queue_stop(struct virtio *v, unsigned queue)
 {
     struct virtio_queue *q;
     uint16_t vector;
 
-    if (queue >= v->queues || !virtio_has(v, VIRTIO_F_RING_RESET))
+    if (queue >= v->queues)
         return;
     q = &v->queue[queue];
     vector = q->vector;
@@ -212,6 +212,12 @@ void virtio_queue_reset(struct virtio *v, unsigned queue)
         v->cls->queue_reset(v->dev, queue);
     queue_clear(v, q);
     q->vector = vector;
+}
+
+void virtio_queue_reset(struct virtio *v, unsigned queue)
+{
+    if (virtio_has(v, VIRTIO_F_RING_RESET))
+        virtio_queue_stop(v, queue);
 }
 
 bool virtio_answers(const struct virtio *v, unsigned queue)

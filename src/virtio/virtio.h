@@ -95,6 +95,7 @@ void virtio_take(struct virtio *v, uint32_t select, uint32_t bits);
 void virtio_set_status(struct virtio *v, uint8_t val);
 void virtio_enable(struct virtio *v, unsigned queue);      /* latches queue[].conf */
 void virtio_queue_reset(struct virtio *v, unsigned queue); /* 2.6.1: as never enabled */
+void virtio_queue_stop(struct virtio *v, unsigned queue);  /* the same, negotiated or not */
 void virtio_notify(struct virtio *v, unsigned queue);      /* a kick; any number is tolerated */
 /* What is deferred, at once: before a state walk that saves. */
 void virtio_show(struct virtio *v);

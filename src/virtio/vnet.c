@@ -174,7 +174,7 @@ static void vnet_state(void *dev, struct state *st)
     if (!st->load)
         stash_return(d);
     state_section(st, "virtio-net", 1);
-    vpci_state(&d->pci, st);
+    vport_state(&d->port, st);
     state_u32(st, &in_use);
     state_u64(st, &d->offloads);
     state_bool(st, &d->announce);
@@ -192,7 +192,7 @@ static void vnet_reset(void *dev)
 {
     struct vnet *d = dev;
 
-    vpci_reset(&d->pci);
+    vport_reset(&d->port);
 }
 
 static void vnet_destroy(void *dev)
@@ -200,7 +200,7 @@ static void vnet_destroy(void *dev)
     struct vnet *d = dev;
 
     net_attach(d->net, NULL);
-    vpci_detach(&d->pci);
+    vport_detach(&d->port);
     vnet_rx_free(d);
     free(d);
 }
@@ -254,7 +254,7 @@ int vnet_create(struct vnet **out, const struct dev_env *env, const struct vnet_
     if (vnet_rx_make(d))
         goto out;
     virtio_init(&d->v, &vnet_virtio, d, features(o, pairs), 2 * pairs + 1);
-    err = vpci_attach(&d->pci, &d->v, env);
+    err = vport_attach(&d->port, &d->v, env, o->mmio);
     if (err)
         goto out;
     *out = d;
@@ -267,7 +267,7 @@ out:
 
 const struct dev_class vnet_class = {
     .name = "virtio-net",
-    .summary = "paravirtual network card (VIRTIO 1.2, modern PCI)",
+    .summary = "paravirtual network card (VIRTIO 1.2; PCI, MMIO)",
     .reset = vnet_reset,
     .state = vnet_state,
     .destroy = vnet_destroy,

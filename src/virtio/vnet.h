@@ -13,6 +13,7 @@ struct vnet_opts {
     struct net *net; /* the caller's; outlives the device */
     uint8_t mac[6];
     unsigned pairs; /* of queues: 0 is 1, at most VNET_PAIRS_MAX */
+    uint64_t mmio;  /* where its registers go; 0: a PCI function */
     bool packed;    /* offer packed rings */
 };
 

@@ -5,7 +5,7 @@
 
 #include "back/net.h"
 #include "virtio/vnet.h"
-#include "virtio/vpci.h"
+#include "virtio/vport.h"
 
 enum { /* 5.1.3 feature bits */
        VIRTIO_NET_F_CSUM = 0,
@@ -66,7 +66,7 @@ struct vnet_ring { /* one receive queue: buffers taken off it and not used yet, 
 };
 
 struct vnet {
-    struct vpci pci;
+    struct vport port;
     struct virtio v;
     struct net *net;
     uint8_t mac[6]; /* the card's own */

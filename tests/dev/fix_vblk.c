@@ -1,4 +1,4 @@
-/* device virtio-blk disk=NAME [serial=TEXT] [queues=N] [packed=1] [devfn=N] */
+/* device virtio-blk disk=NAME [serial=TEXT] [queues=N] [packed=1] [mmio=ADDR] [devfn=N] */
 #include "bench.h"
 #include "virtio/vblk.h"
 
@@ -10,6 +10,7 @@ static int make(struct bench *b, const struct dev_env *env, struct bench_args *a
     struct blk *blk = bench_disk(b, bench_arg_text(a, "disk", NULL));
     struct vblk_opts o = {.serial = bench_arg_text(a, "serial", NULL),
                           .queues = (unsigned)bench_arg(a, "queues", 0),
+                          .mmio = bench_arg(a, "mmio", 0),
                           .packed = bench_arg(a, "packed", 0)};
     struct vblk *dev;
     int e;

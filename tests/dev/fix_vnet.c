@@ -1,5 +1,5 @@
 /* device virtio-net net=NAME [mac=0x010203040506: its bytes, the first one lowest] [pairs=N]
- * [packed=1] [devfn=N] */
+ * [packed=1] [mmio=ADDR] [devfn=N] */
 #include "bench.h"
 #include "bench_net.h"
 #include "virtio/vnet.h"
@@ -13,6 +13,7 @@ static int make(struct bench *b, const struct dev_env *env, struct bench_args *a
     uint64_t mac = bench_arg(a, "mac", 0x563412005452);
     struct vnet_opts o = {.net = n ? &n->net : NULL,
                           .pairs = (unsigned)bench_arg(a, "pairs", 0),
+                          .mmio = bench_arg(a, "mmio", 0),
                           .packed = bench_arg(a, "packed", 0)};
     struct vnet *dev = NULL;
     int e;

@@ -1,0 +1,44 @@
+/* Where virtio devices are: a PCI slot each, or a page of registers and a line that ACPI tells of.
+ */
+#include "board/board.h"
+#include "board/acpi.h"
+#include "board/map.h"
+#include "irq/chip.h"
+#include "record/record.h"
+#include "virtio/vmmio.h"
+#include <errno.h>
+
+int board_virtio_place(struct board *b, struct dev_env *env, const struct board_pci *pci,
+                       uint64_t *mmio)
+{
+    unsigned slot = b->slot, gsi;
+
+    *mmio = 0;
+    if (!pci) {
+        if (b->vmmios == MAP_VIRTIO_MMIOS)
+            return -ENOSPC;
+        *mmio = MAP_VIRTIO_MMIO + b->vmmios * (uint64_t)VMMIO_LEN;
+        gsi = MAP_IRQ_VIRTIO_MMIO + b->vmmios++;
+    } else {
+        gsi = chip_pci_gsi(slot, 1, pci->first, pci->lines);
+        env->msi = rec_msi(env->tap, chip_msi(b->chip));
+        env->pci = b->pci;
+        env->devfn = (uint8_t)(b->slot++ << 3);
+    }
+    env->irq = rec_irq(env->tap, chip_gsi(b->chip, gsi));
+    return 0;
+}
+
+void board_virtio_part(struct acpi_part *p, unsigned n)
+{
+    static const char *const seg[MAP_VIRTIO_MMIOS] = {"VIO0", "VIO1", "VIO2", "VIO3",
+                                                      "VIO4", "VIO5", "VIO6", "VIO7"};
+
+    *p = (struct acpi_part){.seg = seg[n],
+                            .hid = "LNRO0005", /* virtio-mmio, as Linux and QEMU know it */
+                            .uid = n,
+                            .mem = MAP_VIRTIO_MMIO + n * VMMIO_LEN,
+                            .mem_len = VMMIO_LEN,
+                            .irq = (uint8_t)(MAP_IRQ_VIRTIO_MMIO + n),
+                            .level = true};
+}
