@@ -60,10 +60,10 @@ static int setup(void **state)
                            .ledger = w->ledger,
                            .pci = w->pci,
                            .devfn = 8};
-    s = (struct ide_setup){
-        .channel = {{0x1f0, 0x3f6, {line_set, w, 0}}, {0x170, 0x376, {line_set, w, 1}}},
-        .bm = BM,
-        .disk = {{w->blk, "s"}}};
+    s = (struct ide_setup){.channel = {{0x1f0, 0x3f6, {.set = line_set, .chip = w, .pin = 0}},
+                                       {0x170, 0x376, {.set = line_set, .chip = w, .pin = 1}}},
+                           .bm = BM,
+                           .disk = {{w->blk, "s"}}};
     assert_int_equal(ide_create(&w->ide, &env, &s), 0);
     pci_cfg_write(w->pci, 8, 4, 2, 5);
     env.name = "rd0";
