@@ -2,7 +2,7 @@
  * A cable to a viaduct switch, or to anything else that listens on a Unix socket and speaks the
  * framing of QEMU's "-netdev stream". Hello is said once; only an answer with the same cookie,
  * which other guests on the switch can't know, makes records that say more than a frame. When the
- * switch goes the link is down, and it is looked for every second.
+ * switch goes the link is down, and it is looked for every half second.
  */
 #include "back/net_sock.h"
 #include "core/error.h"
@@ -23,6 +23,7 @@ struct net_switch {
     struct sockaddr_un at;
     struct loop_timer retry;
     uint64_t cookie;
+    struct log_budget budget;
 };
 
 static bool switch_peek(struct net_sock *s, const struct net_rec *r)
@@ -81,14 +82,14 @@ static void switch_retry(void *arg)
     if (switch_connect(w))
         retry_set(w);
     else
-        log_info("%s: the switch at %s is back", w->sock.net.name, w->at.sun_path);
+        log_peer(&w->budget, "%s: the switch at %s is back", w->sock.net.name, w->at.sun_path);
 }
 
 static void switch_lost(struct net_sock *s, const char *why)
 {
     struct net_switch *w = container_of(s, struct net_switch, sock);
 
-    log_warn("%s: the switch at %s %s; the link is down until it is back", s->net.name,
+    log_peer(&w->budget, "%s: the switch at %s %s; the link is down until it is back", s->net.name,
              w->at.sun_path, why);
     retry_set(w);
 }
@@ -140,6 +141,7 @@ int net_switch_open(struct net **out, const char *args, const struct net_open_op
     w->sock.net.ops = &switch_ops;
     w->sock.lost = switch_lost;
     w->sock.peek = switch_peek;
+    w->budget.left = 100;
     loop_timer_init(&w->retry, loop, switch_retry, w);
     *out = &w->sock.net;
     code = net_init(&w->sock.net, o->name, loop, ledger);

@@ -64,7 +64,7 @@ static void user_log(void *arg, uint32_t events)
     (void)events;
     /* ends: a pipe's worth at most, and each call takes a line */
     while (passt_line(&u->passt, line, sizeof(line)))
-        log_guest(&u->budget, "%s: passt: %s", u->sock.net.name, line);
+        log_peer(&u->budget, "%s: passt: %s", u->sock.net.name, line);
     if (u->passt.log_end) {
         loop_fd_drop(u->sock.net.loop, u->passt.log);
         passt_log_close(&u->passt);

@@ -82,8 +82,8 @@ static void on_connect(void *arg, uint32_t events)
         if (fd < 0)
             return;
         if (!p) {
-            log_guest(&s->sw.budget, "switch: all %u ports are taken, one more peer is turned away",
-                      SWITCH_PORTS);
+            log_peer(&s->sw.budget, "switch: all %u ports are taken, one more peer is turned away",
+                     SWITCH_PORTS);
             close(fd);
         } else {
             sw_port_start(p, fd);

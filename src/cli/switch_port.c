@@ -86,7 +86,7 @@ int sw_port_start(struct sw_port *p, int fd)
     if (err)
         sw_port_stop(p, NULL);
     else
-        log_guest(&p->sw->budget, "switch: port %u: a peer came", p->index);
+        log_peer(&p->sw->budget, "switch: port %u: a peer came", p->index);
     p->peers += !err;
     return err;
 }
@@ -104,5 +104,5 @@ void sw_port_stop(struct sw_port *p, const char *why)
     for (unsigned i = 0; i < SWITCH_PORTS; i++) /* the number will be another peer's */
         p->sw->port[i].touched &= i != p->index;
     if (why)
-        log_guest(&p->sw->budget, "switch: port %u: the peer %s", p->index, why);
+        log_peer(&p->sw->budget, "switch: port %u: the peer %s", p->index, why);
 }

@@ -42,14 +42,31 @@ void log_info(const char *fmt, ...)
     va_end(ap);
 }
 
+static void log_within(struct log_budget *budget, const char *prefix, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
+
+static void log_within(struct log_budget *budget, const char *prefix, const char *fmt, va_list ap)
+{
+    if (!budget->left)
+        return;
+    budget->left--;
+    log_line(prefix, budget->left ? "" : " (no more messages of this kind)", fmt, ap);
+}
+
 void log_guest(struct log_budget *budget, const char *fmt, ...)
 {
     va_list ap;
 
-    if (!budget->left)
-        return;
-    budget->left--;
     va_start(ap, fmt);
-    log_line("guest: ", budget->left ? "" : " (no more messages of this kind)", fmt, ap);
+    log_within(budget, "guest: ", fmt, ap);
+    va_end(ap);
+}
+
+void log_peer(struct log_budget *budget, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    log_within(budget, "", fmt, ap);
     va_end(ap);
 }

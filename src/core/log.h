@@ -12,5 +12,8 @@ struct log_budget {
 };
 void log_guest(struct log_budget *budget, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* The same for what the peer at a socket does. */
+void log_peer(struct log_budget *budget, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif
