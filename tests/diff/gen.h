@@ -62,4 +62,7 @@ struct item *absolute(struct maker *m, unsigned op, unsigned reg, uint32_t to);
 void gen_template(struct maker *m, unsigned kind); /* kind: 0..19 */
 void gen_touch(struct maker *m);
 
+/* gen_image.c */
+void gen_image(struct maker *m);
+
 #endif

@@ -34,7 +34,6 @@ static bool category_ok(const ZydisDecodedInstruction *zi)
     case ZYDIS_CATEGORY_COND_BR:
     case ZYDIS_CATEGORY_UNCOND_BR:
     case ZYDIS_CATEGORY_RET:
-    case ZYDIS_CATEGORY_INTERRUPT:
     case ZYDIS_CATEGORY_IO:
     case ZYDIS_CATEGORY_IOSTRINGOP:
     case ZYDIS_CATEGORY_SYSCALL:
@@ -42,6 +41,19 @@ static bool category_ok(const ZydisDecodedInstruction *zi)
     case ZYDIS_CATEGORY_SYSTEM:
     case ZYDIS_CATEGORY_SEGOP: return false;
     default: return true;
+    }
+}
+
+/* Those that Linux lets programs use, now and then: they end the sequence. */
+static bool interrupt_ok(struct maker *m, const ZydisDecodedInstruction *zi)
+{
+    if (zi->meta.category != ZYDIS_CATEGORY_INTERRUPT)
+        return true;
+    switch (zi->mnemonic) {
+    case ZYDIS_MNEMONIC_INT3:
+    case ZYDIS_MNEMONIC_INTO:
+    case ZYDIS_MNEMONIC_BOUND: return chance(m, 10);
+    default: return false;
     }
 }
 
@@ -175,6 +187,28 @@ static bool mem_ok(struct maker *m, struct item *it, const ZydisDecodedInstructi
     return true;
 }
 
+/* Does CPUID claim it, or has it a helper that is nobody's secret? */
+static bool known(const ZydisDecodedInstruction *zi, const ZydisDecodedOperand *op)
+{
+    struct insn out = {0};
+    if (zi->opcode_map == ZYDIS_OPCODE_MAP_0F && zi->opcode == 0x0d && zi->raw.modrm.mod == 3)
+        return false; /* no PREFETCH: NOP on Intel's CPUs and here, #UD on AMD's */
+    if (sys_claimed(gen.cpu, zi))
+        return true;
+    switch (zi->meta.category) {
+    case ZYDIS_CATEGORY_STRINGOP:
+    case ZYDIS_CATEGORY_FLAGOP:
+    case ZYDIS_CATEGORY_INTERRUPT:
+    case ZYDIS_CATEGORY_PUSH:
+    case ZYDIS_CATEGORY_POP:
+    case ZYDIS_CATEGORY_DATAXFER:
+    case ZYDIS_CATEGORY_NOP:
+    case ZYDIS_CATEGORY_WIDENOP:
+    case ZYDIS_CATEGORY_PREFETCH: return sys_decode(zi, op, 0, &out);
+    default: return false;
+    }
+}
+
 bool gen_accept(struct maker *m, struct item *it)
 {
     ZydisDecodedInstruction zi;
@@ -185,7 +219,7 @@ bool gen_accept(struct maker *m, struct item *it)
         !ZYAN_SUCCESS(ZydisDecoderDecodeOperands(decoder(m), &ctx, &zi, op, zi.operand_count)))
         return false;
     if (!category_ok(&zi) || !mnemonic_ok(&zi) || (zi.attributes & ZYDIS_ATTRIB_IS_PRIVILEGED) ||
-        !sys_claimed(gen.cpu, &zi) || !bit_ok(m, &zi, op))
+        !known(&zi, op) || !bit_ok(m, &zi, op) || !interrupt_ok(m, &zi))
         return false;
     bool divide = zi.mnemonic == ZYDIS_MNEMONIC_DIV || zi.mnemonic == ZYDIS_MNEMONIC_IDIV;
     if (divide && !chance(m, 15))

@@ -234,6 +234,51 @@ static void call_op(struct maker *m)
         fixed(m, 3, 0xc20800);
 }
 
+/* AAA and its kin: what they leave undefined is overwritten, carry is stored before. */
+static void decimal_op(struct maker *m)
+{
+    static const uint8_t op[] = {0x27, 0x2f, 0x37, 0x3f, 0xd4, 0xd5};
+    uint8_t o = op[rnd(m, 6)];
+    if (m->keep & 1) /* AX is wanted */
+        return;
+    if (o < 0xd0)
+        fixed(m, 1, o);
+    else
+        fixed(m, 2, (uint64_t)o << 8 | (chance(m, 50) ? 10 : rnd(m, 256)));
+    if (o < 0xd0)
+        absolute(m, 0x0f92, 0, SCRATCH + 8); /* setc */
+    fixed(m, 2, 0x39c8);                     /* cmp eax, ecx */
+}
+
+/* mov rbp, rsp; enter; ...; leave */
+static void enter_op(struct maker *m)
+{
+    bool prefix = chance(m, 20);
+    unsigned level = chance(m, 50) ? 0 : rnd(m, 4), size = rnd(m, 200);
+    uint16_t keep = m->keep, ptr = m->ptr;
+    struct item *it = m->s->bits == 16   ? fixed(m, 3, 0x6689e5)
+                      : m->s->bits == 32 ? fixed(m, 2, 0x89e5)
+                                         : fixed(m, 3, 0x4889e5);
+    it = next_item(m);
+    if (prefix)
+        it->bytes[it->len++] = 0x66;
+    it->bytes[it->len++] = 0xc8;
+    it->bytes[it->len++] = (uint8_t)size;
+    it->len++;
+    it->bytes[it->len++] = (uint8_t)level;
+    m->keep |= 1u << 5;
+    m->ptr |= 1u << 5;
+    gen_plain(m);
+    m->keep = keep;
+    m->ptr = ptr;
+    if (prefix)
+        fixed(m, 2, 0x66c9);
+    else
+        fixed(m, 1, 0xc9);
+    if (keep & 1u << 5)
+        load_imm(m, 5, m->s->in.gpr[5]);
+}
+
 /* Make the TLB's entries valid: later accesses take the fast path. */
 void gen_touch(struct maker *m)
 {
@@ -257,6 +302,12 @@ void gen_template(struct maker *m, unsigned kind)
         jcc(m);
     else if (kind < 17)
         loop_op(m);
-    else
+    else if (kind < 18 && m->s->bits != 64 && chance(m, 50))
+        decimal_op(m);
+    else if (kind < 18)
         call_op(m);
+    else if (kind < 19)
+        enter_op(m);
+    else
+        gen_image(m);
 }

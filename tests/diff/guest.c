@@ -103,8 +103,9 @@ static void tables(void)
     le64_put(sys(TSS_AT + 36), IST_TOP);
     for (unsigned v = 0; v < 32; v++) {
         uint64_t stub = STUB_AT + v * STUB_LEN;
-        le64_put(sys(IDT_AT + v * 16), (stub & 0xffff) | 8 << 16 | 1ull << 32 | 0x8eull << 40 |
-                                           (stub >> 16 & 0xffff) << 48);
+        uint64_t gate = v == 3 || v == 4 ? 0xee : 0x8e; /* INT3 and INTO are for programs */
+        le64_put(sys(IDT_AT + v * 16),
+                 (stub & 0xffff) | 8 << 16 | 1ull << 32 | gate << 40 | (stub >> 16 & 0xffff) << 48);
         uint8_t code[] = {0x48, 0x0f, 0xae, 0x04, 0x25, 0, 0, 0, 0, 0xf4}; /* fxsave64; hlt */
         le32_put(code + 5, FX_OUT);
         memcpy(sys((uint32_t)stub), code, sizeof(code));

@@ -149,6 +149,19 @@ static unsigned env_put(const uint8_t *fx, uint8_t *env, unsigned opsize)
     return 7 * step;
 }
 
+/* A new status word may rename the registers: FXSAVE's area counts them from its TOP. */
+static void fsw_put(uint8_t *fx, uint16_t fsw)
+{
+    unsigned turn = ((unsigned)(fsw >> 11) - (le16_get(fx + FX_FSW) >> 11)) & 7;
+    uint8_t old[8 * 16];
+
+    for (unsigned n = 0; n < sizeof(old); n++)
+        old[n] = fx[FX_ST + n];
+    for (unsigned n = 0; n < sizeof(old); n++)
+        fx[FX_ST + n] = old[(n + turn * 16) % sizeof(old)];
+    le16_put(fx + FX_FSW, fsw);
+}
+
 static void env_get(uint8_t *fx, const uint8_t *env, unsigned opsize)
 {
     unsigned step = opsize == 2 ? 2 : 4;
@@ -159,7 +172,7 @@ static void env_get(uint8_t *fx, const uint8_t *env, unsigned opsize)
     if (fsw & ~fcw & FSW_ERRORS)
         fsw |= FSW_BUSY;
     le16_put(fx + FX_FCW, (uint16_t)fcw);
-    le16_put(fx + FX_FSW, (uint16_t)fsw);
+    fsw_put(fx, (uint16_t)fsw);
     fx[FX_FTW] = tag_short(le16_get(env + 2 * step));
     pointers_clear(fx);
 }
@@ -225,7 +238,7 @@ int sys_fnsave(struct cpu *cpu, const struct insn *i)
         image[len + n] = cpu->fpu[FX_ST + n / 10 * 16 + n % 10];
     lin_write(cpu, lin, image, len + 80, cpu_user(cpu));
     le16_put(cpu->fpu + FX_FCW, 0x37f); /* as FNINIT */
-    le16_put(cpu->fpu + FX_FSW, 0);
+    fsw_put(cpu->fpu, 0);
     cpu->fpu[FX_FTW] = 0;
     return INSN_NEXT;
 }
