@@ -33,6 +33,7 @@ struct direct {
     struct cpu_seg slot[CAGE_FLAT_DATA]; /* what the cage's descriptors of each register hold */
     bool slot_known[CAGE_SLOTS];
     uint16_t sel[6];
+    struct ledger_row *stops; /* of the cage; NULL without a ledger */
     const struct shadow *page[CAGE_PAGES];
     unsigned pages;
     void (*written)(void *arg, gpa_t gpa, uint64_t len); /* engine dbt's */

@@ -3,6 +3,7 @@
  * of the vCPU are dbt's; what is added is where guest code runs.
  */
 #include "core/error.h"
+#include "core/ledger.h"
 #include "core/shadow.h"
 #include "engine/direct/direct.h"
 #include "mem/ram.h"
@@ -69,6 +70,7 @@ static int direct_open(struct engine **out, const struct engine_env *env, struct
     d->dbt = e;
     d->cpu = dbt_cpu(e, 0);
     d->ram = env->ram;
+    d->stops = env->ledger ? ledger_row(env->ledger, LEDGER_EXIT, "cpu0", "cage") : NULL;
     d->written = env->ram->code_written;
     d->written_arg = env->ram->code_arg;
     code = cage_open(d, err);

@@ -7,6 +7,7 @@
  * page, a write to a page that code is on, a fault that is the guest's own, is one instruction that
  * the translator runs alone: it knows what it means.
  */
+#include "core/ledger.h"
 #include "engine/direct/direct.h"
 #include "mem/ram.h"
 #include "engine/dbt/sys.h"
@@ -131,6 +132,8 @@ bool direct_run(struct bare *b, struct cpu *cpu)
         if (next == NEXT_CAGE) {
             if (!cage_run(d, &stop))
                 return false;
+            if (d->stops)
+                d->stops->writes++;
             cpu->flags_sys &= ~(uint32_t)FL_RF;
             next = judge(d, &stop);
         }
