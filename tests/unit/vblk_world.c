@@ -227,7 +227,7 @@ static int setup(void **state)
                               .loop = w->loop,
                               .lock = &w->lock,
                               .ledger = w->ledger,
-                              .irq = {line_set, w, 5},
+                              .irq = {.set = line_set, .chip = w, .pin = 5},
                               .msi = {.send = msi_send, .chip = w},
                               .pci = w->pci,
                               .devfn = DEVFN};
