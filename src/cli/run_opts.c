@@ -189,8 +189,10 @@ const struct opt run_options[] = {
     {"initrd", "FILE", "initial RAM disk; repeated: one after another, or multiboot modules",
      take_initrd},
     {"append", "STRING", "the kernel's command line, given to it as it is", take_append},
-    {"disk", "FILE[,via=ide|virtio|regdisk-pio|regdisk-mmio][,readonly][,serial=S][,trap=…]",
+    {"disk",
+     "FILE[,via=ide|virtio|virtio-mmio|regdisk-pio|regdisk-mmio][,readonly][,serial=S][,trap=…]",
      "a raw image, block device or mem:SIZE (virtio); via=ide+virtio: one disk behind both;\n"
+     "queues=N, packed: virtio's request queues, 1 to 8, and packed rings;\n"
      "trap=each|patched|writes: how accesses of regdisk-mmio trap (each)",
      take_disk},
     {"net", RUN_NET_VALUE, RUN_NET_HELP, take_net},
