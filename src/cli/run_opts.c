@@ -192,8 +192,8 @@ const struct opt run_options[] = {
     {"disk",
      "FILE[,via=ide|virtio|virtio-mmio|regdisk-pio|regdisk-mmio][,readonly][,serial=S][,trap=…]",
      "a raw image, block device or mem:SIZE (virtio); via=ide+virtio: one disk behind both;\n"
-     "queues=N, packed: virtio's request queues, 1 to 8, and packed rings;\n"
-     "trap=each|patched|writes: how accesses of regdisk-mmio trap (each)",
+     "      queues=N, packed: virtio's request queues, 1 to 8, and packed rings;\n"
+     "      trap=each|patched|writes: how accesses of regdisk-mmio trap (each)",
      take_disk},
     {"net", RUN_NET_VALUE, RUN_NET_HELP, take_net},
     {"console", "stdio|pty|null|file=FILE",
