@@ -40,7 +40,7 @@ static void ev_regs(struct play *p)
     if (reg & 16)
         p->a.r.rflags = p->b.r.rflags = 2 | (reg & 32 ? 0x100 : 0) | (reg & 64 ? 0x20000 : 0);
     if (reg & 128)
-        p->a.where = reg & 16 ? TRAP_RIP_BEHIND : TRAP_RIP_AT;
+        p->a.where = reg & 16 ? TRAP_RIP_BEHIND : reg & 32 ? TRAP_RIP_EITHER : TRAP_RIP_AT;
 }
 
 /* At a register of the device, or at RAM. */

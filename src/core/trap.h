@@ -19,9 +19,9 @@ enum trap_kind {
     TRAP_KINDS
 };
 
-/* Where RIP stands in registers taken inside a trap callback: at the trapping instruction, or
- * already behind it. */
-enum trap_rip { TRAP_RIP_AT, TRAP_RIP_BEHIND };
+/* Where RIP stands in registers taken inside a trap callback: at the trapping instruction, already
+ * behind it, or (PIO writes) one of the two. */
+enum trap_rip { TRAP_RIP_AT, TRAP_RIP_BEHIND, TRAP_RIP_EITHER };
 
 struct trap {
     enum trap_kind kind;

@@ -60,6 +60,12 @@ struct engine_ops {
      * Registers as the instruction found them, but for RIP, as the result says; GPRs are wanted
      * of PIO writes and, if RIP is behind, of MMIO writes. */
     enum trap_rip (*trap_regs)(struct engine *e, unsigned vcpu, struct cpu_regs *r);
+    /* For engines that answer EITHER: ends the instruction, so that RIP is behind; r anew. To go on
+     * at the instruction itself this must have been called. */
+    void (*trap_settle)(struct engine *e, unsigned vcpu, struct cpu_regs *r);
+    /* Optional: returns when no vCPU reads guest code, and none does until off: a patch is two
+     * bytes. Any thread, one at a time. NULL: it reads both at once, or looks again. */
+    void (*quiet)(struct engine *e, bool on);
     /* PIO writes: when the callback returns, the vCPU goes on with the GPRs and RIP of r, whatever
      * the instruction was. */
     void (*trap_resume)(struct engine *e, unsigned vcpu, const struct cpu_regs *r);

@@ -173,6 +173,7 @@ static void kvm_close(struct engine *e)
     if (e->kvm >= 0)
         close(e->kvm);
     kvm_guard_close(e);
+    kvm_gate_close(e);
     kvm_apic_close(e);
     free(e->vcpu);
     free(e);
@@ -192,6 +193,7 @@ static int kvm_open(struct engine **out, const struct engine_env *env, struct er
     if (!e)
         return error_set(err, -ENOMEM, "out of memory");
     e->env = *env;
+    kvm_gate_open(e);
     e->kvm = e->vm = -1;
     e->vcpus = env->vcpus;
     e->vcpu = calloc(e->vcpus, sizeof(*e->vcpu));
@@ -242,6 +244,8 @@ const struct engine_ops engine_kvm = {
     .bell = kvm_bell,
     .shadow = kvm_shadow,
     .trap_regs = kvm_trap_regs,
+    .quiet = kvm_quiet,
+    .trap_settle = kvm_trap_settle,
     .trap_resume = kvm_trap_resume,
     .tsc_offset = kvm_tsc_offset,
     .apics = &kvm_apics,

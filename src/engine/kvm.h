@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "engine/kvm_signal.h"
 #include <linux/kvm.h>
+#include <pthread.h>
 #include <sys/types.h>
 
 #define KVM_VCPUS_MAX   64
@@ -28,16 +29,14 @@ struct kvm_vcpu {
     unsigned index;
     int fd;
     struct kvm_run *run;
-    pid_t tid;                /* who is inside run(), or 0; atomic */
-    unsigned kicked;          /* KICK_* bits; atomic */
-    uint64_t tsc_offset;      /* guest TSC minus host TSC, as of the last look; atomic */
-    struct ledger_row *eois;  /* split: exits for an EOI */
-    uint64_t pio_at;          /* RIP when the last OUT trapped */
-    bool sync;                /* registers come with each exit, in run */
-    unsigned char pio_rip[2]; /* where RIP stands at an OUT, by CR0.PE: kvm_trap.c */
-    bool tsc_deadline;        /* the LAPIC may offer that mode */
-    bool halted;              /* left at HLT: only an interrupt, NMI or INIT goes on from there */
-    bool wait_sipi;           /* after INIT: nothing runs until the start-up message */
+    pid_t tid;               /* who is inside run(), or 0; atomic */
+    unsigned kicked;         /* KICK_* bits; atomic */
+    uint64_t tsc_offset;     /* guest TSC minus host TSC, as of the last look; atomic */
+    struct ledger_row *eois; /* split: exits for an EOI */
+    bool sync;               /* registers come with each exit, in run */
+    bool tsc_deadline;       /* the LAPIC may offer that mode */
+    bool halted;             /* left at HLT: only an interrupt, NMI or INIT goes on from there */
+    bool wait_sipi;          /* after INIT: nothing runs until the start-up message */
 };
 
 enum { KICK_LOOK = 1, KICK_STOP = 2 };
@@ -50,6 +49,12 @@ struct engine {
     struct kvm_routes *routes; /* kvm_apic.h; not NULL: the kernel keeps the LAPICs */
     struct kvm_vcpu *vcpu;
     unsigned vcpus;
+    struct {
+        pthread_mutex_t lock;
+        pthread_cond_t moved;
+        bool shut;
+        unsigned inside; /* KVM_RUN */
+    } gate;
     uint8_t *alias;                 /* guest RAM as KVM maps it, or NULL: as we do */
     unsigned guards, guard_changes; /* pages of it that are write-protected; atomic */
     struct kvm_shadow_slot {
@@ -80,9 +85,17 @@ uint8_t *kvm_slot_host(const struct engine *e, uint8_t *host); /* as KVM maps it
 bool kvm_guard_fault(struct kvm_vcpu *v, unsigned before);
 bool kvm_guard_store(struct engine *e, const struct trap *t); /* it was one to RAM: done */
 
+/* kvm_gate.c */
+void kvm_gate_open(struct engine *e);
+void kvm_gate_close(struct engine *e);
+void kvm_gate_enter(struct engine *e);
+void kvm_gate_leave(struct engine *e);
+void kvm_quiet(struct engine *e, bool on);
+
 /* kvm_trap.c */
 void kvm_trap_open(struct kvm_vcpu *v);
 enum trap_rip kvm_trap_regs(struct engine *e, unsigned vcpu, struct cpu_regs *r);
+void kvm_trap_settle(struct engine *e, unsigned vcpu, struct cpu_regs *r);
 void kvm_trap_resume(struct engine *e, unsigned vcpu, const struct cpu_regs *r);
 
 /* kvm_shadow.c */

@@ -75,12 +75,10 @@ bool kvm_guard_fault(struct kvm_vcpu *v, unsigned before)
 bool kvm_guard_store(struct engine *e, const struct trap *t)
 {
     struct ram *ram = e->env.ram;
-    uint8_t *host = e->alias ? ram_ptr(ram, t->addr, t->size) : NULL;
 
-    if (!host)
+    if (!e->alias || !ram_ptr(ram, t->addr, t->size))
         return false;
-    ram_original(ram, t->addr, t->size);
-    memcpy(host, &t->value, t->size);
+    ram->patch_store(ram->patch_arg, t->addr, &t->value, t->size);
     ram_written(ram, t->addr, t->size);
     return true;
 }

@@ -213,7 +213,9 @@ static bool step(struct kvm_vcpu *v, bool *stop, struct trap *end)
         return true;
     }
     cr8 = v->run->cr8;
+    kvm_gate_enter(v->engine);
     rc = ioctl(v->fd, KVM_RUN, 0) < 0 ? -errno : 0;
+    kvm_gate_leave(v->engine);
     /* Only if the guest moved CR8: a write of the LAPIC's TPR has more bits than we would give. */
     if (ours && !*stop && v->run->cr8 != cr8)
         env->intr->set_tpr(env->intr_ctl, v->index, (unsigned)v->run->cr8 & 0xf);

@@ -5,22 +5,20 @@
  * it does. KVM_CAP_SYNC_REGS: registers come and go in kvm_run, which saves three ioctls a trap.
  *
  * Where RIP stands is KVM's affair: its emulator has moved it over a store when it exits, but not
- * over a load; OUT on hardware it moves at completion, unless somebody else has moved RIP. Which of
- * the two an OUT does here is seen at the first one.
+ * over a load; OUT on hardware it moves at completion, unless somebody else has moved RIP. Mostly
+ * an OUT exits by hardware, but a store that became an OUT on its way to the emulator does not.
  */
 #include "engine/kvm.h"
 #include <sys/ioctl.h>
 
-enum { PIO_UNKNOWN, PIO_AT, PIO_BEHIND };
-enum { CR0_PE = 1 };
 #define SYNC (KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS)
 
 void kvm_trap_open(struct kvm_vcpu *v)
 {
     const struct engine *e = v->engine;
-    int can = ioctl(e->vm, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS);
 
-    v->sync = e->env.patches && can > 0 && ((unsigned)can & SYNC) == SYNC;
+    v->sync = e->env.patches &&
+              ((unsigned)ioctl(e->vm, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS) & SYNC) == SYNC;
     if (v->sync)
         v->run->kvm_valid_regs = SYNC;
 }
@@ -44,48 +42,28 @@ static void regs_put(struct kvm_vcpu *v, const struct cpu_regs *r)
         (void)ioctl(v->fd, KVM_SET_REGS, &g);
 }
 
-/* Whether immediate_exit stays set does not matter: step() clears it before it enters the guest. */
-static void exit_complete(struct kvm_vcpu *v)
-{
-    __atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-    (void)ioctl(v->fd, KVM_RUN, 0);
-}
-
-static enum trap_rip pio_rip(struct kvm_vcpu *v, struct cpu_regs *r)
-{
-    unsigned char *known = &v->pio_rip[r->cr0 & CR0_PE];
-    uint64_t rip = r->rip;
-
-    v->pio_at = rip;
-    if (*known == PIO_UNKNOWN) {
-        exit_complete(v);
-        kvm_get_regs(v->engine, v->index, r);
-        *known = r->rip == rip ? PIO_BEHIND : PIO_AT;
-        return TRAP_RIP_BEHIND;
-    }
-    return *known == PIO_AT ? TRAP_RIP_AT : TRAP_RIP_BEHIND;
-}
-
 enum trap_rip kvm_trap_regs(struct engine *e, unsigned vcpu, struct cpu_regs *r)
 {
     struct kvm_vcpu *v = &e->vcpu[vcpu];
 
     regs_get(v, r);
-    if (v->run->exit_reason == KVM_EXIT_MMIO)
-        return v->run->mmio.is_write ? TRAP_RIP_BEHIND : TRAP_RIP_AT;
-    return pio_rip(v, r);
+    if (v->run->exit_reason != KVM_EXIT_MMIO)
+        return TRAP_RIP_EITHER;
+    return v->run->mmio.is_write ? TRAP_RIP_BEHIND : TRAP_RIP_AT;
 }
 
-/* To stay where RIP is, it must be elsewhere while the OUT is completed. */
-void kvm_trap_resume(struct engine *e, unsigned vcpu, const struct cpu_regs *r)
+/* Whether immediate_exit stays set does not matter: step() clears it before it enters the guest. */
+void kvm_trap_settle(struct engine *e, unsigned vcpu, struct cpu_regs *r)
 {
     struct kvm_vcpu *v = &e->vcpu[vcpu];
-    struct cpu_regs away = *r;
 
-    if (v->pio_rip[r->cr0 & CR0_PE] == PIO_AT && r->rip == v->pio_at) {
-        away.rip++;
-        regs_put(v, &away);
-        exit_complete(v);
-    }
-    regs_put(v, r);
+    __atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+    (void)ioctl(v->fd, KVM_RUN, 0);
+    regs_get(v, r);
+}
+
+/* KVM doesn't move RIP over an OUT once it is elsewhere. */
+void kvm_trap_resume(struct engine *e, unsigned vcpu, const struct cpu_regs *r)
+{
+    regs_put(&e->vcpu[vcpu], r);
 }

@@ -18,6 +18,15 @@ bool ram_peek(const struct ram *r, gpa_t gpa, void *buf, size_t len)
     return true;
 }
 
+bool ram_poke(struct ram *r, gpa_t gpa, const void *buf, size_t len)
+{
+    uint8_t *p = ram_ptr(r, gpa, len);
+
+    if (p)
+        memcpy(p, buf, len);
+    return p;
+}
+
 bool ram_swap(struct ram *r, gpa_t gpa, const uint8_t from[2], const uint8_t to[2])
 {
     uint8_t *p = ram_ptr(r, gpa, 2);

@@ -39,6 +39,7 @@ struct ram {
      * back. */
     unsigned patches;
     void (*patch_back)(void *arg, gpa_t gpa, uint64_t len);
+    void (*patch_store)(void *arg, gpa_t gpa, const void *buf, size_t len); /* and writes there */
     void *patch_arg;
     /* Kept by an engine that RAM_PATCH alone tells too little: the flag of a page changes. */
     void (*guard)(void *arg, gpa_t page, bool on);

@@ -60,6 +60,7 @@ struct patch {
     unsigned ranges;
     uint8_t code[CODES][2]; /* what stood there */
     bool coded[CODES];
+    bool second[256]; /* the second of them: half a patch is an OUT to that port */
     struct site site[SITES];
     uint16_t live[SITES]; /* those that are */
     unsigned lives;
@@ -74,6 +75,7 @@ struct view {
     uint8_t bytes[PATCH_INSN_MAX];
     size_t n; /* how many of them can be read */
     uint8_t len;
+    enum trap_rip where; /* r.rip: at it, or behind it */
 };
 
 /* ---- reading code ---- */
@@ -133,6 +135,7 @@ static unsigned code_for(struct patch *p, const uint8_t bytes[2])
     if (c < CODES) {
         memcpy(p->code[c], bytes, 2);
         p->coded[c] = true;
+        p->second[bytes[1]] = true;
     }
     return c;
 }
@@ -155,6 +158,23 @@ static struct site *site_find(struct patch *p, gpa_t gpa, bool make)
         }
     }
     return NULL;
+}
+
+/* No vCPU may read one byte before and the other after. */
+static void quiet(const struct patch *p, bool on)
+{
+    if (p->cpu.quiet)
+        p->cpu.quiet(p->cpu.ctx, on);
+}
+
+static bool bytes_swap(struct patch *p, gpa_t gpa, const uint8_t from[2], const uint8_t to[2])
+{
+    bool done;
+
+    quiet(p, true);
+    done = ram_swap(p->ram, gpa, from, to);
+    quiet(p, false);
+    return done;
 }
 
 static bool page_patched(const struct patch *p, gpa_t page)
@@ -209,7 +229,7 @@ static void site_restore(struct patch *p, struct site *s)
         return;
     code_bytes(s->code, ours);
     site_live(p, s, false);
-    if (ram_swap(p->ram, s->gpa, ours, p->code[s->code])) {
+    if (bytes_swap(p, s->gpa, ours, p->code[s->code])) {
         p->stats.restored++;
         ram_written(p->ram, s->gpa, 2);
     } else {
@@ -235,7 +255,7 @@ static void site_patch(struct patch *p, const struct view *v)
     site_live(p, s, true);
     page_mark(p, v->gpa, true); /* first, so that no write slips through */
     code_bytes(code, ours);
-    if (ram_swap(p->ram, v->gpa, v->bytes, ours)) {
+    if (bytes_swap(p, v->gpa, v->bytes, ours)) {
         p->stats.made++;
         ram_written(p->ram, v->gpa, 2);
     } else {
@@ -317,14 +337,19 @@ struct call { /* what is to be done */
     gpa_t gpa;
 };
 
+struct out { /* an OUT imm8 */
+    uint8_t bytes[2];
+    unsigned code; /* that it stands for; CODES: none */
+};
+
 enum found { FOUND_OURS, FOUND_COPY, FOUND_CHANGED, FOUND_NONE };
 
 /* An OUT of the guest's own is what it is, also where a site once was. */
-static bool own_out(const struct patch *p, struct view *v, enum trap_rip where)
+static bool own_out(const struct patch *p, const struct view *v)
 {
     struct view at = {.r = v->r};
 
-    if (where == TRAP_RIP_BEHIND)
+    if (v->where == TRAP_RIP_BEHIND)
         return view_at(p, &at, v->r.rip - 1, 2) && (at.bytes[0] == 0xee || at.bytes[0] == 0xef);
     return view_at(p, &at, v->r.rip, PATCH_INSN_MAX) && patch_is_out(&at.r, at.bytes, at.n);
 }
@@ -353,21 +378,21 @@ static bool decode(struct site *s, const struct view *v, struct patch_insn *insn
     return true;
 }
 
-/* What is it that trapped as OUT with this code? Fills insn, if it still is one that may be
- * patched: the guest may have changed the bytes behind ours. */
-static enum found judge(struct patch *p, struct view *v, enum trap_rip where, unsigned code,
+/* What is it that trapped as this OUT? Fills insn, if it still is one that may be patched: the
+ * guest may have changed the bytes behind ours. */
+static enum found judge(struct patch *p, struct view *v, const struct out *o,
                         struct patch_insn *insn)
 {
     struct site *s = site_find(p, v->gpa, false);
-    uint8_t ours[2];
-    bool good;
+    bool same = !memcmp(v->bytes, o->bytes, 2), good;
 
-    code_bytes(code, ours);
-    if (memcmp(v->bytes, ours, 2)) /* put back, or written over, since it trapped */
-        return s && !own_out(p, v, where) ? FOUND_CHANGED : FOUND_NONE;
-    memcpy(v->bytes, p->code[code], 2);
+    if (!same) /* put back or written over since it trapped, or read while that happened */
+        return s && !own_out(p, v) ? FOUND_CHANGED : FOUND_NONE;
+    if (o->code == CODES || !p->coded[o->code])
+        return FOUND_NONE;
+    memcpy(v->bytes, p->code[o->code], 2);
     good = decode(s, v, insn);
-    if (s && s->live && s->code == code)
+    if (s && s->live && s->code == o->code)
         return FOUND_OURS;
     return good ? FOUND_COPY : FOUND_NONE;
 }
@@ -383,7 +408,7 @@ static void undo(struct patch *p, const struct view *v, enum found what, unsigne
         site_restore(p, s);
     } else if (what == FOUND_COPY) {
         code_bytes(code, ours);
-        if (ram_swap(p->ram, v->gpa, ours, p->code[code])) {
+        if (bytes_swap(p, v->gpa, ours, p->code[code])) {
             p->stats.healed++;
             ram_written(p->ram, v->gpa, 2);
         }
@@ -413,36 +438,83 @@ static void access_do(struct patch *p, struct view *v, const struct call *c)
 }
 
 /* FOUND_NONE: not ours. FOUND_OURS: to be done. Else it has been put back. */
-static enum found look(struct patch *p, struct view *v, enum trap_rip where, unsigned code,
-                       struct call *c)
+static enum found look(struct patch *p, struct view *v, const struct out *o, struct call *c)
 {
     enum found what;
 
     pthread_mutex_lock(&p->lock);
-    what = p->coded[code] ? judge(p, v, where, code, &c->insn) : FOUND_NONE;
+    what = judge(p, v, o, &c->insn);
     if (what != FOUND_NONE && !(what == FOUND_OURS && target(p, v, &c->insn, &c->gpa))) {
-        undo(p, v, what, code);
+        undo(p, v, what, o->code);
         what = FOUND_CHANGED;
     }
     pthread_mutex_unlock(&p->lock);
     return what;
 }
 
+/* Which of two places this OUT was at, by the bytes that stand there: false if they don't tell. */
+static bool which(struct patch *p, struct view *v, const struct out *o)
+{
+    bool at, behind, before;
+
+    at = view_at(p, v, v->r.rip, 2) && !memcmp(v->bytes, o->bytes, 2);
+    behind = view_at(p, v, v->r.rip - 2, 2) && !memcmp(v->bytes, o->bytes, 2);
+    pthread_mutex_lock(&p->lock);
+    before = v->n && site_find(p, v->gpa, false); /* it may have been put back meanwhile */
+    pthread_mutex_unlock(&p->lock);
+    v->where = at ? TRAP_RIP_AT : TRAP_RIP_BEHIND;
+    return at != behind && !(at && before);
+}
+
+/* The registers as they were, with RIP where it is found to be: v->rip is the instruction's. */
+static bool locate(struct patch *p, unsigned vcpu, struct view *v, const struct out *o,
+                   bool *settled)
+{
+    v->where = p->cpu.regs(p->cpu.ctx, vcpu, &v->r);
+    *settled = v->where != TRAP_RIP_EITHER;
+    if (!*settled && !which(p, v, o)) {
+        p->cpu.settle(p->cpu.ctx, vcpu, &v->r);
+        *settled = true;
+        v->where = TRAP_RIP_BEHIND;
+    }
+    return view_at(p, v, v->r.rip - (v->where == TRAP_RIP_BEHIND ? 2 : 0), PATCH_INSN_MAX);
+}
+
+/* Goes on at v->rip: behind what was done, or at what was put back. */
+static void go_on(struct patch *p, unsigned vcpu, struct view *v, bool settled)
+{
+    struct cpu_regs scrap;
+
+    if (!settled)
+        p->cpu.settle(p->cpu.ctx, vcpu, &scrap);
+    v->r.rip = v->rip & rip_mask(&v->r);
+    p->cpu.resume(p->cpu.ctx, vcpu, &v->r);
+}
+
+/* Is this one of ours, or half of one? */
+static bool out_of(const struct patch *p, const struct trap *t, struct out *o)
+{
+    if (!t->write || t->data || t->addr > 0xff)
+        return false;
+    o->bytes[0] = t->size == 1 ? OUT_AL : OUT_EAX;
+    o->bytes[1] = (uint8_t)t->addr;
+    o->code = CODES;
+    if (t->addr - PATCH_PORT < PATCH_PORTS)
+        o->code = (unsigned)(t->addr - PATCH_PORT) + (t->size == 1 ? 0 : PATCH_PORTS);
+    return o->code < CODES || __atomic_load_n(&p->second[t->addr], __ATOMIC_RELAXED);
+}
+
 bool patch_take(struct patch *p, unsigned vcpu, struct trap *t)
 {
-    unsigned code = (unsigned)(t->addr - PATCH_PORT) + (t->size == 1 ? 0 : PATCH_PORTS);
     struct call c = {0};
-    enum trap_rip where;
     enum found what;
     struct view v;
+    struct out o;
+    bool settled;
 
-    if (!t->write || t->data || t->addr - PATCH_PORT >= PATCH_PORTS)
+    if (!out_of(p, t, &o) || !locate(p, vcpu, &v, &o, &settled) || !supervisor(&v.r))
         return false;
-    where = p->cpu.regs(p->cpu.ctx, vcpu, &v.r);
-    if (!supervisor(&v.r) ||
-        !view_at(p, &v, v.r.rip - (where == TRAP_RIP_BEHIND ? 2 : 0), PATCH_INSN_MAX))
-        return false;
-    what = look(p, &v, where, code, &c);
+    what = look(p, &v, &o, &c);
     if (what == FOUND_NONE)
         return false;
     t->kind = TRAP_PATCH;
@@ -450,8 +522,7 @@ bool patch_take(struct patch *p, unsigned vcpu, struct trap *t)
     t->write = c.insn.write;
     if (what == FOUND_OURS)
         access_do(p, &v, &c);
-    v.r.rip = v.rip & rip_mask(&v.r);
-    p->cpu.resume(p->cpu.ctx, vcpu, &v.r);
+    go_on(p, vcpu, &v, settled || what == FOUND_OURS);
     return true;
 }
 
@@ -474,15 +545,33 @@ int patch_cover(struct patch *p, gpa_t base, uint64_t len)
     return 0;
 }
 
-void patch_restore(struct patch *p, gpa_t gpa, uint64_t len)
+static void range_restore(struct patch *p, gpa_t gpa, uint64_t len)
 {
-    pthread_mutex_lock(&p->lock);
     for (unsigned i = p->lives; i--;) { /* the last takes the place of one that goes */
         struct site *s = &p->site[p->live[i]];
 
         if (s->gpa - gpa < len || gpa - s->gpa < s->len)
             site_restore(p, s);
     }
+}
+
+void patch_restore(struct patch *p, gpa_t gpa, uint64_t len)
+{
+    pthread_mutex_lock(&p->lock);
+    range_restore(p, gpa, len);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* Nothing is patched between putting back and the store. */
+static void patch_store(void *arg, gpa_t gpa, const void *buf, size_t len)
+{
+    struct patch *p = arg;
+
+    pthread_mutex_lock(&p->lock);
+    range_restore(p, gpa, len);
+    quiet(p, true);
+    ram_poke(p->ram, gpa, buf, len);
+    quiet(p, false);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -528,6 +617,7 @@ struct patch *patch_open(struct ram *ram, struct bus *bus, const struct patch_cp
     p->bus = bus;
     p->cpu = *cpu;
     ram->patch_back = patch_back;
+    ram->patch_store = patch_store;
     ram->patch_arg = p;
     return p;
 }

@@ -18,6 +18,8 @@ struct ram;
 
 struct patch_cpu { /* how registers are had inside a trap: engine.h's trap_regs and trap_resume */
     enum trap_rip (*regs)(void *ctx, unsigned vcpu, struct cpu_regs *r);
+    void (*settle)(void *ctx, unsigned vcpu, struct cpu_regs *r); /* may be NULL */
+    void (*quiet)(void *ctx, bool on);                            /* likewise */
     void (*resume)(void *ctx, unsigned vcpu, const struct cpu_regs *r);
     void *ctx;
 };

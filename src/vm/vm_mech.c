@@ -82,6 +82,22 @@ static enum trap_rip patch_regs(void *ctx, unsigned vcpu, struct cpu_regs *r)
     return vm->ops->trap_regs(vm->engine, vcpu, r);
 }
 
+static void patch_settle(void *ctx, unsigned vcpu, struct cpu_regs *r)
+{
+    struct vm *vm = ctx;
+
+    if (vm->ops->trap_settle)
+        vm->ops->trap_settle(vm->engine, vcpu, r);
+}
+
+static void patch_quiet(void *ctx, bool on)
+{
+    struct vm *vm = ctx;
+
+    if (vm->ops->quiet && vm->engine)
+        vm->ops->quiet(vm->engine, on);
+}
+
 static void patch_resume(void *ctx, unsigned vcpu, const struct cpu_regs *r)
 {
     struct vm *vm = ctx;
@@ -92,7 +108,7 @@ static void patch_resume(void *ctx, unsigned vcpu, const struct cpu_regs *r)
 int vm_patch_range(void *ctx, gpa_t base, uint64_t len)
 {
     struct vm *vm = ctx;
-    const struct patch_cpu cpu = {patch_regs, patch_resume, vm};
+    const struct patch_cpu cpu = {patch_regs, patch_settle, patch_quiet, patch_resume, vm};
 
     if (!vm->patch)
         vm->patch = patch_open(&vm->ram, vm->bus, &cpu);

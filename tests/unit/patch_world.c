@@ -41,13 +41,34 @@ static const struct io_ops ops = {cell_read, cell_write, .sizes = 1 | 2 | 4 | 8,
 
 /* ---- making ---- */
 
+static uint64_t rip_mask(const struct pw *w)
+{
+    unsigned attr = w->r.seg[SEG_CS].attr;
+
+    return attr & 1 << 13 ? UINT64_MAX : attr & 1 << 14 ? UINT32_MAX : 0xffff;
+}
+
 static enum trap_rip regs(void *ctx, unsigned vcpu, struct cpu_regs *r)
 {
     struct pw *w = ctx;
 
     (void)vcpu;
     *r = w->at;
+    if (w->where == TRAP_RIP_EITHER && w->out)
+        return TRAP_RIP_EITHER;
     return w->at.rip == w->r.rip ? TRAP_RIP_AT : TRAP_RIP_BEHIND;
+}
+
+static void settle(void *ctx, unsigned vcpu, struct cpu_regs *r)
+{
+    struct pw *w = ctx;
+
+    (void)vcpu;
+    if (w->at.rip == w->r.rip)
+        w->at.rip = (w->at.rip + 2) & rip_mask(w);
+    w->r.rip = w->at.rip;
+    w->settled = true;
+    *r = w->at;
 }
 
 static void resume(void *ctx, unsigned vcpu, const struct cpu_regs *r)
@@ -61,7 +82,7 @@ static void resume(void *ctx, unsigned vcpu, const struct cpu_regs *r)
 
 bool pw_open(struct pw *w, bool patch)
 {
-    const struct patch_cpu cpu = {regs, resume, w};
+    const struct patch_cpu cpu = {regs, settle, NULL, resume, w};
 
     memset(w, 0, sizeof(*w));
     if (ram_open(&w->ram, PW_RAM))
@@ -122,27 +143,25 @@ void pw_write(struct pw *w, gpa_t gpa, const void *buf, size_t n)
     memcpy(to, buf, n);
 }
 
-static uint64_t rip_mask(const struct pw *w)
-{
-    unsigned attr = w->r.seg[SEG_CS].attr;
-
-    return attr & 1 << 13 ? UINT64_MAX : attr & 1 << 14 ? UINT32_MAX : 0xffff;
-}
-
 static void step_out(struct pw *w, const uint8_t *bytes)
 {
     struct trap t = {.kind = TRAP_PIO, .write = true, .count = 1, .addr = bytes[1]};
 
     t.size = bytes[0] == 0xe6 ? 1 : 4;
     w->at = w->r;
-    if (w->where == TRAP_RIP_BEHIND)
+    if (w->where == TRAP_RIP_BEHIND || (w->where == TRAP_RIP_EITHER && w->flip++ % 2))
         w->at.rip = (w->r.rip + 2) & rip_mask(w);
-    w->resumed = false;
+    w->resumed = w->settled = false;
+    w->out = true;
     if (w->patch && patch_take(w->patch, 0, &t)) {
         w->patched++;
+        w->out = false;
         return;
     }
+    w->out = false;
     w->outs++;
+    if (w->settled)
+        return;
     w->r.rip = (w->r.rip + 2) & rip_mask(w);
 }
 
@@ -150,7 +169,7 @@ static void access_mmio(struct pw *w, const struct patch_insn *i, gpa_t gpa)
 {
     struct trap t = {
         .kind = TRAP_MMIO, .write = i->write, .size = i->size, .count = 1, .addr = gpa};
-    bool behind = i->write && w->where == TRAP_RIP_BEHIND;
+    bool behind = i->write && w->where != TRAP_RIP_AT;
 
     w->mmio++;
     w->at = w->r;

@@ -24,8 +24,10 @@ struct pw {
     struct io_region region;
     struct patch *patch; /* NULL: nothing is patched */
     struct cpu_regs r;
-    enum trap_rip where; /* RIP of a store or OUT when it traps */
-    struct cpu_regs at;  /* as the patcher sees them */
+    enum trap_rip where; /* RIP of a store or OUT when it traps; EITHER: OUTs by turns */
+    unsigned flip;
+    bool out, settled;  /* in the trap of an OUT; whose RIP has been moved */
+    struct cpu_regs at; /* as the patcher sees them */
     bool resumed;
     uint8_t cell[PW_LEN];
     struct {

@@ -74,6 +74,12 @@ static void also_where_rip_is_behind(void **state)
     store_and_load(TRAP_RIP_BEHIND);
 }
 
+static void and_where_it_may_be_either(void **state)
+{
+    (void)state;
+    store_and_load(TRAP_RIP_EITHER);
+}
+
 static void it_is_put_back_on_demand(void **state)
 {
     uint8_t was[4];
@@ -351,6 +357,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(the_second_time_it_is_patched),
         T(also_where_rip_is_behind),
+        T(and_where_it_may_be_either),
         T(it_is_put_back_on_demand),
         T(a_trap_that_comes_late),
         T(out_of_the_guests_own),
