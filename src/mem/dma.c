@@ -92,3 +92,8 @@ void dma_drop(struct dma *d, gpa_t gpa, size_t len, bool device_wrote)
     if (__builtin_expect(d->tap != NULL, 0))
         dma_tell(d, TAP_DROP, gpa, len, ram_ptr(d->ram, gpa, len));
 }
+
+void dma_told(struct dma *d, bool write, const void *host, void *data, size_t len)
+{
+    dma_tell(d, write ? TAP_WRITE : TAP_READ, ram_gpa(d->ram, host), len, data);
+}

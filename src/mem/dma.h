@@ -31,5 +31,8 @@ int dma_write(struct dma *d, gpa_t gpa, const void *buf, size_t len);
  */
 int dma_hold(struct dma *d, gpa_t gpa, size_t len, bool device_writes, struct iovec *iov, int max);
 void dma_drop(struct dma *d, gpa_t gpa, size_t len, bool device_wrote);
+/* Ring files, when there is a tap: len bytes of guest memory at host were read into data, or were
+ * written and are data's. Of a read the tap may change data. */
+void dma_told(struct dma *d, bool write, const void *host, void *data, size_t len);
 
 #endif

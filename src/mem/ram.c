@@ -79,6 +79,16 @@ uint8_t *ram_ptr(const struct ram *r, gpa_t gpa, uint64_t len)
     return NULL;
 }
 
+gpa_t ram_gpa(const struct ram *r, const void *host)
+{
+    const uint8_t *p = host;
+
+    for (const struct ram_slot *s = r->slot; s < r->slot + r->slots; s++)
+        if (p >= s->host && (size_t)(p - s->host) < s->len)
+            return s->gpa + (gpa_t)(p - s->host);
+    return 0;
+}
+
 size_t ram_page(const struct ram *r, gpa_t gpa)
 {
     const struct ram_slot *s;

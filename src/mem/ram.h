@@ -51,6 +51,8 @@ void ram_close(struct ram *r);
 
 /* Pointer to [gpa, gpa+len) if all of it lies in one slot, else NULL. */
 uint8_t *ram_ptr(const struct ram *r, gpa_t gpa, uint64_t len);
+/* The other way round, for a pointer that ram_ptr gave; 0 if it did not. */
+gpa_t ram_gpa(const struct ram *r, const void *host);
 /* Page index for page_flags of a gpa inside RAM; caller knows it is RAM. */
 size_t ram_page(const struct ram *r, gpa_t gpa);
 /* Tell everybody who must know that [gpa, gpa+len) was written by other than the guest's CPU. */

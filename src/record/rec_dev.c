@@ -203,7 +203,6 @@ static const struct {
 } no_tap[] = {
     {"irq", "interrupt controllers are driven by the vCPUs"},
     {"hostbridge", "it only passes on what is recorded at the PCI functions"},
-    {"virtio", "its rings are memory that device and driver share, not a wire"},
 };
 
 static const char *refusal(const char *name)

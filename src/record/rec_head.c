@@ -8,15 +8,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS_MAX 12
+#define WORDS_MAX  12
+#define QUEUES_MAX 8u
 
 /* ---- writing ---- */
+
+static void virtio_write(struct rec_text *t, unsigned queues, bool packed)
+{
+    if (queues)
+        rec_add(t, " queues=%u", queues);
+    if (packed)
+        rec_add(t, " packed");
+}
 
 static void disk_write(struct rec_text *t, const struct rec_disk *k)
 {
     rec_add(t, "disk %s via=%x sectors=%llu%s%s%s%s", k->name, k->via,
             (unsigned long long)k->sectors, k->readonly ? " readonly" : "",
             k->discard ? " discard" : "", k->zeroes ? " zeroes" : "", k->cache ? " cache" : "");
+    virtio_write(t, k->queues, k->packed);
     if (k->has_serial) {
         rec_add(t, " serial=");
         rec_add_data(t, k->serial, strlen(k->serial));
@@ -28,7 +38,9 @@ static void nic_write(struct rec_text *t, const struct rec_nic *n)
 {
     rec_add(t, "net %s via=%x mac=", n->name, n->via);
     rec_add_data(t, n->mac, sizeof(n->mac));
-    rec_add(t, " takes=%x%s\n", n->takes, n->up ? " up" : "");
+    rec_add(t, " takes=%x%s", n->takes, n->up ? " up" : "");
+    virtio_write(t, n->queues, n->packed);
+    rec_add(t, "\n");
 }
 
 void rec_head_write(struct rec *r)
@@ -62,6 +74,16 @@ static bool name_ok(const char *s)
     return n > 0 && n < REC_NAME && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-_") == n;
 }
 
+static bool queues_read(unsigned *queues, const char *word)
+{
+    uint64_t v;
+
+    if (!number(word, 10, &v) || v > QUEUES_MAX)
+        return false;
+    *queues = (unsigned)v;
+    return true;
+}
+
 static bool serial_read(struct rec_disk *k, const char *data)
 {
     size_t len = rec_data_len(data);
@@ -78,7 +100,8 @@ static bool disk_word(struct rec_disk *k, const char *w)
     } flag[] = {{"readonly", offsetof(struct rec_disk, readonly)},
                 {"discard", offsetof(struct rec_disk, discard)},
                 {"zeroes", offsetof(struct rec_disk, zeroes)},
-                {"cache", offsetof(struct rec_disk, cache)}};
+                {"cache", offsetof(struct rec_disk, cache)},
+                {"packed", offsetof(struct rec_disk, packed)}};
     uint64_t v;
 
     for (size_t i = 0; i < ARRAY_LEN(flag); i++)
@@ -88,6 +111,8 @@ static bool disk_word(struct rec_disk *k, const char *w)
         return (k->via = (unsigned)v) != 0;
     if (!strncmp(w, "sectors=", 8) && number(w + 8, 10, &v) && v && v <= INT64_MAX / BLK_SECTOR)
         return (k->sectors = v) != 0;
+    if (!strncmp(w, "queues=", 7))
+        return queues_read(&k->queues, w + 7);
     return !strncmp(w, "serial=", 7) && serial_read(k, w + 7);
 }
 
@@ -111,6 +136,10 @@ static bool nic_word(struct rec_nic *n, const char *w)
 
     if (!strcmp(w, "up"))
         return n->up = true;
+    if (!strcmp(w, "packed"))
+        return n->packed = true;
+    if (!strncmp(w, "queues=", 7))
+        return queues_read(&n->queues, w + 7);
     if (!strncmp(w, "mac=", 4))
         return rec_data(w + 4, n->mac, sizeof(n->mac));
     if (!strncmp(w, "via=", 4) && number(w + 4, 16, &v) && v <= 0xff)

@@ -306,6 +306,8 @@ static void wrap_attach(struct net *n)
 
     if (w->inner)
         net_attach(w->inner, n->front.recv ? &front : NULL);
+    else
+        play_inside(w);
 }
 
 static void wrap_close(struct net *n)

@@ -27,6 +27,8 @@ struct rec_disk { /* what a front end can see of a backend */
     unsigned via; /* enum board_via: nothing to this directory but a number */
     uint64_t sectors;
     bool readonly, discard, zeroes, cache;
+    unsigned queues; /* virtio */
+    bool packed;
     bool has_serial;
     char serial[24];
 };
@@ -37,6 +39,8 @@ struct rec_nic {
     uint8_t mac[6];
     unsigned takes; /* as in struct net */
     bool up;
+    unsigned queues; /* virtio */
+    bool packed;
 };
 
 struct rec_machine { /* all that the replay needs to make the same devices */

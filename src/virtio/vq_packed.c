@@ -61,7 +61,7 @@ static int packed_map(struct vq *q)
 
 static bool available(const struct vq *q)
 {
-    uint16_t flags = ring_load(place(q, q->next_avail) + PK_FLAGS);
+    uint16_t flags = ring_load(q, place(q, q->next_avail) + PK_FLAGS);
     bool avail = flags & DESC_F_AVAIL, used = flags & DESC_F_USED;
 
     return avail != used && avail == q->pk.avail_wrap;
@@ -82,12 +82,16 @@ static int packed_next(struct vq *q, uint16_t *head)
     return -EINVAL;
 }
 
-static struct desc desc_read(const uint8_t *at)
+static struct desc desc_read(const struct vq *q, const uint8_t *at)
 {
-    return (struct desc){.addr = le64_get(at + PK_ADDR),
-                         .len = le32_get(at + PK_LEN),
-                         .id = le16_get(at + PK_ID),
-                         .flags = le16_get(at + PK_FLAGS)};
+    uint8_t d[DESC_LEN];
+
+    memcpy(d, at, sizeof(d));
+    ring_read(q, at, d, sizeof(d));
+    return (struct desc){.addr = le64_get(d + PK_ADDR),
+                         .len = le32_get(d + PK_LEN),
+                         .id = le16_get(d + PK_ID),
+                         .flags = le16_get(d + PK_FLAGS)};
 }
 
 /* 2.8.7: every entry of the table is part of the chain, and only WRITE means something in it. */
@@ -104,7 +108,7 @@ static const char *indirect_walk(struct vq *q, const struct desc *d, struct vq_c
     if (!table)
         return "an indirect table that is not in RAM";
     for (unsigned i = 0; i < entries && !why; i++) { /* at most the ring's size, see above */
-        struct desc e = desc_read(table + (size_t)DESC_LEN * i);
+        struct desc e = desc_read(q, table + (size_t)DESC_LEN * i);
 
         why = ring_seg_add(c, e.addr, e.len, e.flags & DESC_F_WRITE);
     }
@@ -120,7 +124,7 @@ static const char *chain_walk(struct vq *q, struct vq_chain *c, unsigned *places
 
     /* Bound: a chain has at most `size` descriptors (2.8.5). */
     for (*places = 0; *places < q->conf.size;) {
-        struct desc d = desc_read(place(q, at));
+        struct desc d = desc_read(q, place(q, at));
 
         ++*places;
         *last = d;
@@ -181,8 +185,9 @@ static void packed_push(struct vq *q, uint16_t head, uint32_t written)
         flags |= DESC_F_AVAIL | DESC_F_USED;
     le32_put(at + PK_LEN, written);
     le16_put(at + PK_ID, q->pk.id[head]);
+    ring_wrote(q, at + PK_LEN, at + PK_LEN, PK_FLAGS - PK_LEN);
     if (q->unshown) {
-        ring_store(at + PK_FLAGS, flags);
+        ring_store(q, at + PK_FLAGS, flags);
     } else {
         q->pk.show_at = q->next_used;
         q->pk.show_flags = flags;
@@ -216,20 +221,20 @@ static bool packed_show(struct vq *q)
     bool wrap = q->pk.show_flags & DESC_F_USED;
     uint16_t flags;
 
-    ring_store(at + PK_FLAGS, q->pk.show_flags);
+    ring_store(q, at + PK_FLAGS, q->pk.show_flags);
     ring_count(q, true, (size_t)DESC_LEN * q->unshown);
     ram_written(q->dma->ram, q->conf.desc, (uint64_t)DESC_LEN * q->conf.size);
     /* Pairs with the driver's: it writes its event area, fences, looks at the flags again. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    flags = ring_load(q->avail + EVENT_FLAGS);
+    flags = ring_load(q, q->avail + EVENT_FLAGS);
     if (flags == EVENT_DESC && q->conf.event_idx)
-        return event_passed(q, ring_load(q->avail + EVENT_OFF_WRAP), wrap);
+        return event_passed(q, ring_load(q, q->avail + EVENT_OFF_WRAP), wrap);
     return flags != EVENT_DISABLE;
 }
 
 static void packed_quiet(struct vq *q)
 {
-    ring_store(q->used + EVENT_FLAGS, EVENT_DISABLE);
+    ring_store(q, q->used + EVENT_FLAGS, EVENT_DISABLE);
 }
 
 static bool packed_listen(struct vq *q)
@@ -237,8 +242,8 @@ static bool packed_listen(struct vq *q)
     unsigned off_wrap = q->next_avail | (q->pk.avail_wrap ? 1u << 15 : 0);
 
     if (q->conf.event_idx)
-        ring_store(q->used + EVENT_OFF_WRAP, (uint16_t)off_wrap);
-    ring_store(q->used + EVENT_FLAGS, q->conf.event_idx ? EVENT_DESC : EVENT_ENABLE);
+        ring_store(q, q->used + EVENT_OFF_WRAP, (uint16_t)off_wrap);
+    ring_store(q, q->used + EVENT_FLAGS, q->conf.event_idx ? EVENT_DESC : EVENT_ENABLE);
     ram_written(q->dma->ram, q->conf.used, EVENT_LEN);
     /* Pairs with the driver's: it writes the flags, fences, reads our event area. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);

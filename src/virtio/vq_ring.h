@@ -25,15 +25,32 @@ enum { RING_FLAGS = 0, RING_IDX = 2, RING_RING = 4 };
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "ring words are little-endian");
 
-/* Shared words are read and written once, whole: vq_start checked their alignment. */
-static inline uint16_t ring_load(const uint8_t *p)
+/* Every access to a ring says so where a tap listens: a ring goes by pointers, not by dma_*. */
+static inline void ring_read(const struct vq *q, const uint8_t *p, void *data, size_t len)
 {
-    return __atomic_load_n((const uint16_t *)(const void *)p, __ATOMIC_ACQUIRE);
+    if (__builtin_expect(q->dma->tap != NULL, 0))
+        dma_told(q->dma, false, p, data, len);
 }
 
-static inline void ring_store(uint8_t *p, uint16_t v)
+static inline void ring_wrote(const struct vq *q, const uint8_t *p, void *data, size_t len)
+{
+    if (__builtin_expect(q->dma->tap != NULL, 0))
+        dma_told(q->dma, true, p, data, len);
+}
+
+/* Shared words are read and written once, whole: vq_start checked their alignment. */
+static inline uint16_t ring_load(const struct vq *q, const uint8_t *p)
+{
+    uint16_t v = __atomic_load_n((const uint16_t *)(const void *)p, __ATOMIC_ACQUIRE);
+
+    ring_read(q, p, &v, sizeof(v));
+    return v;
+}
+
+static inline void ring_store(const struct vq *q, uint8_t *p, uint16_t v)
 {
     __atomic_store_n((uint16_t *)(void *)p, v, __ATOMIC_RELEASE);
+    ring_wrote(q, p, &v, sizeof(v)); /* what is there now may be the driver's next word */
 }
 
 static inline void ring_count(struct vq *q, bool write, size_t bytes)

@@ -49,7 +49,7 @@ static int split_map(struct vq *q)
 
 static int split_next(struct vq *q, uint16_t *head)
 {
-    uint16_t waiting = (uint16_t)(ring_load(q->avail + RING_IDX) - q->next_avail);
+    uint16_t waiting = (uint16_t)(ring_load(q, q->avail + RING_IDX) - q->next_avail);
     unsigned slot = q->next_avail & (q->conf.size - 1u);
 
     if (!waiting)
@@ -58,17 +58,19 @@ static int split_next(struct vq *q, uint16_t *head)
         q->broken = "the available index runs ahead of the ring";
         return -EINVAL;
     }
-    *head = ring_load(q->avail + RING_RING + (size_t)2 * slot);
+    *head = ring_load(q, q->avail + RING_RING + (size_t)2 * slot);
     q->next_avail++;
     return 1;
 }
 
 /* One copy, judged afterwards: the driver may change the original at any time. */
-static struct desc desc_read(const uint8_t *table, unsigned index)
+static struct desc desc_read(const struct vq *q, const uint8_t *table, unsigned index)
 {
+    const uint8_t *at = table + (size_t)DESC_LEN * index;
     struct desc d;
 
-    memcpy(&d, table + (size_t)DESC_LEN * index, DESC_LEN);
+    memcpy(&d, at, DESC_LEN);
+    ring_read(q, at, &d, DESC_LEN);
     return d;
 }
 
@@ -90,7 +92,7 @@ static int split_walk(struct vq *q, struct vq_chain *c)
     c->out_len = c->in_len = 0;
     /* Bound: a chain has at most `size` descriptors (2.7.5.3.1), and one may be indirect. */
     while (c->outs + c->ins < q->conf.size) {
-        struct desc d = desc_read(table, index);
+        struct desc d = desc_read(q, table, index);
 
         read++;
         if (d.flags & DESC_F_INDIRECT) {
@@ -132,6 +134,7 @@ static void split_push(struct vq *q, uint16_t head, uint32_t written)
 
     le32_put(elem, head);
     le32_put(elem + 4, written);
+    ring_wrote(q, elem, elem, USED_LEN);
     q->next_used++;
 }
 
@@ -139,33 +142,33 @@ static bool split_show(struct vq *q)
 {
     uint16_t old = (uint16_t)(q->next_used - q->unshown);
 
-    ring_store(q->used + RING_IDX, q->next_used);
+    ring_store(q, q->used + RING_IDX, q->next_used);
     ring_count(q, true, (size_t)USED_LEN * q->unshown + 2);
     ram_written(q->dma->ram, q->conf.used, used_area(q));
     /* Pairs with the driver's: it writes used_event (or flags), fences, looks at used.idx again. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (!q->conf.event_idx)
-        return !(ring_load(q->avail + RING_FLAGS) & AVAIL_F_NO_INTERRUPT);
-    return vq_passed(ring_load(used_event(q)), q->next_used, old);
+        return !(ring_load(q, q->avail + RING_FLAGS) & AVAIL_F_NO_INTERRUPT);
+    return vq_passed(ring_load(q, used_event(q)), q->next_used, old);
 }
 
 static void split_quiet(struct vq *q)
 {
     /* With event_idx an avail_event that was passed asks for nothing until it is moved. */
     if (!q->conf.event_idx)
-        ring_store(q->used + RING_FLAGS, USED_F_NO_NOTIFY);
+        ring_store(q, q->used + RING_FLAGS, USED_F_NO_NOTIFY);
 }
 
 static bool split_listen(struct vq *q)
 {
     if (q->conf.event_idx)
-        ring_store(avail_event(q), q->next_avail);
+        ring_store(q, avail_event(q), q->next_avail);
     else
-        ring_store(q->used + RING_FLAGS, 0);
+        ring_store(q, q->used + RING_FLAGS, 0);
     ram_written(q->dma->ram, q->conf.used, used_area(q));
     /* Pairs with the driver's: it writes avail.idx, fences, reads avail_event (or flags). */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    return ring_load(q->avail + RING_IDX) != q->next_avail;
+    return ring_load(q, q->avail + RING_IDX) != q->next_avail;
 }
 
 static void split_state(struct vq *q, struct state *st)

@@ -137,8 +137,11 @@ static int disks_make(struct machine *m, struct error *err)
     for (unsigned i = 0; i < r->disks; i++) {
         const char *serial = r->disk[i].has_serial ? r->disk[i].serial : NULL;
 
-        m->disk[i] = (struct board_disk){
-            .blk = rec_disk(m->rec, i), .via = r->disk[i].via, .serial = serial};
+        m->disk[i] = (struct board_disk){.blk = rec_disk(m->rec, i),
+                                         .via = r->disk[i].via,
+                                         .serial = serial,
+                                         .queues = r->disk[i].queues,
+                                         .packed = r->disk[i].packed};
         if (!m->disk[i].blk)
             return error_set(err, -ENOMEM, "%s: out of memory", m->p->path);
     }
@@ -150,7 +153,10 @@ static int nics_make(struct machine *m, struct error *err)
     const struct rec_machine *r = rec_machine(m->rec);
 
     for (unsigned i = 0; i < r->nics; i++) {
-        m->nic[i] = (struct board_net){.net = rec_nic(m->rec, i), .via = r->nic[i].via};
+        m->nic[i] = (struct board_net){.net = rec_nic(m->rec, i),
+                                       .via = r->nic[i].via,
+                                       .queues = r->nic[i].queues,
+                                       .packed = r->nic[i].packed};
         memcpy(m->nic[i].mac, r->nic[i].mac, sizeof(m->nic[i].mac));
         if (!m->nic[i].net)
             return error_set(err, -ENOMEM, "%s: out of memory", m->p->path);

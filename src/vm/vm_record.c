@@ -19,6 +19,8 @@ static void disk_tell(struct rec_disk *k, const struct board_disk *d)
     k->discard = b->can_discard;
     k->zeroes = b->can_zeroes;
     k->cache = b->volatile_cache;
+    k->queues = d->queues;
+    k->packed = d->packed;
     k->has_serial = d->serial;
     snprintf(k->serial, sizeof(k->serial), "%s", d->serial ? d->serial : "");
 }
@@ -28,6 +30,8 @@ static void nic_tell(struct rec_nic *k, const struct board_net *n)
     snprintf(k->name, sizeof(k->name), "%.31s", n->net->name);
     k->via = n->via;
     memcpy(k->mac, n->mac, sizeof(k->mac));
+    k->queues = n->queues;
+    k->packed = n->packed;
     k->takes = n->net->takes;
     k->up = n->net->up;
 }
