@@ -220,6 +220,18 @@ void rec_end(struct rec_dev *d)
     r->cur = NULL;
 }
 
+void rec_end_quiet(struct rec_dev *d)
+{
+    struct rec *r = d->rec;
+
+    if (r->depth == 1 && !r->play && !r->nested.len) {
+        r->depth = 0;
+        r->cur = NULL;
+    } else {
+        rec_end(d);
+    }
+}
+
 /* Something that no event led to: nobody tapped what did. The replay can't do it. */
 static void stray(struct rec_dev *d)
 {

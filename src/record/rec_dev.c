@@ -160,6 +160,64 @@ static void line_set(void *chip, unsigned pin, bool level)
         irq_set(&l->to, level);
 }
 
+/* Would an edge be lost now? The interrupt controllers know: an answer from outside. */
+static bool line_waits(void *chip, unsigned pin)
+{
+    struct rec_line *l = chip;
+    struct rec *r = l->dev->rec;
+    const char *answer;
+    bool waits;
+
+    rec_add(rec_new(l->dev), "irq waits %u", pin);
+    if (r->play) {
+        answer = rec_take(l->dev);
+        return answer && *answer == '1';
+    }
+    waits = l->to.waits(l->to.chip, l->to.pin);
+    rec_add(&r->tmp, " %u", waits);
+    rec_put(l->dev);
+    return waits;
+}
+
+/* A CPU has taken some interrupt. Few of these mean anything to the device. */
+static void line_look(struct rec_line *l)
+{
+    struct rec_dev *d = l->dev;
+
+    rec_begin(d);
+    rec_add(rec_new(d), "irq look %u", l->number);
+    rec_head(d);
+    if (l->look)
+        l->look(l->look_dev);
+    rec_end_quiet(d);
+}
+
+static void on_look(void *line)
+{
+    line_look(line);
+}
+
+static void line_watch(void *chip, unsigned pin, void (*look)(void *dev), void *dev)
+{
+    struct rec_line *l = chip;
+
+    (void)pin;
+    l->look = look;
+    l->look_dev = dev;
+    if (!l->dev->rec->play && l->to.watch)
+        l->to.watch(l->to.chip, l->to.pin, look ? on_look : NULL, look ? l : NULL);
+}
+
+void rec_irq_play(struct rec_dev *d, const char *rest)
+{
+    uint64_t n;
+
+    if (!rec_number(&rest, 10, &n) || *rest || n >= d->lines || !d->line[n]->look)
+        rec_differ(d->rec, "%s: has no line that it watches so", d->name);
+    else
+        line_look(d->line[n]);
+}
+
 struct irq rec_irq(struct tap *t, struct irq irq)
 {
     struct rec_dev *d = t ? rec_dev_of(t) : NULL;
@@ -172,9 +230,13 @@ struct irq rec_irq(struct tap *t, struct irq irq)
         free(l);
         return irq;
     }
-    *l = (struct rec_line){.dev = d, .to = irq};
+    *l = (struct rec_line){.dev = d, .to = irq, .number = d->lines};
     d->line[d->lines] = l;
-    return (struct irq){.set = line_set, .chip = l, .pin = d->lines++};
+    return (struct irq){.set = line_set,
+                        .chip = l,
+                        .pin = d->lines++,
+                        .waits = irq.waits && !d->rec->m.split ? line_waits : NULL,
+                        .watch = irq.watch && !d->rec->m.split ? line_watch : NULL};
 }
 
 static void msi_send(void *chip, uint64_t addr, uint32_t data)
@@ -197,20 +259,25 @@ struct msi_sink rec_msi(struct tap *t, struct msi_sink msi)
 
 /* ---- which devices ---- */
 
-/* Their inputs don't come over the wires that a tap stands on. */
-static const struct {
-    const char *prefix, *why;
-} no_tap[] = {
-    {"irq", "interrupt controllers are driven by the vCPUs"},
-    {"hostbridge", "it only passes on what is recorded at the PCI functions"},
-};
+/* Those of which the board taps all that reaches them. A new one is named here when that is so. */
+static const char *const tapped[] = {"acpi",   "com",         "debugexit",   "i8042",
+                                     "ide",    "nic",         "pit",         "rtc",
+                                     "virtio", "regdisk-pio", "regdisk-mmio"};
 
 static const char *refusal(const char *name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(no_tap); i++)
-        if (!strncmp(name, no_tap[i].prefix, strlen(no_tap[i].prefix)))
-            return no_tap[i].why;
-    return NULL;
+    size_t n = strcspn(name, "0123456789");
+
+    if (!strcmp(name, "irq"))
+        return "interrupt controllers are driven by the vCPUs";
+    if (!strcmp(name, "hostbridge"))
+        return "it only passes on what is recorded at the PCI functions";
+    if (!strncmp(name, "i8042", 5))
+        n = 5;
+    for (size_t i = 0; i < ARRAY_LEN(tapped); i++)
+        if (strlen(tapped[i]) == n && !strncmp(name, tapped[i], n))
+            return NULL;
+    return "not all that reaches it passes by a tap";
 }
 
 static bool picked(const struct rec *r, const char *name)

@@ -53,6 +53,8 @@ void rec_head_write(struct rec *r)
             (unsigned long long)m->start);
     if (m->debug_exit)
         rec_add(t, "debug-exit\n");
+    if (m->split)
+        rec_add(t, "split\n");
     for (unsigned i = 0; i < m->disks; i++)
         disk_write(t, &m->disk[i]);
     for (unsigned i = 0; i < m->nics; i++)
@@ -178,6 +180,8 @@ static bool line_read(struct rec_machine *m, char **word, int words)
         return nic_read(m, word, words);
     if (!strcmp(word[0], "debug-exit"))
         return words == 1 && (m->debug_exit = true);
+    if (!strcmp(word[0], "split"))
+        return words == 1 && (m->split = true);
     if (words != 2)
         return false;
     if (!strcmp(word[0], "board"))

@@ -39,7 +39,10 @@ struct rec_work {
 struct rec_line { /* an interrupt line that the device drives */
     struct rec_dev *dev;
     struct irq to;
+    unsigned number;
     bool level;
+    void (*look)(void *dev); /* struct irq's watch */
+    void *look_dev;
 };
 
 struct rec_blk { /* stands between the device and a disk */
@@ -131,7 +134,8 @@ void rec_begin(struct rec_dev *d);
 void rec_head(
     struct rec_dev *d); /* tmp is what the event was; inside another event: a line of it */
 void rec_end(struct rec_dev *d);
-void rec_put(struct rec_dev *d); /* tmp is something the device did */
+void rec_end_quiet(struct rec_dev *d); /* making: an event that led to nothing is not written */
+void rec_put(struct rec_dev *d);       /* tmp is something the device did */
 /* Playing: tmp, then a blank, is how the next line begins; the rest of that line. NULL: it is not,
  * or there was a difference before. */
 const char *rec_take(struct rec_dev *d);
@@ -149,6 +153,7 @@ int rec_head_read(struct rec *r, struct error *err);
 void rec_sum_write(struct rec *r);
 void rec_sum_check(struct rec *r, char *words);
 /* rec_dev.c */
+void rec_irq_play(struct rec_dev *d, const char *rest);
 struct rec_region *rec_region_find(struct rec_dev *d, const char *label);
 const char *rec_region_label(struct rec_dev *d, struct rec_region *m);
 /* rec_time.c */

@@ -144,7 +144,8 @@ static const struct {
     {"timer ", play_timer}, {"work ", play_work},
     {"blk ", rec_blk_play}, {"chr recv ", rec_chr_play},
     {"net ", rec_net_play}, {"reset", play_reset},
-    {"input ", play_input}, {"? ", play_stray},
+    {"input ", play_input}, {"irq look ", rec_irq_play},
+    {"? ", play_stray},
 };
 
 static void verb_play(struct rec_dev *d, const char *event)

@@ -19,7 +19,7 @@ struct rec;
 
 #define REC_DISKS 16
 #define REC_NICS  8
-#define REC_PICKS 16
+#define REC_PICKS 48
 #define REC_NAME  32
 
 struct rec_disk { /* what a front end can see of a backend */
@@ -47,6 +47,7 @@ struct rec_machine { /* all that the replay needs to make the same devices */
     char board[REC_NAME];
     uint64_t memory; /* bytes */
     bool debug_exit;
+    bool split;     /* the engine keeps the local APICs: lines have no waits and watch */
     uint64_t epoch; /* seconds since 1970 at VM time 0 */
     uint64_t start; /* VM time at which the devices were made */
     struct rec_disk disk[REC_DISKS];

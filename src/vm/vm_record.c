@@ -54,7 +54,7 @@ static int picks(struct rec_machine *m, const char *names, struct error *err)
 int record_make(struct vm *vm, struct error *err)
 {
     const struct vm_setup *s = vm->setup;
-    struct rec_machine m = {.memory = s->memory, .debug_exit = s->debug_exit};
+    struct rec_machine m = {.memory = s->memory, .debug_exit = s->debug_exit, .split = s->split};
 
     if (!s->record)
         return 0;
