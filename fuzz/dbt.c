@@ -95,7 +95,7 @@ static void check(const struct block *b)
 
     PROMISE(b->rip == cpu->rip && b->len >= 1 && b->len <= BLOCK_INSNS * INSN_MAX);
     PROMISE(b->exits <= BLOCK_EXITS && b->faults <= BLOCK_INSNS * 2 && b->ranges <= 4);
-    PROMISE(range_in((uintptr_t)b->entry, 1, (uintptr_t)d->rx, CODE_HOT + CODE_COLD));
+    PROMISE(b->hot + b->entry < CODE_HOT);
     PROMISE(d->hot.p <= d->rw + CODE_HOT && d->cold.p <= d->rw + CODE_HOT + CODE_COLD);
 }
 

@@ -114,8 +114,8 @@ struct block *dbt_find(struct dbt *d, gpa_t phys, uint64_t rip, uint32_t mode, u
 
 struct block *dbt_block_at(struct dbt *d, uintptr_t host_pc)
 {
-    const uint8_t *pc = (const uint8_t *)host_pc;
-    bool cold = pc >= d->rx + CODE_HOT;
+    uint32_t pc = code_offset(d, (const uint8_t *)host_pc);
+    bool cold = pc >= CODE_HOT;
     unsigned lo = 0, hi = d->blocks;
     while (lo < hi) { /* the first block that begins after pc */
         unsigned mid = (lo + hi) / 2;
@@ -207,10 +207,10 @@ static bool overlaps(const struct block *b, gpa_t page, unsigned lo, unsigned hi
 
 /* ---- links ---- */
 
-static void point_at(struct dbt *d, uint8_t *rel, const uint8_t *target)
+static void point_at(struct dbt *d, uint32_t rel, uint32_t target)
 {
-    int32_t v = (int32_t)(target - (rel + 4 + (d->rx - d->rw)));
-    __atomic_store_n((int32_t *)(void *)rel, v, __ATOMIC_RELEASE);
+    int32_t v = (int32_t)target - (int32_t)(rel + 4);
+    __atomic_store_n((int32_t *)(void *)(d->rw + rel), v, __ATOMIC_RELEASE);
 }
 
 void dbt_link(struct dbt *d, struct exit *x, struct block *to, bool cross)
@@ -222,7 +222,7 @@ void dbt_link(struct dbt *d, struct exit *x, struct block *to, bool cross)
     x->to = to;
     x->next_in = to->in;
     to->in = x;
-    point_at(d, x->rel, x->mem_form ? to->entry_mem : to->entry);
+    point_at(d, x->rel, to->hot + (x->mem_form ? 0 : to->entry));
     if (cross && !x->cross) {
         x->cross = true;
         d->cross_ids[d->cross_used++] = x->id;

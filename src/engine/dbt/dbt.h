@@ -43,14 +43,16 @@ enum {
 
 struct block;
 
+/* Places in the code cache are kept as offsets: blocks and exits are many, and half of what the
+ * translator keeps beside the code. */
 struct exit {         /* a direct jump out of a block */
-    uint8_t *rel;     /* its rel32, writable alias */
-    uint8_t *stub;    /* run address of its unlinked form */
     struct block *to; /* linked to, or NULL */
     struct exit *next_in;
     struct block *from;
-    uint32_t id;     /* index in exit_by_id */
     uint64_t target; /* RIP */
+    uint32_t rel;    /* its rel32 */
+    uint32_t stub;   /* its unlinked form */
+    uint32_t id;     /* index in exit_by_id */
     bool mem_form;   /* leaves with flags in memory */
     bool cross;      /* on the list of links that depend on a mapping */
 };
@@ -72,12 +74,11 @@ struct block {
     uint64_t rip, cs_base;
     gpa_t phys, phys2; /* of the first byte; page of the second part, or PHYS_NONE */
     uint32_t mode;
+    uint32_t hot, hot_end, cold, cold_end; /* its code; hot is its entry with flags in cpu->fl */
     uint16_t len;
+    uint16_t entry; /* past hot: with flags in the host's register, if live_in */
     uint8_t live_in, ranges, exits, faults;
     bool dead;
-    const uint8_t *entry;     /* flags in the host's register, if live_in */
-    const uint8_t *entry_mem; /* flags in cpu->fl */
-    const uint8_t *hot, *hot_end, *cold, *cold_end;
     struct block *hash_next, *page_next[2];
     struct exit *in; /* who is linked to us */
     struct exit *exit;
@@ -96,6 +97,8 @@ struct sysop { /* a system instruction in a block */
     struct insn insn;
     uint64_t rip;
 };
+
+_Static_assert(sizeof(struct exit) == 48 && sizeof(struct block) == 128, "docs/performance.md");
 
 #define DBT_CPUS_MAX 64
 
@@ -149,6 +152,16 @@ struct dbt {
     struct translator *tr;
     struct bare *bare; /* where guest code runs instead, or NULL */
 };
+
+static inline uint8_t *code_at(const struct dbt *d, uint32_t offset) /* run address */
+{
+    return d->rx + offset;
+}
+
+static inline uint32_t code_offset(const struct dbt *d, const uint8_t *at)
+{
+    return (uint32_t)(at - d->rx);
+}
 
 /* block.c */
 int dbt_cache_open(struct dbt *d);

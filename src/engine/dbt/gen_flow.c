@@ -29,7 +29,7 @@ static void exit_stub(struct translator *t, struct exit *x, bool host_live)
 {
     struct buf *c = t->cold;
     unsigned slot = jc_slot(t->b->mode);
-    x->stub = rx_here(c);
+    x->stub = code_offset(t->d, rx_here(c));
     e_store32_imm(c, GS(link), x->id);
     e_mov_imm(c, H_R10, x->target);
     e_jmp(c, host_live ? t->d->thunk.jc_host[slot] : t->d->thunk.jc_mem[slot]);
@@ -44,8 +44,8 @@ static void exit_jump(struct translator *t, struct exit *x, unsigned cc)
     } else {
         e8(t->hot, 0xe9);
     }
-    x->rel = t->hot->p;
-    e_rel32(t->hot, x->stub);
+    x->rel = code_offset(t->d, rx_here(t->hot));
+    e_rel32(t->hot, code_at(t->d, x->stub));
 }
 
 static void step_exit(struct translator *t, uint64_t target)

@@ -78,7 +78,8 @@ static void fail(struct cpu *cpu, int sig, const uint8_t *pc, const struct block
 {
     snprintf(cpu->why, sizeof(cpu->why),
              "translated code raised signal %d at %+ld of the block at guest RIP 0x%llx", sig,
-             b ? (long)(pc - b->hot) : 0L, b ? (unsigned long long)b->rip : 0ull);
+             b ? (long)(pc - code_at(cpu->dbt, b->hot)) : 0L,
+             b ? (unsigned long long)b->rip : 0ull);
     cpu->failed = true;
     cpu->fault.vector = EXC_UD;
 }

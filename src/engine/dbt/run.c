@@ -215,7 +215,7 @@ static void jc_put(struct cpu *cpu, const struct block *b, uint64_t lin, bool gl
     unsigned slot = jc_slot(cpu->mode), i = jc_index(cpu->rip);
     if (cpu->mode & (MODE_STEP | MODE_NOGROUP))
         return;
-    cpu->jc[slot][i] = (struct jc_entry){cpu->rip, b->entry_mem};
+    cpu->jc[slot][i] = (struct jc_entry){cpu->rip, code_at(cpu->dbt, b->hot)};
     exec_note(cpu, lin);
     if (b->phys2 != PHYS_NONE)
         exec_note(cpu, lin + 4096);
@@ -307,7 +307,7 @@ static void step(struct cpu *cpu, bool alone)
     uint64_t next = cpu->rip + b->len;
     cpu->shadow = SHADOW_NONE;
     cpu_fpu_back(cpu);
-    ((enter_fn)(uintptr_t)cpu->dbt->thunk.enter)(cpu, b->entry_mem);
+    ((enter_fn)(uintptr_t)cpu->dbt->thunk.enter)(cpu, code_at(cpu->dbt, b->hot));
     /* A software interrupt clears TF and goes elsewhere: no trap after it. */
     if (trap && cpu->shadow != SHADOW_SS && ((cpu->flags_sys & FL_TF) || cpu->rip == next)) {
         cpu->dr[6] |= 0x4000;

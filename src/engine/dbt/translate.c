@@ -255,12 +255,11 @@ static void generate(struct translator *t)
 {
     struct block *b = t->b;
     b->live_in = (uint8_t)(t->in[0].live != 0);
-    b->hot = rx_here(t->hot);
-    b->cold = rx_here(t->cold);
-    b->entry_mem = b->hot;
+    b->hot = code_offset(t->d, rx_here(t->hot));
+    b->cold = code_offset(t->d, rx_here(t->cold));
     if (b->live_in)
         emit_flags_restore(t->hot, GS(fl), H_R11);
-    b->entry = rx_here(t->hot);
+    b->entry = (uint16_t)(code_offset(t->d, rx_here(t->hot)) - b->hot);
     t->fl = b->live_in ? FLAGS_HOST : FLAGS_DEAD;
     t->ended = false;
     t->group_end = 0;
@@ -278,8 +277,8 @@ static void generate(struct translator *t)
     t->at = t->n - 1;
     if (!t->ended)
         gen_exit(t, rip_wrap(t, b->rip + b->len));
-    b->hot_end = rx_here(t->hot);
-    b->cold_end = rx_here(t->cold);
+    b->hot_end = code_offset(t->d, rx_here(t->hot));
+    b->cold_end = code_offset(t->d, rx_here(t->cold));
 }
 
 /* Put the block's tables where they live as long as its code. */
