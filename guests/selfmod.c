@@ -1,7 +1,8 @@
 /*
  * Code that changes: written by itself, from its own page and from others, across page boundaries,
  * by a device; and jumps into the middle of instructions. 32 bits, paging off; the same on every
- * engine. With via=pio and a register disk (dev/regdisk_regs.h), code also arrives by DMA.
+ * engine. With via=pio and a register disk (dev/regdisk_regs.h), code also arrives by DMA; with
+ * pages, code runs on each page of memory, of which there must be more than 32 MiB.
  */
 #include "dev/regdisk_regs.h"
 #include "guest.h"
@@ -169,6 +170,23 @@ static void read_back(void)
     check("code reads as it was written", mem_eq(at, code, sizeof(code)));
 }
 
+/* More pages of code than anybody keeps pictures of. */
+static void many_pages(const uint8_t *mbi)
+{
+    extern uint8_t end_of_image[];
+    uint32_t first = ((uint32_t)end_of_image + 4095) & ~4095u;
+    uint32_t end = 0x100000 + *(const uint32_t *)(mbi + 8) * 1024;
+    bool ok = true;
+
+    for (unsigned turn = 0; turn < 2; turn++)
+        for (uint32_t at = first; at < end; at += turn ? 16 * 4096 : 4096) {
+            if (!turn)
+                put_mov((uint8_t *)at, at);
+            ok &= call((void *)at) == at;
+        }
+    check("a function on each page", ok && (end - first) / 4096 > 8192);
+}
+
 void guest_main(const uint8_t *mbi)
 {
     from_outside();
@@ -178,4 +196,6 @@ void guest_main(const uint8_t *mbi)
     read_back();
     if (guest_has(mbi, "via=pio"))
         by_dma();
+    if (guest_has(mbi, "pages"))
+        many_pages(mbi);
 }

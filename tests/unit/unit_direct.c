@@ -286,6 +286,31 @@ static void writes_are_noticed(void **st)
     assert_false(code_known(w->d, AT));
 }
 
+static void a_guest_of_many_pages_is_kept_small(void **st)
+{
+    struct world *w = *st;
+    struct code *c = w->d->code;
+    uint32_t most = c->lives_max;
+
+    c->lives_max = 16;
+    for (uint32_t n = 0; n < 200; n++) {
+        put(w, n * 4096, "\x40\xc3", 2);
+        code_scan(w->d, n * 4096);
+        assert_true(code_known(w->d, n * 4096));
+        assert_true(c->lives <= 16);
+    }
+    /* the last of a page, with its end on the next, when there is room for one only */
+    code_all_gone(w->d);
+    c->lives_max = 1;
+    put(w, AT - 2, "\xb8\1\2\3\4\xc3", 6);
+    code_scan(w->d, AT - 2);
+    assert_true(c->lives <= 1);
+    c->lives_max = most;
+    code_scan(w->d, AT - 2);
+    assert_true(code_known(w->d, AT - 2));
+    assert_view(w, AT - 2, "\xb8\1\2\3\4", 5);
+}
+
 /* ---- frames ---- */
 
 static uint64_t random64(void)
@@ -358,6 +383,7 @@ int main(void)
         cmocka_unit_test(an_instruction_across_pages_ties_them),
         cmocka_unit_test(the_middle_of_an_instruction_is_not_shown),
         cmocka_unit_test(writes_are_noticed),
+        cmocka_unit_test(a_guest_of_many_pages_is_kept_small),
         cmocka_unit_test(a_hostile_frame_is_judged),
     };
 

@@ -22,7 +22,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define SCAN_INSNS 512u /* decoded ahead of the guest at once */
+#define LIVES_MAX  8192u /* 32 MiB of code; four mappings each at the most, of Linux's 65,530 */
+#define SCAN_INSNS 512u  /* decoded ahead of the guest at once */
 #define SCAN_TODO  64u
 
 /* ---- pages ---- */
@@ -30,6 +31,34 @@
 static uint32_t number(uint32_t lin)
 {
     return lin / PAGE;
+}
+
+static void page_forget(struct direct *d, uint32_t n)
+{
+    struct code *c = d->code;
+    struct view_page *p = c->page[n];
+    uint32_t last = c->live[--c->lives];
+
+    c->live[p->at] = last;
+    c->page[last]->at = p->at;
+    c->page[n] = NULL;
+    c->gen++;
+    free(p);
+    bare_unwatch(d->cpu->dbt, (gpa_t)n * PAGE);
+}
+
+/* All of it is forgotten, and the host has its memory back: so that a guest that runs a little on
+ * every page can't make us keep more than for lives_max of them. */
+static void start_afresh(struct direct *d)
+{
+    struct code *c = d->code;
+
+    while (c->lives)
+        page_forget(d, c->live[0]);
+    memset(c->executes, 0, number(c->len));
+    madvise(c->view, c->len, MADV_REMOVE);
+    cage_protect(d, CAGE_CODE, c->len, PROT_NONE);
+    cage_protect(d, CAGE_DATA, c->len, PROT_READ | PROT_WRITE);
 }
 
 struct view_page *view_page_live(struct direct *d, uint32_t lin)
@@ -40,6 +69,8 @@ struct view_page *view_page_live(struct direct *d, uint32_t lin)
 
     if (p)
         return p;
+    if (c->lives >= c->lives_max)
+        start_afresh(d);
     bare_watch(d->cpu->dbt, (gpa_t)n * PAGE);
     p = calloc(1, sizeof(*p));
     if (!p) {
@@ -59,18 +90,9 @@ struct view_page *view_page_live(struct direct *d, uint32_t lin)
 
 static void drop(struct direct *d, uint32_t n)
 {
-    struct code *c = d->code;
-    struct view_page *p = c->page[n];
-    uint32_t last = c->live[--c->lives];
-
-    c->live[p->at] = last;
-    c->page[last]->at = p->at;
-    c->page[n] = NULL;
-    c->gen++;
-    free(p);
-    memset(c->view + (size_t)n * PAGE, CAGE_FILL, PAGE);
+    page_forget(d, n);
+    memset(d->code->view + (size_t)n * PAGE, CAGE_FILL, PAGE);
     cage_protect(d, CAGE_DATA + (uint64_t)n * PAGE, PAGE, PROT_READ | PROT_WRITE);
-    bare_unwatch(d->cpu->dbt, (gpa_t)n * PAGE);
 }
 
 /* With the pages that share an instruction with it, and so on: bounded by the pages there are. */
@@ -280,6 +302,7 @@ int code_open(struct direct *d, int *fd)
     if (!c)
         return -ENOMEM;
     c->len = (uint32_t)d->ram->size;
+    c->lives_max = LIVES_MAX;
     err = tables_make(c);
     return err ? err : view_make(c, fd);
 }

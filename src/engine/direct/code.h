@@ -29,7 +29,7 @@ struct code {
     struct view_page **page; /* by number; NULL: nothing known, all CAGE_FILL or never used */
     uint8_t *executes;       /* by number: the cage may execute it */
     uint32_t *live;          /* numbers of the pages that are not NULL */
-    uint32_t lives;
+    uint32_t lives, lives_max;
     uint32_t mode; /* what the instructions were judged for */
     uint32_t gen;  /* of kept */
     struct kept kept[KEPT];
