@@ -50,6 +50,11 @@ static void pic_intr(void *ctx, bool level)
     struct chip *c = ctx;
 
     c->intr = level;
+    if (!level && c->lapics)
+        lapic_extint_over(c->lapics);
+    if (c->ioapic) /* pin 0: virtual wire mode by the I/O APIC, MultiProcessor Specification 3.6.2.2
+                    */
+        ioapic_set(c->ioapic, 0, level);
     if (c->o.apics)
         chip_split_intr(c);
     else if (c->lapics)

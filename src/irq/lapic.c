@@ -189,6 +189,7 @@ static void cpu_reset(struct lapic *l)
     if (l->cpu == 0)
         l->apic_base |= APIC_BASE_BSP;
     l->sipi = 0;
+    l->ext = false;
     __atomic_store_n(&l->want, 0, __ATOMIC_RELAXED);
     if (o->virtual_wire && l->cpu == 0) {
         l->svr |= SVR_ENABLED;
@@ -292,6 +293,7 @@ static void cpu_state(struct lapic *l, struct state *st)
     state_u32(st, &l->want);
     l->want &= LAPIC_WANT_NMI | LAPIC_WANT_INIT | LAPIC_WANT_SIPI;
     state_u8(st, &l->sipi);
+    state_bool(st, &l->ext);
     set_state(l->isr, st);
     set_state(l->irr, st);
     set_state(l->tmr, st);

@@ -35,6 +35,7 @@ void lapic_lint(struct lapics *ls, unsigned pin, bool level); /* LINT0 or LINT1 
 int lapic_pending(const struct lapics *ls, unsigned vcpu); /* vector above the priority, or -1 */
 int lapic_ack(struct lapics *ls, unsigned vcpu);           /* IRR → ISR; -1 if it went away */
 bool lapic_waits(const struct lapics *ls, uint8_t vector); /* some CPU has yet to take it */
+void lapic_extint_over(struct lapics *ls); /* INTR fell: ExtINT messages have nothing to take */
 bool lapic_extint(const struct lapics *ls, unsigned vcpu); /* does INTR (the PIC) reach this CPU? */
 unsigned lapic_want(struct lapics *ls, unsigned vcpu, unsigned take); /* takes NMI/INIT/SIPI bits */
 unsigned lapic_wanted(const struct lapics *ls, unsigned vcpu);        /* which there are */

@@ -41,6 +41,7 @@ struct lapic {
     uint64_t due;      /* VM time of the timer's next expiry; 0: stopped */
     unsigned want;     /* LAPIC_WANT_*; atomic: tested by the vCPU thread with no lock */
     uint8_t sipi;
+    bool ext; /* an ExtINT message came: the PIC's vector is this CPU's to take */
     struct loop_timer timer;
     struct io_region page;
 };

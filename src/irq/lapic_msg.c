@@ -40,7 +40,11 @@ static bool accept(struct lapic *l, const struct apic_msg *msg)
         l->sipi = msg->vector;
         lapic_want_set(l, LAPIC_WANT_SIPI);
         return true;
-    default: return false; /* SMI: there is no SMM here; ExtINT comes by LINT0 only */
+    case APIC_EXTINT:
+        l->ext = true;
+        lapic_changed(l);
+        return true;
+    default: return false; /* SMI: there is no SMM here */
     }
 }
 
@@ -168,5 +172,11 @@ bool lapic_extint(const struct lapics *ls, unsigned vcpu)
 
     if (!lapic_hw(l))
         return vcpu == 0;
-    return !(lvt & LVT_MASKED) && LVT_MODE(lvt) == APIC_EXTINT;
+    return l->ext || (!(lvt & LVT_MASKED) && LVT_MODE(lvt) == APIC_EXTINT);
+}
+
+void lapic_extint_over(struct lapics *ls)
+{
+    for (unsigned i = 0; i < ls->o.vcpus; i++)
+        ls->cpu[i].ext = false;
 }

@@ -44,6 +44,34 @@ vcpu 1
 write SVR 4 0x1ff
 vcpu 0
 
+# Virtual wire by the I/O APIC: pin 0 is the PIC's output, and ExtINT hands the PIC to the CPU named.
+write SEL 4 0x11
+write WIN 4 0x01000000
+write SEL 4 0x10
+write WIN 4 0x700
+outb 0x21 0xfe
+pin isa 0 high
+intr pending 0 none
+intr pending 1 0x20
+state
+intr pending 1 0x20
+intr ack 1 0x20
+intr pending 1 none
+pin isa 0 low
+pin isa 0 high
+intr pending 1 none                 # in service
+outb 0x20 0x20
+intr pending 1 0x20
+outb 0x21 0xff                      # taken back
+intr pending 1 none
+outb 0x21 0xfe
+intr ack 1 0x20
+outb 0x20 0x20
+pin isa 0 low
+outb 0x21 0xff
+write SEL 4 0x10
+write WIN 4 0x10000
+
 # A self IPI; in service it holds back its own class, not a higher one.
 write ICRL 4 0x40051
 intr pending 0 0x51
