@@ -4,8 +4,8 @@
  * Documentation/virt/kvm/cpuid.rst.
  *
  * The board's LAPIC is an xAPIC in user space: no x2APIC, unless the kernel keeps the LAPICs, whose
- * registers then cost an MSR exit and no decoding. Of KVM's own features a guest gets only the clock
- * (the others need the kernel's LAPIC). No nested virtualization, no performance counters.
+ * registers then cost an MSR exit and no decoding. Of KVM's own features a guest gets only the
+ * clock (the others need the kernel's LAPIC). No nested virtualization, no performance counters.
  */
 #include "core/error.h"
 #include "engine/kvm.h"

@@ -34,7 +34,8 @@ static uint64_t clock_ms(void)
 
 static void verdict(const char *part, int ok, unsigned long got, unsigned long want)
 {
-    printf("%s %s %lu of %lu, %ld ms\n", ok ? "ok" : "BAD", part, got, want, (long)(clock_ms() - began));
+    printf("%s %s %lu of %lu, %ld ms\n", ok ? "ok" : "BAD", part, got, want,
+           (long)(clock_ms() - began));
     began = clock_ms();
     bad |= !ok;
 }
