@@ -230,6 +230,7 @@ void e1000_irq_state(struct e1000 *e, struct state *st)
     time_state(e, st, &e->irq.rx_due);
     time_state(e, st, &e->irq.rx_last);
     time_state(e, st, &e->irq.open);
+    time_state(e, st, &e->irq.tx_floor);
     state_bool(st, &e->irq.level);
     if (!st->load)
         return;

@@ -150,6 +150,18 @@ advance 100
 irq nic high
 read ICR 4 3
 irq nic low
+# the next one not within 100 us of that (docs/e1000.md), saved state or not
+mem 0x100e0 le64:0x30000 le16:60 00 8b le32:0
+write TDT 4 15
+state
+advance 90 us
+irq nic low
+advance 11 us
+irq nic high
+read ICR 4 3
+net n drop
+write TDH 4 14
+write TDT 4 14
 # without delay at once
 mem 0x100e0 le64:0x30000 le16:60 00 0b le32:0
 write TDT 4 15
