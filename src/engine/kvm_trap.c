@@ -16,9 +16,9 @@
 void kvm_trap_open(struct kvm_vcpu *v)
 {
     const struct engine *e = v->engine;
+    int can = ioctl(e->vm, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS);
 
-    v->sync = e->env.patches &&
-              ((unsigned)ioctl(e->vm, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS) & SYNC) == SYNC;
+    v->sync = e->env.patches && can > 0 && ((unsigned)can & SYNC) == SYNC;
     if (v->sync)
         v->run->kvm_valid_regs = SYNC;
 }
