@@ -93,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     p.takes |= how & 8 ? NET_JUMBO : 0;
     p.refuse = how >> 4 & 7;
     p.l2 = malloc(sizeof(*p.l2));
-    PROMISE(p.l2 && !net_in_open(&p.in));
+    PROMISE(p.l2 && !net_in_open(&p.in, NET_IN_SIZE));
     l2_init(p.l2, 0x9e3779b97f4a7c15, 1000);
     p.in.extended = how & 128;
     for (unsigned n = 0; n < STEPS && p.bytes.len; n++) {

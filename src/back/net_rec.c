@@ -15,9 +15,9 @@ static void be32_put(uint8_t *p, uint32_t v)
         p[i] = (uint8_t)(v >> (24 - 8 * i));
 }
 
-int net_in_open(struct net_in *in)
+int net_in_open(struct net_in *in, size_t size)
 {
-    *in = (struct net_in){.buf = malloc(NET_IN_SIZE)};
+    *in = (struct net_in){.buf = malloc(size), .size = size};
     return in->buf ? 0 : -ENOMEM;
 }
 
@@ -31,12 +31,17 @@ uint8_t *net_in_space(struct net_in *in, size_t *room)
 {
     size_t left = in->end - in->at;
 
-    if (in->at && (!left || NET_IN_SIZE - in->end < NET_REC_MAX)) {
+    if (in->at && (!left || in->size - in->end < NET_REC_MAX)) {
         memmove(in->buf, in->buf + in->at, left);
         in->at = 0;
         in->end = left;
     }
-    *room = NET_IN_SIZE - in->end;
+    return net_in_tail(in, room);
+}
+
+uint8_t *net_in_tail(struct net_in *in, size_t *room)
+{
+    *room = in->size - in->end;
     return in->buf + in->end;
 }
 

@@ -19,8 +19,8 @@
 
 /* What has been read and not yet looked at. */
 struct net_in {
-    uint8_t *buf; /* NET_IN_SIZE */
-    size_t at, end;
+    uint8_t *buf;
+    size_t size, at, end;
     bool extended; /* hellos were exchanged: NET_REC_MORE may come */
 };
 
@@ -31,11 +31,13 @@ struct net_rec {
     struct net_frame f; /* f.iov is &iov */
 };
 
-int net_in_open(struct net_in *in); /* 0 or -ENOMEM */
+int net_in_open(struct net_in *in, size_t size); /* NET_IN_SIZE or more; 0 or -ENOMEM */
 void net_in_close(struct net_in *in);
 /* Where to read to, and how much: at least NET_REC_MAX - 1 when all whole records were taken. What
  * was got of net_in_next before is void. */
 uint8_t *net_in_space(struct net_in *in, size_t *room);
+/* The same without moving what is there, so that the last record stays good; *room may be 0. */
+uint8_t *net_in_tail(struct net_in *in, size_t *room);
 /* 1: *r is the next record; 0: it isn't whole yet; -EPROTO: the peer does not speak this. A record
  * whose header says what can't be has r->f.len 0. */
 int net_in_next(struct net_in *in, struct net_rec *r);

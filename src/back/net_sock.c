@@ -20,7 +20,8 @@ static void sock_ready_fd(void *arg, uint32_t events);
 
 static void watch(struct net_sock *s)
 {
-    uint32_t events = (s->holding ? 0 : EPOLLIN) | (s->out.first ? EPOLLOUT : 0);
+    bool reads = !s->holding || (s->ahead && s->in.end < s->in.size);
+    uint32_t events = (reads ? EPOLLIN : 0) | (s->out.first ? EPOLLOUT : 0);
 
     if (s->fd >= 0 && events != s->events && !loop_fd(s->net.loop, s->fd, events, sock_ready_fd, s))
         s->events = events;
@@ -48,7 +49,7 @@ static void lose(struct net_sock *s, const char *why)
 
 int net_sock_start(struct net_sock *s, int fd)
 {
-    int err = net_in_open(&s->in);
+    int err = net_in_open(&s->in, NET_IN_SIZE + s->ahead);
 
     if (!err)
         err = net_out_open(&s->out, fd, NULL);
@@ -147,17 +148,17 @@ void net_sock_ready(struct net *n)
 /* NULL, or why the peer is lost. */
 static const char *take_in(struct net_sock *s)
 {
-    for (unsigned i = 0; i < READS && !s->holding; i++) {
+    for (unsigned i = 0; i < READS && (!s->holding || s->ahead); i++) {
         size_t room;
-        uint8_t *to = net_in_space(&s->in, &room);
-        ssize_t n = recv(s->fd, to, room, MSG_DONTWAIT);
+        uint8_t *to = s->holding ? net_in_tail(&s->in, &room) : net_in_space(&s->in, &room);
+        ssize_t n = room ? recv(s->fd, to, room, MSG_DONTWAIT) : -1;
 
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        if (!room || (n < 0 && (errno == EAGAIN || errno == EINTR)))
             break;
         if (n <= 0)
             return "has gone";
         s->in.end += (size_t)n;
-        if (deliver(s))
+        if (!s->holding && deliver(s))
             return "sent what is no frame";
         if ((size_t)n < room)
             break;

@@ -13,6 +13,9 @@ struct net_sock {
     struct net_out out;
     struct net_rec held; /* the guest has no room for it; in stands still meanwhile */
     bool holding, delivering, was_full;
+    /* Bytes to read ahead while the guest has no room: for a peer that drops what the socket does
+     * not take, instead of waiting. 0: leave it in the socket. */
+    size_t ahead;
     uint32_t events; /* what the loop watches for */
     /* The peer went, or lied: why is for the message. The socket is closed, the link down. */
     void (*lost)(struct net_sock *s, const char *why);

@@ -22,7 +22,8 @@
 #include <unistd.h>
 
 #define READY_MS 10000
-#define PADDED   60u /* frames up to this length may have padding */
+#define AHEAD    (4u << 20) /* passt drops what its socket does not take; TCP windows are less */
+#define PADDED   60u        /* frames up to this length may have padding */
 
 struct net_user {
     struct net_sock sock;
@@ -161,6 +162,15 @@ static int start_explain(struct net_user *u, int code, struct error *err)
                                                        : "");
 }
 
+/* What passt may send before we have to be awake: all we are allowed to give it. */
+static void socket_widen(int fd)
+{
+    int size = 4 << 20;
+
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)))
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
 static int user_start(struct net_user *u, const char *args, struct error *err)
 {
     struct loop *loop = u->sock.net.loop;
@@ -171,6 +181,7 @@ static int user_start(struct net_user *u, const char *args, struct error *err)
         return code;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
         return error_set(err, -errno, "--net user: %s", strerror(errno));
+    socket_widen(pair[1]);
     code = passt_start(&u->passt, &a, pair[1]);
     close(pair[1]);
     if (!code)
@@ -195,6 +206,7 @@ int net_user_open(struct net **out, const char *args, const struct net_open_opts
     u->sock.fd = -1;
     u->sock.lost = user_lost;
     u->sock.peek = user_peek;
+    u->sock.ahead = AHEAD;
     u->sock.net.ops = &user_ops;
     u->sock.net.takes = NET_JUMBO;
     u->passt = (struct passt){.pid = -1, .log = -1};

@@ -72,7 +72,7 @@ static void port_ready(void *arg, uint32_t events)
 
 int sw_port_start(struct sw_port *p, int fd)
 {
-    int err = net_in_open(&p->in);
+    int err = net_in_open(&p->in, NET_IN_SIZE);
 
     memset(p->share, 0, sizeof(p->share));
     p->takes = 0;

@@ -4,6 +4,7 @@
 #include "back/net_out.h"
 #include "back/net_pcap.h"
 #include "back/net_rec.h"
+#include "back/net_sock.h"
 #include "core/error.h"
 #include "core/ledger.h"
 
@@ -433,7 +434,7 @@ static void out_in_pieces(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
     setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
     assert_int_equal(net_out_open(&o, pair[0], share), 0);
-    assert_int_equal(net_in_open(&in), 0);
+    assert_int_equal(net_in_open(&in, NET_IN_SIZE), 0);
     for (size_t i = 0; i < 300; i++) {
         memset(frame, (int)i, sizeof(frame));
         f.len = iov.iov_len = 14 + i * 9;
@@ -467,6 +468,62 @@ static void out_in_pieces(void **state)
     close(pair[0]);
 }
 
+static void sock_lost(struct net_sock *s, const char *why)
+{
+    (void)why;
+    ((struct world *)s->net.front.front)->downs += 100;
+}
+
+static void sock_close(struct net *n)
+{
+    struct net_sock *s = container_of(n, struct net_sock, net);
+
+    net_sock_stop(s);
+    free(s);
+}
+
+/* A peer like passt, which drops what its socket does not take: what the guest has no room for is
+ * read ahead, up to a bound, and comes to it in order. */
+static void reads_ahead(void **state)
+{
+    static const struct net_ops ops = {"test",        net_sock_send, net_sock_flush, net_sock_ready,
+                                       net_sock_full, NULL,          sock_close};
+    struct world *w = *state;
+    struct net_sock *s = calloc(1, sizeof(*s));
+    uint8_t rec[1504] = {0};
+    struct net_frame f = {.len = 1500};
+    unsigned sent = 0, was;
+    int pair[2];
+
+    s->net.ops = &ops;
+    s->lost = sock_lost;
+    s->ahead = 1u << 20;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    w->peer = pair[1];
+    w->net = &s->net;
+    s->net.front = (struct net_front){front_recv, front_end, front_link, front_room, w, 0};
+    assert_int_equal(net_init(&s->net, "net0", w->loop, w->ledger), 0);
+    assert_int_equal(net_sock_start(s, pair[0]), 0);
+    w->room = 5;
+    net_rec_head(rec, &f);
+    do {
+        was = sent;
+        while (send(w->peer, rec, sizeof(rec), 0) == (ssize_t)sizeof(rec))
+            sent++;
+        for (unsigned i = 0; i < 20; i++)
+            loop_step(w->loop, 0);
+    } while (sent != was);
+    assert_int_equal(w->got, 5);
+    assert_in_range(sent, (1u << 20) / 1504, (2u << 20) / 1504);
+    w->room = 1u << 30;
+    net_ready(w->net);
+    for (unsigned i = 0; i < 1000 && w->got < sent; i++)
+        loop_step(w->loop, 0);
+    assert_int_equal(w->got, sent);
+    assert_int_equal(w->got_bytes, sent * 1500u);
+    assert_int_equal(w->downs, 0);
+}
+
 #define WORLD(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -483,6 +540,7 @@ int main(void)
         WORLD(gone_while_held),
         WORLD(detached_is_fine),
         WORLD(pcap_holds_what_passed),
+        WORLD(reads_ahead),
         cmocka_unit_test(out_in_pieces),
     };
 

@@ -14,7 +14,7 @@ static int setup(void **state)
     struct feed *f = calloc(1, sizeof(*f));
 
     *state = f;
-    return net_in_open(&f->in);
+    return net_in_open(&f->in, NET_IN_SIZE);
 }
 
 static int teardown(void **state)
