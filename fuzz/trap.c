@@ -178,6 +178,8 @@ static void ev_intr(struct play *p)
     case 1:
         if (b->intr->set_tpr)
             b->intr->set_tpr(b->intr_ctl, vcpu, take_u8(&p->in) & 15);
+        else if (b->intr->eoi)
+            b->intr->eoi(b->intr_ctl, vcpu, take_u8(&p->in));
         break;
     case 2:
         if (b->intr->msr_write)

@@ -81,6 +81,9 @@ const struct world worlds[] = {
      "device acpipm pm1_evt=0x600 pm1_cnt=0x604 pm_tmr=0x608 gpe0=0x620 reset=0x610 "
      "sleep_ctl=0x611 sleep_sts=0x612\n",
      {PIO(0x600, 0x28)}},
+    {"chip_split",
+     "device irqchip vcpus=2 split=1\n",
+     {MMIO(0xfec00000, 0x44), PIO(0x20, 2), PIO(0xa0, 2), PIO(0x4d0, 2)}},
     {"debugexit", "device debugexit\n", {PIO(0xf4, 4)}},
     {"e1000",
      E1000_DRIVER,

@@ -3,7 +3,8 @@
 # Engine kvm on a real KVM, one level down: QEMU's translator emulates a CPU with SVM, a stock Debian
 # kernel with kvm_amd runs on it, and viaduct runs there with --engine kvm: the bare-metal guests
 # pass, then stock Linux boots on both boards, writes and reads back its disks, and powers off.
-# "nested.sh guests" and "nested.sh linux" do one of the two; LINUX_ARGS adds to Linux's command line.
+# "nested.sh guests" and "nested.sh linux" do one of the two; "nested.sh irqchip" is bench/irqchip, no
+# test. ICOUNT=1: time is instructions, two nanoseconds each. LINUX_ARGS adds to Linux's command line.
 # The kernel is the bundled guest's (viaduct guest fetch); its modules come from the same package,
 # kept in $BUILD/nested (KERNEL_DEB=FILE gives it by hand).
 : "${ROOT:=$(cd "$(dirname "$0")/../.." && pwd)}" "${BUILD:=$ROOT/build}" "${VIADUCT:=$BUILD/viaduct}"
@@ -55,6 +56,14 @@ done
 cat >"$work/job" <<'EOF'
 #!/bin/busybox sh
 # What the innermost Linux does, on two CPUs: both work, each disk gives back from the medium what was written to it.
+reads=$(sed -n 's/.*test.reads=\([0-9]*\).*/\1/p' /proc/cmdline)
+if [ -n "$reads" ]; then
+    read from rest </proc/uptime
+    dd if=/dev/vda of=/dev/null bs=4k count=$reads iflag=direct 2>/dev/null
+    read to rest </proc/uptime
+    echo "== reads $reads from $from to $to"
+    exit
+fi
 board=$(sed 's/.*test.board=\([a-z]*\).*/\1/' /proc/cmdline)
 dd if=/dev/urandom of=/data bs=64k count=8 2>/dev/null
 for d in vda sda; do
@@ -148,6 +157,17 @@ for part in $parts; do
         stock pc split --disk mem:16M,via=virtio --disk mem:16M,via=ide
         stock micro user --disk mem:16M,via=virtio
         ;;
+    irqchip)
+        for chip in user split; do
+            for n in 100 4000; do
+                viaduct run --engine kvm --irqchip \$chip --memory 256M --timeout 150 --ledger - --disk mem:16M,via=virtio \\
+                    --kernel /vmlinux --initrd /initramfs.cpio --initrd /job.cpio --console file=/tmp/said \\
+                    --append "console=ttyS0 panic=-1 reboot=a cryptomgr.notests noreplace-smp viaduct.run=/job test.reads=\$n" 2>&1 |
+                    sed -n "s/^exit  cpu0 */== irqchip \$chip exits /p"
+                grep '^== reads' /tmp/said | sed "s/==/== irqchip \$chip/"
+            done
+        done
+        ;;
     esac
 done
 stamp over
@@ -156,7 +176,7 @@ EOF
 chmod +x "$root/init"
 (cd "$root" && find . | cpio -o -H newc --quiet) >"$work/initrd"
 
-timeout -s KILL 500 qemu-system-x86_64 -accel tcg,tb-size=512 -cpu qemu64,+svm,+npt -m 1200 \
+timeout -s KILL 500 qemu-system-x86_64 -accel tcg,tb-size=512 ${ICOUNT:+-icount shift=1,sleep=off} -cpu qemu64,+svm,+npt -m 1200 \
     -display none -serial stdio -no-reboot -nodefaults -kernel "$guest/vmlinux" \
     -initrd "$work/initrd" \
     -append "console=ttyS0 quiet panic=-1 cryptomgr.notests noreplace-smp no_timer_check tsc=reliable" \

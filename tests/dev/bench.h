@@ -9,6 +9,7 @@
 #include "back/blk.h"
 #include "back/chr.h"
 #include "bus/dev.h"
+#include "core/apics.h"
 #include "core/error.h"
 #include "core/shadow.h"
 #include "engine/script.h"
@@ -84,6 +85,8 @@ struct bench {
     struct irq gsi[24], isa[16]; /* inputs of the fixture chip */
     const struct intr_ops *intr; /* set by a fixture of interrupt controllers */
     void *intr_ctl;
+    struct apics apics; /* of fixture irqchip split=1: what is sent there is seen by `msi` */
+    uint8_t apic_page[2][INTR_LAPIC_PAGE];
     struct i8042 *kbd;                      /* set by its fixture, for the user's verbs */
     const struct shadow *page[BENCH_PAGES]; /* register pages; NULL: none */
     struct shadow_sink page_sink;

@@ -102,7 +102,20 @@ static int verb_pin(struct bench *b, struct script *s, int argc, char **argv, st
     return 0;
 }
 
-/* intr pending|ack|nmi CPU VALUE|none: what the CPU would see of its interrupt controllers */
+/* intr eoi CPU VECTOR: an engine with local APICs of its own tells of an EOI */
+static int intr_eoi(struct bench *b, struct script *s, char **argv, struct error *err)
+{
+    uint64_t cpu = 0, vector = 0;
+    int e = script_number(s, argv[2], &cpu, err);
+
+    if (!e)
+        e = script_number(s, argv[3], &vector, err);
+    if (!e)
+        b->intr->eoi(b->intr_ctl, (unsigned)cpu, (uint8_t)vector);
+    return e;
+}
+
+/* intr pending|ack|nmi|tpr CPU VALUE|none: what the CPU would see of its interrupt controllers */
 static int verb_intr(struct bench *b, struct script *s, int argc, char **argv, struct error *err)
 {
     uint64_t cpu = 0;
@@ -110,10 +123,14 @@ static int verb_intr(struct bench *b, struct script *s, int argc, char **argv, s
 
     if (!b->intr || argc != 4 || script_number(s, argv[2], &cpu, err))
         return error_set(err, -EINVAL, "intr pending | ack | nmi | tpr CPU VALUE | none");
+    if (!strcmp(argv[1], "eoi") && b->intr->eoi)
+        return intr_eoi(b, s, argv, err);
     if (!strcmp(argv[1], "pending"))
         got = b->intr->pending(b->intr_ctl, (unsigned)cpu);
     else if (!strcmp(argv[1], "ack"))
         got = b->intr->ack(b->intr_ctl, (unsigned)cpu);
+    else if (!b->intr->nmi)
+        return error_set(err, -EINVAL, "this chip knows pending, ack and eoi");
     else if (!strcmp(argv[1], "nmi"))
         got = b->intr->nmi(b->intr_ctl, (unsigned)cpu);
     else

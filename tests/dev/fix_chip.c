@@ -1,8 +1,13 @@
-/* device irqchip [vcpus=1] [pic=1] [ioapic=0xfec00000] [lapic=0xfee00000] [lapic_hz=N] [wire=1]:
- * the interrupt controllers of a machine; pins of GSIs have its name, ISA pins the name isa. TSC
- * deadlines are in ns of bench time. */
+/* device irqchip [vcpus=1] [pic=1] [ioapic=0xfec00000] [lapic=0xfee00000] [lapic_hz=N] [wire=1]
+ * [split=0]: the interrupt controllers of a machine; pins of GSIs have its name, ISA pins the name
+ * isa. TSC deadlines are in ns of bench time. With split=1 the bench is an engine that keeps the
+ * local APICs: messages are as from a function (`msi`), and `event pinN` says that a
+ * level-triggered pin has told what it sends. */
 #include "bench.h"
 #include "irq/chip.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 static void gsi_set(void *chip, unsigned pin, bool level)
 {
@@ -33,6 +38,56 @@ static void on_kick(void *bench, unsigned vcpu)
     (void)vcpu; /* scripts ask with `intr pending` */
 }
 
+/* ---- split=1 ---- */
+
+static bool apic_send(void *bench, uint64_t addr, uint32_t data)
+{
+    struct bench *b = bench;
+
+    b->msi[b->msi_sent % BENCH_MSIS].addr = addr;
+    b->msi[b->msi_sent % BENCH_MSIS].data = data;
+    b->msi_sent++;
+    return true;
+}
+
+static void apic_pin(void *bench, unsigned pin, uint64_t addr, uint32_t data)
+{
+    char name[BENCH_NAME];
+
+    (void)addr;
+    (void)data;
+    snprintf(name, sizeof(name), "pin%u", pin);
+    bench_event(bench, name);
+}
+
+static int apic_way(void *bench, struct msi_way *w)
+{
+    (void)bench;
+    (void)w;
+    return -ENOSPC; /* by call, where scripts see them */
+}
+
+static void apic_way_close(void *bench, struct msi_way *w)
+{
+    (void)bench;
+    (void)w;
+}
+
+static int apic_page(void *bench, unsigned vcpu, uint8_t *page, bool set)
+{
+    struct bench *b = bench;
+
+    if (vcpu >= ARRAY_LEN(b->apic_page))
+        return -EINVAL;
+    if (set)
+        memcpy(b->apic_page[vcpu], page, INTR_LAPIC_PAGE);
+    else
+        memcpy(page, b->apic_page[vcpu], INTR_LAPIC_PAGE);
+    return 0;
+}
+
+static const struct apics_ops apics = {apic_send, apic_pin, apic_way, apic_way_close, apic_page};
+
 static int make(struct bench *b, const struct dev_env *env, struct bench_args *a, struct dev *out,
                 struct error *err)
 {
@@ -50,6 +105,9 @@ static int make(struct bench *b, const struct dev_env *env, struct bench_args *a
     unsigned i;
     int e;
 
+    b->apics = (struct apics){&apics, b};
+    if (bench_arg(a, "split", 0))
+        o.apics = &b->apics;
     if (o.vcpus > b->dispatch.vcpus)
         return error_set(err, -1, "the bench has %u vCPUs", b->dispatch.vcpus);
     e = chip_create(&dev, env, &o);
@@ -64,7 +122,7 @@ static int make(struct bench *b, const struct dev_env *env, struct bench_args *a
     for (i = 0; i < o.vcpus; i++)
         b->dispatch.local[i] = chip_lapic_page(dev, i);
     out->dev = dev;
-    b->intr = &chip_intr_ops;
+    b->intr = chip_intr(dev);
     b->intr_ctl = dev;
     return 0;
 }
