@@ -202,6 +202,12 @@ static void changes(void)
     io.d = 34;
     run(c, reg(REGDISK_X), &io);
     check_eq("and again", *reg(REGDISK_X), 34);
+    uint8_t was = c[0];
+    c[0] = 0xcc; /* int3 */
+    c[0] = was;
+    io.d = 35;
+    run(c, reg(REGDISK_X), &io);
+    check_eq("after a breakpoint was set and taken away, it stores", *reg(REGDISK_X), 35);
     c[0] = 0x31, c[1] = 0xc0; /* xor %eax, %eax */
     check_eq("rewritten as something else, it does that", run_a(c, reg(REGDISK_X), 9), 0);
     place(c, store_imm, sizeof(store_imm));

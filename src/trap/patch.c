@@ -342,7 +342,7 @@ struct out { /* an OUT imm8 */
     unsigned code; /* that it stands for; CODES: none */
 };
 
-enum found { FOUND_OURS, FOUND_COPY, FOUND_CHANGED, FOUND_NONE };
+enum found { FOUND_OURS, FOUND_COPY, FOUND_HALF, FOUND_CHANGED, FOUND_NONE };
 
 /* An OUT of the guest's own is what it is, also where a site once was. */
 static bool own_out(const struct patch *p, const struct view *v)
@@ -378,6 +378,18 @@ static bool decode(struct site *s, const struct view *v, struct patch_insn *insn
     return true;
 }
 
+/* The first byte of a patch before the second of what it was: a guest has read that byte, written
+ * another there (a breakpoint), which put the patch back, and then what it had read. */
+static bool half(const struct patch *p, const struct site *s, const struct out *o)
+{
+    uint8_t ours[2];
+
+    if (!s || s->live)
+        return false;
+    code_bytes(s->code, ours);
+    return o->bytes[0] == ours[0] && o->bytes[1] == p->code[s->code][1];
+}
+
 /* What is it that trapped as this OUT? Fills insn, if it still is one that may be patched: the
  * guest may have changed the bytes behind ours. */
 static enum found judge(struct patch *p, struct view *v, const struct out *o,
@@ -388,6 +400,8 @@ static enum found judge(struct patch *p, struct view *v, const struct out *o,
 
     if (!same) /* put back or written over since it trapped, or read while that happened */
         return s && !own_out(p, v) ? FOUND_CHANGED : FOUND_NONE;
+    if (half(p, s, o))
+        return FOUND_HALF;
     if (o->code == CODES || !p->coded[o->code])
         return FOUND_NONE;
     memcpy(v->bytes, p->code[o->code], 2);
@@ -398,20 +412,18 @@ static enum found judge(struct patch *p, struct view *v, const struct out *o,
 }
 
 /* Puts back what trapped, so that it runs by itself. */
-static void undo(struct patch *p, const struct view *v, enum found what, unsigned code)
+static void undo(struct patch *p, const struct view *v, enum found what, const struct out *o)
 {
     struct site *s = site_find(p, v->gpa, false);
-    uint8_t ours[2];
+    unsigned code = what == FOUND_HALF && s ? s->code : o->code;
 
     if (what == FOUND_OURS && s) {
         s->strikes++;
         site_restore(p, s);
-    } else if (what == FOUND_COPY) {
-        code_bytes(code, ours);
-        if (bytes_swap(p, v->gpa, ours, p->code[code])) {
-            p->stats.healed++;
-            ram_written(p->ram, v->gpa, 2);
-        }
+    } else if ((what == FOUND_COPY || what == FOUND_HALF) &&
+               bytes_swap(p, v->gpa, o->bytes, p->code[code])) {
+        p->stats.healed++;
+        ram_written(p->ram, v->gpa, 2);
     }
 }
 
@@ -445,7 +457,7 @@ static enum found look(struct patch *p, struct view *v, const struct out *o, str
     pthread_mutex_lock(&p->lock);
     what = judge(p, v, o, &c->insn);
     if (what != FOUND_NONE && !(what == FOUND_OURS && target(p, v, &c->insn, &c->gpa))) {
-        undo(p, v, what, o->code);
+        undo(p, v, what, o);
         what = FOUND_CHANGED;
     }
     pthread_mutex_unlock(&p->lock);

@@ -165,6 +165,23 @@ static void a_copy_is_put_back(void **state)
     assert_memory_equal(mem(OTHER), "\x89\x17", 2);
 }
 
+static void a_breakpoint_set_and_taken_away(void **state)
+{
+    char was;
+
+    (void)state;
+    store_and_load(TRAP_RIP_AT);
+    was = (char)*mem(CODE);
+    PUT(CODE, "\xcc");
+    put(CODE, &was, 1);
+    assert_memory_equal(mem(CODE), "\xe6\x17", 2); /* half a patch */
+    w.r.gpr[REG_RDX] = 78;
+    run(CODE);
+    assert_int_equal(le32_get(w.cell + 8), 78);
+    assert_int_equal(w.r.rip, CODE + 2);
+    assert_int_equal(w.outs, 0);
+}
+
 static void bytes_behind_a_patch_are_the_guests(void **state)
 {
     (void)state;
@@ -362,6 +379,7 @@ int main(void)
         T(a_trap_that_comes_late),
         T(out_of_the_guests_own),
         T(a_copy_is_put_back),
+        T(a_breakpoint_set_and_taken_away),
         T(bytes_behind_a_patch_are_the_guests),
         T(what_is_not_a_register_is_left_to_the_cpu),
         T(who_is_not_patched),
