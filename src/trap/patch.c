@@ -221,6 +221,19 @@ static void site_live(struct patch *p, struct site *s, bool live)
     p->live[i] = p->live[--p->lives];
 }
 
+/* The guest's bytes stay; but of one that it wrote over half, the other half goes. */
+static void half_restore(struct patch *p, const struct site *s, const uint8_t ours[2])
+{
+    uint8_t now[2], want[2];
+
+    if (!ram_peek(p->ram, s->gpa, now, 2))
+        return;
+    for (unsigned i = 0; i < 2; i++)
+        want[i] = now[i] == ours[i] ? p->code[s->code][i] : now[i];
+    if (memcmp(now, want, 2) && bytes_swap(p, s->gpa, now, want))
+        ram_written(p->ram, s->gpa, 2);
+}
+
 static void site_restore(struct patch *p, struct site *s)
 {
     uint8_t ours[2];
@@ -233,7 +246,8 @@ static void site_restore(struct patch *p, struct site *s)
         p->stats.restored++;
         ram_written(p->ram, s->gpa, 2);
     } else {
-        p->stats.lost++; /* the guest's bytes stay */
+        p->stats.lost++;
+        half_restore(p, s, ours);
     }
     if (!page_patched(p, s->gpa & ~(gpa_t)(RAM_PAGE_SIZE - 1)))
         page_mark(p, s->gpa, false);

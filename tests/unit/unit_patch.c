@@ -182,6 +182,18 @@ static void a_breakpoint_set_and_taken_away(void **state)
     assert_int_equal(w.outs, 0);
 }
 
+/* A store that nobody announced, of one byte of the two. */
+static void half_a_patch_is_put_back(void **state)
+{
+    (void)state;
+    store_and_load(TRAP_RIP_AT);
+    mem(CODE)[1] = 0x1f; /* mov %ebx, (%rdi) */
+    mem(CODE + 2)[0] = 0x89;
+    patch_restore_all(w.patch);
+    assert_memory_equal(mem(CODE), "\x89\x1f\x89\x07", 4);
+    assert_int_equal(patch_stats(w.patch).lost, 2);
+}
+
 static void bytes_behind_a_patch_are_the_guests(void **state)
 {
     (void)state;
@@ -380,6 +392,7 @@ int main(void)
         T(out_of_the_guests_own),
         T(a_copy_is_put_back),
         T(a_breakpoint_set_and_taken_away),
+        T(half_a_patch_is_put_back),
         T(bytes_behind_a_patch_are_the_guests),
         T(what_is_not_a_register_is_left_to_the_cpu),
         T(who_is_not_patched),

@@ -128,8 +128,10 @@ static void patch_back(struct cpu *cpu, gpa_t gpa, unsigned n)
 static bool code_write(struct cpu *cpu, gpa_t gpa, unsigned n)
 {
     bool others = cpu->env->vcpus > 1;
-    if (others) /* the store, then the look: the pair is in dbt_watch_page */
+    if (others) { /* the store, then the look: the pair is in dbt_watch_page */
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        patch_back(cpu, gpa, n); /* what another one patched since it was put back */
+    }
     if (!has_code(cpu, gpa) || !cpu->dbt)
         return false;
     if (others)
