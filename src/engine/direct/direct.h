@@ -25,7 +25,6 @@ struct cage {
 
 struct direct {
     struct bare bare; /* what engine dbt knows of us; first */
-    struct engine *dbt;
     struct cpu *cpu;
     struct ram *ram;
     struct cage cage;

@@ -51,6 +51,21 @@ static int fits(const struct engine_env *env, struct error *err)
     return 0;
 }
 
+static struct direct *direct_make(struct engine *e, const struct engine_env *env)
+{
+    struct direct *d = calloc(1, sizeof(*d));
+
+    if (!d)
+        return NULL;
+    d->bare = (struct bare){direct_run, on_gone, on_all_gone};
+    d->cpu = dbt_cpu(e, 0);
+    d->ram = env->ram;
+    d->stops = env->ledger ? ledger_row(env->ledger, LEDGER_EXIT, "cpu0", "cage") : NULL;
+    d->written = env->ram->code_written;
+    d->written_arg = env->ram->code_arg;
+    return d;
+}
+
 static int direct_open(struct engine **out, const struct engine_env *env, struct error *err)
 {
     struct engine *e = NULL;
@@ -61,19 +76,8 @@ static int direct_open(struct engine **out, const struct engine_env *env, struct
         code = engine_dbt.open(&e, env, err);
     if (code)
         return code;
-    d = calloc(1, sizeof(*d));
-    if (!d) {
-        engine_dbt.close(e);
-        return error_set(err, -ENOMEM, "engine direct: out of memory");
-    }
-    d->bare = (struct bare){direct_run, on_gone, on_all_gone};
-    d->dbt = e;
-    d->cpu = dbt_cpu(e, 0);
-    d->ram = env->ram;
-    d->stops = env->ledger ? ledger_row(env->ledger, LEDGER_EXIT, "cpu0", "cage") : NULL;
-    d->written = env->ram->code_written;
-    d->written_arg = env->ram->code_arg;
-    code = cage_open(d, err);
+    d = direct_make(e, env);
+    code = d ? cage_open(d, err) : error_set(err, -ENOMEM, "engine direct: out of memory");
     if (code) {
         free(d);
         engine_dbt.close(e);
