@@ -9,6 +9,7 @@
  */
 #include "back/blk_raw.h"
 #include "core/error.h"
+#include "core/ledger.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,17 +55,28 @@ struct blk_req *raw_list_take(struct raw_list *l)
     return req;
 }
 
+static void count(struct blk_raw *raw, const struct blk_req *req, enum raw_way way)
+{
+    bool moves = req->op == BLK_READ || req->op == BLK_WRITE;
+
+    ledger_add(raw->way[way], req->op != BLK_READ, moves ? req->sectors * BLK_SECTOR : 0);
+}
+
 static void raw_submit(struct blk *b, struct blk_req *req)
 {
     struct blk_raw *raw = container_of(b, struct blk_raw, blk);
     int err;
 
-    if (raw_inline(raw, req, &err))
+    if (raw_inline(raw, req, &err)) {
+        count(raw, req, RAW_INLINE);
         blk_finish(req, err);
-    else if (raw->ring_ok && !(raw->block_device && req->op == BLK_DISCARD))
+    } else if (raw->ring_ok && !(raw->block_device && req->op == BLK_DISCARD)) {
+        count(raw, req, RAW_RING);
         raw_ring_give(raw, req);
-    else
+    } else {
+        count(raw, req, RAW_WORKER);
         raw_worker_give(raw, req);
+    }
 }
 
 static void raw_ready(void *arg, uint32_t events)
@@ -238,6 +250,18 @@ static int plumb(struct blk_raw *raw, const struct blk_open_opts *o, struct loop
     return 0;
 }
 
+static int rows_make(struct blk_raw *raw, struct ledger *ledger)
+{
+    static const char *const name[] = {"inline", "ring", "worker"};
+
+    for (unsigned i = 0; i < RAW_WAYS; i++) {
+        raw->way[i] = ledger_row(ledger, LEDGER_WAY, raw->blk.name, name[i]);
+        if (!raw->way[i])
+            return -ENOMEM;
+    }
+    return 0;
+}
+
 int blk_raw_open(struct blk **out, const struct blk_open_opts *o, struct loop *loop,
                  struct ledger *ledger, struct error *err)
 {
@@ -252,6 +276,8 @@ int blk_raw_open(struct blk **out, const struct blk_open_opts *o, struct loop *l
     raw_list_init(&raw->waiting);
     raw_worker_init(raw);
     rc = blk_init(&raw->blk, o->name, loop, ledger);
+    if (!rc)
+        rc = rows_make(raw, ledger);
     if (rc)
         error_set(err, rc, "out of memory");
     if (!rc)

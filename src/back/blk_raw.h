@@ -22,6 +22,8 @@ struct raw_worker {
     unsigned pending; /* given and not yet reaped: owner's thread only */
 };
 
+enum raw_way { RAW_INLINE, RAW_RING, RAW_WORKER, RAW_WAYS };
+
 struct blk_raw {
     struct blk blk;
     int fd;
@@ -29,6 +31,7 @@ struct blk_raw {
     bool in_memory; /* tmpfs: nothing there ever blocks, so all of it runs inline */
     bool block_device;
     bool ring_ok;
+    struct ledger_row *way[RAW_WAYS]; /* requests by who served them */
     struct io_uring ring;
     unsigned ring_pending;
     struct raw_list waiting; /* for a free place in the ring */

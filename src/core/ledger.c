@@ -116,7 +116,7 @@ const char *ledger_kind_name(enum ledger_kind kind)
         [LEDGER_PIO] = "pio", [LEDGER_MMIO] = "mmio", [LEDGER_HCALL] = "hcall",
         [LEDGER_DMA] = "dma", [LEDGER_IRQ] = "irq",   [LEDGER_MSI] = "msi",
         [LEDGER_VEC] = "vec", [LEDGER_BELL] = "bell", [LEDGER_BLK] = "blk",
-        [LEDGER_NET] = "net", [LEDGER_EXIT] = "exit",
+        [LEDGER_WAY] = "way", [LEDGER_NET] = "net",   [LEDGER_EXIT] = "exit",
     };
 
     return (unsigned)kind < LEDGER_KINDS ? name[kind] : "?";

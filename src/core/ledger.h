@@ -20,6 +20,7 @@ enum ledger_kind {
     LEDGER_VEC,   /* interrupts a vCPU took, one row a vector */
     LEDGER_BELL,  /* doorbells (ioeventfd) */
     LEDGER_BLK,   /* block requests by backend; refused = failed */
+    LEDGER_WAY,   /* the same requests, by the way that served them */
     LEDGER_NET,   /* frames by backend: writes = from the guest; refused = dropped */
     LEDGER_EXIT,  /* vCPU exits by kind: writes = count */
     LEDGER_KINDS
