@@ -232,7 +232,7 @@ int vmmio_attach(struct vmmio *m, struct virtio *v, const struct dev_env *env, u
     m->v = v;
     m->bus = env->bus;
     m->irq = env->irq;
-    m->dma = (struct dma){.ram = env->ram, .enabled = true};
+    m->dma = (struct dma){.ram = env->ram, .enabled = true, .tap = env->tap};
     m->dma.row = ledger_row(env->ledger, LEDGER_DMA, env->name, "dma");
     if (!m->dma.row)
         return -ENOMEM;
