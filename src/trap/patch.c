@@ -296,23 +296,24 @@ static bool store_made(struct patch *p, const struct view *v, const struct patch
            patch_value(i, &v->r) == (t->value & mask);
 }
 
-/* The one instruction that ends at RIP and made this store. Two that could have: none. */
+/* The one instruction that ends at RIP and made this store. Two that could have: none. It is taken
+ * as it was read here: another vCPU may patch it meanwhile. */
 static bool find_behind(struct patch *p, struct view *v, const struct trap *t)
 {
-    uint64_t end = v->r.rip, start = 0;
+    struct view it = {.r = v->r};
     unsigned hits = 0;
 
     for (unsigned n = 2; n <= PATCH_INSN_MAX; n++) {
         struct patch_insn i;
 
-        if (view_at(p, v, end - n, n) && v->n == n && patch_decode(&v->r, v->bytes, n, &i) &&
-            i.len == n && store_made(p, v, &i, t)) {
-            start = v->rip;
-            v->len = i.len;
+        if (view_at(p, &it, v->r.rip - n, n) && it.n == n && patch_decode(&it.r, it.bytes, n, &i) &&
+            i.len == n && store_made(p, &it, &i, t)) {
+            it.len = i.len;
+            *v = it;
             hits++;
         }
     }
-    return hits == 1 && view_at(p, v, start, 2);
+    return hits == 1;
 }
 
 static bool find_at(struct patch *p, struct view *v, const struct trap *t)
