@@ -7,7 +7,7 @@
 : "${ROOT:=$(cd "$(dirname "$0")/../.." && pwd)}" "${BUILD:=$ROOT/build}" "${VIADUCT:=$BUILD/viaduct}"
 out=$(mktemp -d) && trap 'rm -rf "$out"' EXIT
 guests="hello exceptions paging modes strings syscall fpu fpu32 debug seg32 selfmod32 timers badio bench smp irqs"
-direct_guests="hello32 badio32 fpu32 seg32 selfmod32 timers32 escape32 bench32" # 32 bits, no paging
+direct_guests="hello32 badio32 fpu32 seg32 selfmod32 timers32 escape32" # 32 bits, no paging
 slow_kvm_guests="hello strings badio smp irqs"
 software= # KVM is
 count=0
@@ -95,6 +95,8 @@ on_direct() {
         return
     fi
     for g in $direct_guests; do run direct "$g"; done
+    viaduct direct bench32 --append n=1000 | tr -d '\r' >"$out/direct.bench32"
+    judge direct bench32 "${PIPESTATUS[0]}" 1
     viaduct direct triple32 | tr -d '\r' >"$out/direct.triple32"
     judge direct triple32 "${PIPESTATUS[0]}" 8
     for how in each writes patched; do

@@ -47,6 +47,27 @@ static void page_forget(struct direct *d, uint32_t n)
     bare_unwatch(d->cpu->dbt, (gpa_t)n * PAGE);
 }
 
+static bool patched(const struct direct *d, uint32_t n)
+{
+    return d->ram->page_flags[ram_page(d->ram, (gpa_t)n * PAGE)] & RAM_PATCH;
+}
+
+/* As data: pages with patched instructions stay read-only (mem/ram.h). */
+static void data_open(struct direct *d, uint32_t n)
+{
+    uint32_t prot = patched(d, n) ? PROT_READ : PROT_READ | PROT_WRITE;
+
+    cage_protect(d, CAGE_DATA + (uint64_t)n * PAGE, PAGE, prot);
+}
+
+bool code_write_again(struct direct *d, uint32_t lin)
+{
+    if (lin >= d->code->len || d->code->page[number(lin)] || patched(d, number(lin)))
+        return false;
+    data_open(d, number(lin));
+    return true;
+}
+
 /* All of it is forgotten, and the host has its memory back: so that a guest that runs a little on
  * every page can't make us keep more than for lives_max of them. */
 static void start_afresh(struct direct *d)
@@ -59,6 +80,9 @@ static void start_afresh(struct direct *d)
     madvise(c->view, c->len, MADV_REMOVE);
     cage_protect(d, CAGE_CODE, c->len, PROT_NONE);
     cage_protect(d, CAGE_DATA, c->len, PROT_READ | PROT_WRITE);
+    for (uint32_t n = 0; n < number(c->len) && d->ram->patches; n++)
+        if (patched(d, n))
+            data_open(d, n);
 }
 
 struct view_page *view_page_live(struct direct *d, uint32_t lin)
@@ -92,7 +116,7 @@ static void drop(struct direct *d, uint32_t n)
 {
     page_forget(d, n);
     memset(d->code->view + (size_t)n * PAGE, CAGE_FILL, PAGE);
-    cage_protect(d, CAGE_DATA + (uint64_t)n * PAGE, PAGE, PROT_READ | PROT_WRITE);
+    data_open(d, n);
 }
 
 /* With the pages that share an instruction with it, and so on: bounded by the pages there are. */

@@ -70,9 +70,10 @@ bool code_known(struct direct *d, uint32_t lin); /* an instruction was found to 
 const struct insn *code_ours(struct direct *d, uint32_t lin);
 void code_scan(struct direct *d, uint32_t lin);  /* finds instructions from here on */
 void code_mode(struct direct *d, uint32_t mode); /* bits of the mode key that matter */
+/* A store to RAM faulted: has the reason gone, so that the page may be written again? */
+bool code_write_again(struct direct *d, uint32_t lin);
 void code_gone(struct direct *d, gpa_t page);
 void code_all_gone(struct direct *d);
-bool code_executes(struct direct *d, uint32_t lin); /* its page may be executed in the cage */
 
 /* run.c */
 bool direct_run(struct bare *b, struct cpu *cpu);

@@ -115,6 +115,8 @@ static enum next judge(struct direct *d, const struct cage_stop *stop)
     if (stop->sig == CAGE_SIG_KICK)
         return NEXT_LOOK;
     lin = stop_lin(d->cpu, stop);
+    if (stop->uc.trapno == EXC_PF && code_write_again(d, (uint32_t)(stop->uc.cr2 - CAGE_DATA)))
+        return NEXT_CAGE;
     if (lin >= d->ram->size || code_known(d, lin))
         return NEXT_ALONE;
     code_scan(d, lin);
