@@ -288,9 +288,9 @@ void ps2mouse_command(struct ps2mouse *m, uint8_t byte)
     m->command = 0;
     if (m->wrap && byte != RESET && byte != WRAP_END)
         put(m, byte);
-    else if (waiting == SET_RATE)
+    else if (waiting == SET_RATE && byte < SCALE_1) /* above are commands, never arguments */
         rate_set(m, byte);
-    else if (waiting == RESOLUTION)
+    else if (waiting == RESOLUTION && byte < SCALE_1)
         resolution_set(m, byte);
     else
         command(m, byte);
