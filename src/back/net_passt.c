@@ -143,10 +143,15 @@ static int spawn(struct passt *p, char **argv, int sock, int log)
 
 int passt_start(struct passt *p, const struct passt_args *a, int sock)
 {
-    char *argv[8 + 2 * PASST_FORWARDS] = {"passt", "-f", "-q", "-F", "3", "-m", "0"};
+    static const char *const island[] = {"-i", "lo",          "-a", PASST_GUEST,        "-n", "24",
+                                         "-g", PASST_GATEWAY, "-M", "02:00:00:00:00:02"};
+    char *argv[9 + ARRAY_LEN(island) + 2 * PASST_FORWARDS] = {"passt", "-f", "-q", "-F",
+                                                              "3",     "-m", "0"};
     unsigned n = 7;
     int pipe_fd[2], err, high, log;
 
+    for (unsigned i = 0; a->island && i < ARRAY_LEN(island); i++)
+        argv[n++] = (char *)(uintptr_t)island[i];
     if (a->no_host)
         argv[n++] = "--no-map-gw";
     for (unsigned i = 0; i < a->forwards; i++) {
@@ -166,6 +171,8 @@ int passt_start(struct passt *p, const struct passt_args *a, int sock)
         close(log);
     close(pipe_fd[1]);
     p->log = pipe_fd[0];
+    p->used = 0;
+    p->log_end = false;
     return err;
 }
 

@@ -8,12 +8,16 @@
 struct error;
 
 #define PASST_FORWARDS 64
+/* On a host without a default route. */
+#define PASST_GUEST   "10.0.2.15"
+#define PASST_GATEWAY "10.0.2.2"
 
 struct passt_args {
     char forward[PASST_FORWARDS][64]; /* as passt's -t and -u want it */
     bool udp[PASST_FORWARDS];
     unsigned forwards;
     bool no_host; /* the gateway's address does not lead to the host's loopback */
+    bool island;  /* the host has no default route to take addresses from: made-up ones */
 };
 
 struct passt {

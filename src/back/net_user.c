@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -149,19 +150,6 @@ static bool user_peek(struct net_sock *s, const struct net_rec *r)
     return !memcmp(r->iov.iov_base, us, sizeof(us));
 }
 
-static int start_explain(struct net_user *u, int code, struct error *err)
-{
-    char line[256], last[256] = "it said nothing";
-
-    if (code == -ENOENT)
-        return error_set(err, code, "--net user: passt is not installed; apt-get install passt");
-    while (passt_line(&u->passt, line, sizeof(line)))
-        memcpy(last, line, sizeof(last));
-    return error_set(err, code, "--net user: passt could not start: %s%s", last,
-                     strstr(last, "xternal interface") ? "; it needs a host with a default route"
-                                                       : "");
-}
-
 /* What passt may send before we have to be awake: all we are allowed to give it. */
 static void socket_widen(int fd)
 {
@@ -171,27 +159,53 @@ static void socket_widen(int fd)
         setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
-static int user_start(struct net_user *u, const char *args, struct error *err)
+/* Starts passt and waits for it: the socket to it, or -errno and its last words. */
+static int passt_up(struct net_user *u, const struct passt_args *a, char *last, size_t room)
 {
-    struct loop *loop = u->sock.net.loop;
-    struct passt_args a;
-    int code = passt_args_parse(&a, args, err), pair[2];
+    char line[256];
+    int pair[2], code;
 
-    if (code)
-        return code;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-        return error_set(err, -errno, "--net user: %s", strerror(errno));
+        return -errno;
     socket_widen(pair[1]);
-    code = passt_start(&u->passt, &a, pair[1]);
+    code = passt_start(&u->passt, a, pair[1]);
     close(pair[1]);
     if (!code)
         code = ready_wait(pair[0]);
-    if (code) {
-        close(pair[0]);
-        return start_explain(u, code, err);
+    if (!code)
+        return pair[0];
+    close(pair[0]);
+    snprintf(last, room, "it said nothing");
+    while (passt_line(&u->passt, line, sizeof(line))) /* ends: as there */
+        snprintf(last, room, "%s", line);
+    passt_stop(&u->passt, NULL, 0);
+    return code;
+}
+
+static int user_start(struct net_user *u, const char *args, struct error *err)
+{
+    struct loop *loop = u->sock.net.loop;
+    char last[256] = "";
+    struct passt_args a;
+    int code = passt_args_parse(&a, args, err), fd;
+
+    if (code)
+        return code;
+    fd = passt_up(u, &a, last, sizeof(last));
+    if (fd < 0 && strstr(last, "xternal interface")) {
+        a.island = true;
+        fd = passt_up(u, &a, last, sizeof(last));
+        if (fd >= 0)
+            log_info("%s: this host has no default route: the guest reaches nothing but the host, "
+                     "at " PASST_GATEWAY,
+                     u->sock.net.name);
     }
+    if (fd == -ENOENT)
+        return error_set(err, fd, "--net user: passt is not installed; apt-get install passt");
+    if (fd < 0)
+        return error_set(err, fd, "--net user: passt could not start: %s", last);
     loop_fd(loop, u->passt.log, EPOLLIN, user_log, u); /* without, its messages are just not seen */
-    code = net_sock_start(&u->sock, pair[0]);
+    code = net_sock_start(&u->sock, fd);
     return code ? error_set(err, code, "--net user: %s", strerror(-code)) : 0;
 }
 
