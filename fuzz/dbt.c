@@ -16,6 +16,8 @@ enum { CODE = 0x10000, CODE_MAX = 512, BLOCKS = 16, PML4 = 0x1000, INSN_MAX = 15
 static struct ram ram;
 static struct engine_env env;
 static struct cpu *cpu;
+static struct dbt_share share;
+static const struct shadow *reg_page[DBT_SHADOWS_MAX];
 
 static void setup(void)
 {
@@ -30,7 +32,11 @@ static void setup(void)
     PROMISE(cpu->dbt);
     cpu->dbt->cpu = cpu;
     cpu->dbt->ram = &ram;
-    pthread_mutex_init(&cpu->dbt->dma.lock, NULL);
+    cpu->reg_page = reg_page;
+    cpu->dbt->share = &share;
+    share = (struct dbt_share){
+        .watchers = calloc(ram.size >> RAM_PAGE_SHIFT, 1), .cpu = &cpu, .cpus = 1};
+    PROMISE(share.watchers);
     PROMISE(!dbt_cache_open(cpu->dbt) && !dbt_translator_open(cpu->dbt));
     sys_init(cpu, env.tsc_hz);
 }
