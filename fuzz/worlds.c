@@ -111,6 +111,19 @@ const struct world worlds[] = {
      VBLK VBLK_DRIVER,
      {MMIO(0xe0010000, 4), MMIO(0xe0000000, 0x38), MMIO(0xe0002000, 0x40), MMIO(0xe0001000, 4),
       PIO(0xcf8, 8), MEM(0x1000, 0x100), MEM(0x2000, 0x28), MEM(0x4000, 0x80)}},
+    {"vballoon",
+     "device virtio-balloon as bal mmio=0xfe800000 want=5\n"
+     "write 0xfe800070 4 3\nwrite 0xfe800024 4 0\nwrite 0xfe800020 4 0x24\n"
+     "write 0xfe800024 4 1\nwrite 0xfe800020 4 1\nwrite 0xfe800070 4 0xb\n"
+     "repeat 3 q\nwrite 0xfe800030 4 q\nwrite 0xfe800038 4 8\n"
+     "write 0xfe800080 4 0x1000+q*0x400\nwrite 0xfe800090 4 0x1100+q*0x400\n"
+     "write 0xfe8000a0 4 0x1200+q*0x400\nwrite 0xfe800044 4 1\nend\n"
+     "write 0xfe800070 4 0xf\n"
+     "mem 0x1000 le64:0x2000 le32:16 le16:0 le16:0\nmem 0x1100 le16:0 le16:1 le16:0\n"
+     "mem 0x1800 le64:0x5000 le32:4096 le16:2 le16:0\nmem 0x1900 le16:0 le16:1 le16:0\n"
+     "mem 0x2000 le32:8 le32:9 le32:7 le32:64\n",
+     {MMIO(0xfe800050, 4), MMIO(0xfe800000, 0x100), MMIO(0xfe800100, 0x10), MEM(0x1000, 0x40),
+      MEM(0x1100, 0x20), MEM(0x1800, 0x40), MEM(0x2000, 0x20)}},
     {"vmmio",
      "device virtio-blk as vd0 disk=d mmio=0xfe800000\n"
      "write 0xfe800070 4 3\nwrite 0xfe800024 4 1\nwrite 0xfe800020 4 0x101\n"
@@ -126,6 +139,14 @@ const struct world worlds[] = {
      VNET_DRIVER,
      {MMIO(0xe0010000, 12), MMIO(0xe0000000, 0x3c), MMIO(0xe0002000, 0x10), PIO(0xcf8, 8),
       MEM(0x1000, 0x40), MEM(0x1400, 0x140), MEM(0x1800, 0x140), MEM(0x2000, 0x20)}},
+    {"vrng",
+     "device virtio-rng as rng mmio=0xfe800000\n"
+     "write 0xfe800070 4 3\nwrite 0xfe800024 4 1\nwrite 0xfe800020 4 1\n"
+     "write 0xfe800070 4 0xb\nwrite 0xfe800038 4 8\nwrite 0xfe800080 4 0x1000\n"
+     "write 0xfe800090 4 0x2000\nwrite 0xfe8000a0 4 0x3000\nwrite 0xfe800044 4 1\n"
+     "write 0xfe800070 4 0xf\n"
+     "mem 0x1000 le64:0x4000 le32:40 le16:2 le16:0\nmem 0x2000 le16:0 le16:1 le16:0\n",
+     {MMIO(0xfe800050, 4), MMIO(0xfe800000, 0x100), MEM(0x1000, 0x80), MEM(0x2000, 0x20)}},
     {"vpci",
      VBLK,
      {MMIO(0xe0000000, 0x38), MMIO(0xe0020000, 0x20), MMIO(0xe0000000, 0x4000), PIO(0xcf8, 8),

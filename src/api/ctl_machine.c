@@ -75,6 +75,16 @@ static void patch(void *vm, bool on)
     patch_switch(vm_patch(vm), on);
 }
 
+static int balloon_set(void *vm, uint64_t bytes)
+{
+    return vm_balloon_set(vm, bytes);
+}
+
+static int balloon_get(void *vm, uint64_t *bytes)
+{
+    return vm_balloon_get(vm, bytes);
+}
+
 const struct qmp_ops ctl_machine = {
     .paused = paused,
     .pause = pause,
@@ -86,4 +96,6 @@ const struct qmp_ops ctl_machine = {
     .disk = disk,
     .patching = patching,
     .patch = patch,
+    .balloon_set = balloon_set,
+    .balloon_get = balloon_get,
 };

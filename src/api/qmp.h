@@ -35,6 +35,9 @@ struct qmp_ops { /* the machine */
     /* False, or NULL: this machine patches nothing. */
     bool (*patching)(void *vm, struct qmp_patching *out);
     void (*patch)(void *vm, bool on);
+    /* Bytes the guest is to have, and has. -ENODEV, or NULL: no balloon; -EINVAL. */
+    int (*balloon_set)(void *vm, uint64_t bytes);
+    int (*balloon_get)(void *vm, uint64_t *bytes);
 };
 
 struct qmp { /* one client's conversation */

@@ -12,6 +12,7 @@ struct acpi_machine;
 struct acpi_part;
 struct apics;
 struct acpipm;
+struct vballoon;
 struct blk;
 struct chip;
 struct chr;
@@ -73,6 +74,7 @@ struct board_setup { /* all borrowed for the life of the board */
     const struct board_net *net;
     unsigned nets;
     bool debug_exit;
+    bool rng, balloon;             /* virtio-rng, virtio-balloon */
     const struct bell_sink *bells; /* or NULL */
     const struct shadow_sink *shadows;
     /* Accesses of [base, base + len) may be patched. 0 or -errno. */
@@ -95,12 +97,13 @@ struct board {
     struct dev dev[BOARD_DEVS]; /* in order of creation; destroyed in reverse */
     unsigned devs;
     char names[BOARD_DEVS][16];
-    unsigned slot;         /* next free PCI slot */
-    unsigned virtios;      /* virtio disks */
-    unsigned vmmios;       /* virtio devices at fixed addresses */
-    unsigned regdisks[2];  /* PIO, MMIO: how many there are */
-    struct typist *typist; /* the user at keyboard and mouse; NULL: the board has none */
-    struct acpipm *button; /* who hears the power button; NULL: nobody */
+    unsigned slot;            /* next free PCI slot */
+    unsigned virtios;         /* virtio disks */
+    unsigned vmmios;          /* virtio devices at fixed addresses */
+    unsigned regdisks[2];     /* PIO, MMIO: how many there are */
+    struct typist *typist;    /* the user at keyboard and mouse; NULL: the board has none */
+    struct vballoon *balloon; /* or NULL */
+    struct acpipm *button;    /* who hears the power button; NULL: nobody */
 };
 
 struct board_class {
@@ -153,6 +156,7 @@ int board_nics(struct board *b, const struct board_pci *pci, struct error *err);
 /* board_virtio.c: gives env a place; pci NULL: registers at *mmio. 0, or -ENOSPC. */
 int board_virtio_place(struct board *b, struct dev_env *env, const struct board_pci *pci,
                        uint64_t *mmio);
+int board_virtio_extras(struct board *b, const struct board_pci *pci); /* rng, balloon */
 void board_virtio_part(struct acpi_part *p, unsigned n); /* what ACPI says of the nth with mmio */
 
 /* firmware.c: gives each BAR an address, switches decoding on, writes interrupt lines. */

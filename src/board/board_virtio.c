@@ -5,8 +5,11 @@
 #include "board/map.h"
 #include "irq/chip.h"
 #include "record/record.h"
+#include "virtio/vballoon.h"
 #include "virtio/vmmio.h"
+#include "virtio/vrng.h"
 #include <errno.h>
+#include <sys/random.h>
 
 int board_virtio_place(struct board *b, struct dev_env *env, const struct board_pci *pci,
                        uint64_t *mmio)
@@ -41,4 +44,40 @@ void board_virtio_part(struct acpi_part *p, unsigned n)
                             .mem_len = VMMIO_LEN,
                             .irq = (uint8_t)(MAP_IRQ_VIRTIO_MMIO + n),
                             .level = true};
+}
+
+/* The host's own generator; it gives all of 256 bytes or less at once. */
+static int entropy(void *buf, size_t len)
+{
+    return getrandom(buf, len, 0) == (ssize_t)len ? 0 : -EIO;
+}
+
+static int rng_add(struct board *b, const struct board_pci *pci)
+{
+    struct dev_env env = board_env(b, "rng0");
+    struct vrng *v = NULL;
+    uint64_t mmio;
+    int err = board_virtio_place(b, &env, pci, &mmio);
+
+    if (!err)
+        err = vrng_create(&v, &env, entropy, mmio);
+    return board_keep(b, err, &vrng_class, v, "rng0");
+}
+
+static int balloon_add(struct board *b, const struct board_pci *pci)
+{
+    struct dev_env env = board_env(b, "balloon0");
+    uint64_t mmio;
+    int err = board_virtio_place(b, &env, pci, &mmio);
+
+    if (!err)
+        err = vballoon_create(&b->balloon, &env, mmio);
+    return board_keep(b, err, &vballoon_class, b->balloon, "balloon0");
+}
+
+int board_virtio_extras(struct board *b, const struct board_pci *pci)
+{
+    int err = b->setup->rng ? rng_add(b, pci) : 0;
+
+    return !err && b->setup->balloon ? balloon_add(b, pci) : err;
 }

@@ -223,6 +223,33 @@ static int patches(struct ctl_call *c, int argc, char **argv, struct error *err)
     return ctl_call(c, "set-patching", args, NULL, err);
 }
 
+static int balloon_show(struct ctl_call *c, struct error *err)
+{
+    cJSON *got;
+    int code = ctl_call(c, "query-balloon", NULL, &got, err);
+
+    if (code)
+        return code;
+    printf("%.0f MiB\n",
+           cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(got, "actual")) / (1 << 20));
+    cJSON_Delete(got);
+    return 0;
+}
+
+static int balloon(struct ctl_call *c, int argc, char **argv, struct error *err)
+{
+    uint64_t bytes;
+    cJSON *args;
+
+    if (argc == 1)
+        return balloon_show(c, err);
+    if (opt_size(argv[1], &bytes))
+        return error_set(err, -EINVAL, "balloon %s: must be a size, as 256M", argv[1]);
+    args = cJSON_CreateObject();
+    cJSON_AddNumberToObject(args, "value", (double)bytes);
+    return ctl_call(c, "balloon", args, NULL, err);
+}
+
 static int qmp(struct ctl_call *c, int argc, char **argv, struct error *err)
 {
     int code = 0;
@@ -259,6 +286,7 @@ static const struct word words[] = {
     {"powerdown", "", "press the power button", plain, 0, 0},
     {"quit", "", "end the run, with status 12", plain, 0, 0},
     {"patches", "[on|off]", "patched instructions: how many; off puts all back", patches, 0, 1},
+    {"balloon", "[SIZE]", "memory the guest has; SIZE: what it shall make do with", balloon, 0, 1},
     {"events", "", "print events until the machine ends", events, 0, 0},
     {"qmp", "JSON…", "send commands as they are, print the answers", qmp, 1, -1},
 };

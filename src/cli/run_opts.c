@@ -151,6 +151,22 @@ static int take_ctl(void *ctx, const char *value, struct error *err)
     return 0;
 }
 
+static int take_rng(void *ctx, const char *value, struct error *err)
+{
+    (void)value;
+    (void)err;
+    ((struct run *)ctx)->vm.rng = true;
+    return 0;
+}
+
+static int take_balloon(void *ctx, const char *value, struct error *err)
+{
+    (void)value;
+    (void)err;
+    ((struct run *)ctx)->vm.balloon = true;
+    return 0;
+}
+
 static int take_debug_exit(void *ctx, const char *value, struct error *err)
 {
     (void)value;
@@ -199,6 +215,9 @@ const struct opt run_options[] = {
     {"console", "stdio|pty|null|file=FILE",
      "where the first serial port goes (stdio); Ctrl-A x quits, Ctrl-A Ctrl-A sends Ctrl-A",
      take_console},
+    {"rng", NULL, "virtio-rng: entropy from this host", take_rng},
+    {"balloon", NULL, "virtio-balloon: free memory goes back to the host; viaduct ctl … balloon",
+     take_balloon},
     {"ctl", "PATH", "a control socket for viaduct ctl and QMP clients (docs/control.md)", take_ctl},
     {"ledger", "FILE|-", "write the ledger at exit: JSON to FILE, or with - a table to stderr",
      take_ledger},

@@ -142,3 +142,15 @@ void ram_written(struct ram *r, gpa_t gpa, uint64_t len)
     if (code && r->code_written)
         r->code_written(r->code_arg, gpa, len);
 }
+
+int ram_discard(struct ram *r, gpa_t gpa, uint64_t len)
+{
+    uint8_t *host = ram_ptr(r, gpa, len);
+
+    if (!host || !len || gpa % RAM_PAGE_SIZE || len % RAM_PAGE_SIZE)
+        return -EFAULT;
+    if (madvise(host, len, MADV_REMOVE))
+        return -errno;
+    ram_written(r, gpa, len); /* it is other memory now */
+    return 0;
+}

@@ -165,6 +165,8 @@ static int board_make(struct vm *vm, struct error *err)
         .disks = vm->setup->disks,
         .net = vm->nic,
         .nets = vm->setup->nets,
+        .rng = vm->setup->rng,
+        .balloon = vm->setup->balloon,
         .debug_exit = vm->setup->debug_exit,
         .bells = vm->ops->bell ? &vm->bells : NULL,
         .shadows = &vm->shadow_sink,

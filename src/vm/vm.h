@@ -51,7 +51,8 @@ struct vm_setup {
     unsigned initrds;
     const char *cmdline;
     enum boot_way way;
-    bool split; /* the engine keeps the local APICs: its apics_probe said it can */
+    bool split;        /* the engine keeps the local APICs: its apics_probe said it can */
+    bool rng, balloon; /* virtio-rng, virtio-balloon */
     bool debug_exit;
     const struct rec_opts *record; /* NULL: nothing is recorded */
     const char *record_devs;       /* names joined by +; NULL: all that can be */

@@ -4,6 +4,7 @@
  */
 #include "vm/vm_ctl.h"
 #include "dev/acpipm.h"
+#include "virtio/vballoon.h"
 #include "vm/vm_impl.h"
 #include <errno.h>
 
@@ -47,6 +48,29 @@ int vm_power_button(struct vm *vm)
     if (!vm->board->button)
         return -ENODEV;
     acpipm_power_button(vm->board->button);
+    return 0;
+}
+
+int vm_balloon_set(struct vm *vm, uint64_t bytes)
+{
+    uint64_t all = vm->ram.size;
+
+    if (!vm->board->balloon)
+        return -ENODEV;
+    if (bytes > all || !bytes || bytes % VBALLOON_PAGE)
+        return -EINVAL;
+    vballoon_want(vm->board->balloon, (uint32_t)((all - bytes) / VBALLOON_PAGE));
+    return 0;
+}
+
+int vm_balloon_get(struct vm *vm, uint64_t *bytes)
+{
+    uint64_t in;
+
+    if (!vm->board->balloon)
+        return -ENODEV;
+    in = (uint64_t)vballoon_has(vm->board->balloon) * VBALLOON_PAGE; /* the guest's word */
+    *bytes = in < vm->ram.size ? vm->ram.size - in : 0;
     return 0;
 }
 

@@ -23,6 +23,10 @@ struct patch *vm_patch(struct vm *vm); /* NULL: no instructions are patched */
 
 void vm_quit(struct vm *vm);        /* as the escape key does */
 int vm_power_button(struct vm *vm); /* -ENODEV: nobody hears it on this board */
+/* The memory the guest is asked to make do with, and what it has. -ENODEV: no balloon; -EINVAL:
+ * more than there is, or part of a page. */
+int vm_balloon_set(struct vm *vm, uint64_t bytes);
+int vm_balloon_get(struct vm *vm, uint64_t *bytes);
 /* vCPUs stop at their next instruction boundary and stay there; time and devices go on. */
 void vm_pause(struct vm *vm);
 void vm_resume(struct vm *vm);
