@@ -98,6 +98,8 @@ uint64_t op_offset(const struct cpu *cpu, const struct insn *i); /* effective ad
 /* Linear address of [off, off+size) in a segment, with all checks of this mode; #GP(0), #SS(0). */
 uint64_t seg_lin(struct cpu *cpu, unsigned seg, uint64_t off, unsigned size, bool write);
 uint64_t op_lin(struct cpu *cpu, const struct insn *i, unsigned size, bool write);
+/* The same for an operand made of units of that many bytes, which #AC goes by. */
+uint64_t op_lin_of(struct cpu *cpu, const struct insn *i, unsigned size, bool write, unsigned unit);
 uint64_t op_read(struct cpu *cpu, const struct insn *i, unsigned size); /* register or memory */
 void op_write(struct cpu *cpu, const struct insn *i, unsigned size, uint64_t val);
 void lin_read(struct cpu *cpu, uint64_t lin, void *buf, unsigned len, bool user);

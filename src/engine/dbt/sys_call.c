@@ -108,7 +108,7 @@ int sys_icebp(struct cpu *cpu, const struct insn *i)
 int sys_bound(struct cpu *cpu, const struct insn *i)
 {
     unsigned size = i->opsize, shift = 64 - size * 8;
-    uint64_t lin = op_lin(cpu, i, size * 2, false);
+    uint64_t lin = op_lin_of(cpu, i, size * 2, false, size);
     int64_t low = (int64_t)(mem_read(cpu, lin, size, cpu_user(cpu)) << shift);
     int64_t high = (int64_t)(mem_read(cpu, lin + size, size, cpu_user(cpu)) << shift);
     int64_t v = (int64_t)(cpu->gpr[i->reg] << shift);

@@ -32,7 +32,7 @@ static void need_x87(struct cpu *cpu)
 
 static uint64_t area_lin(struct cpu *cpu, const struct insn *i, bool write)
 {
-    uint64_t lin = op_lin(cpu, i, 512, write);
+    uint64_t lin = op_lin_of(cpu, i, 512, write, 4);
 
     if (lin & 15)
         cpu_fault_err(cpu, EXC_GP, 0);
@@ -177,6 +177,11 @@ static void env_get(uint8_t *fx, const uint8_t *env, unsigned opsize)
     pointers_clear(fx);
 }
 
+static unsigned env_unit(const struct insn *i)
+{
+    return i->opsize == 2 ? 2 : 4;
+}
+
 static unsigned env_len(const struct insn *i)
 {
     return i->opsize == 2 ? 14 : 28;
@@ -189,7 +194,7 @@ int sys_fnstenv(struct cpu *cpu, const struct insn *i)
     uint64_t lin;
 
     need_x87(cpu);
-    lin = op_lin(cpu, i, len, true);
+    lin = op_lin_of(cpu, i, len, true, env_unit(i));
     cpu_fpu_save(cpu);
     env_put(cpu->fpu, env, i->opsize);
     lin_write(cpu, lin, env, len, cpu_user(cpu));
@@ -218,7 +223,7 @@ int sys_fldenv(struct cpu *cpu, const struct insn *i)
 
     need_x87(cpu);
     wait_x87(cpu);
-    lin_read(cpu, op_lin(cpu, i, len, false), env, len, cpu_user(cpu));
+    lin_read(cpu, op_lin_of(cpu, i, len, false, env_unit(i)), env, len, cpu_user(cpu));
     cpu_fpu_save(cpu);
     env_get(cpu->fpu, env, i->opsize);
     return INSN_NEXT;
@@ -231,7 +236,7 @@ int sys_fnsave(struct cpu *cpu, const struct insn *i)
     uint64_t lin;
 
     need_x87(cpu);
-    lin = op_lin(cpu, i, len + 80, true);
+    lin = op_lin_of(cpu, i, len + 80, true, env_unit(i));
     cpu_fpu_save(cpu);
     env_put(cpu->fpu, image, i->opsize);
     for (unsigned n = 0; n < 80; n++)
@@ -250,7 +255,7 @@ int sys_frstor(struct cpu *cpu, const struct insn *i)
 
     need_x87(cpu);
     wait_x87(cpu);
-    lin_read(cpu, op_lin(cpu, i, len + 80, false), image, len + 80, cpu_user(cpu));
+    lin_read(cpu, op_lin_of(cpu, i, len + 80, false, env_unit(i)), image, len + 80, cpu_user(cpu));
     cpu_fpu_save(cpu);
     env_get(cpu->fpu, image, i->opsize);
     for (unsigned n = 0; n < 80; n++)

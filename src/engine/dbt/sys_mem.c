@@ -40,15 +40,14 @@ _Noreturn static void seg_fault(struct cpu *cpu, unsigned seg)
 }
 
 /* #AC: Intel SDM volume 3, section 6.15. */
-static uint64_t aligned(struct cpu *cpu, uint64_t lin, unsigned size)
+static uint64_t aligned(struct cpu *cpu, uint64_t lin, unsigned to)
 {
-    if (cpu->cpl == 3 && (cpu->cr0 & CR0_AM) && (cpu->flags_sys & FL_AC) &&
-        (size == 2 || size == 4 || size == 8) && (lin & (size - 1)))
+    if (cpu->cpl == 3 && (cpu->cr0 & CR0_AM) && (cpu->flags_sys & FL_AC) && (lin & (to - 1)))
         cpu_fault_err(cpu, EXC_AC, 0);
     return lin;
 }
 
-uint64_t seg_lin(struct cpu *cpu, unsigned seg, uint64_t off, unsigned size, bool write)
+static uint64_t seg_addr(struct cpu *cpu, unsigned seg, uint64_t off, unsigned size, bool write)
 {
     const struct cpu_seg *s = &cpu->seg[seg];
     uint64_t lin;
@@ -57,11 +56,23 @@ uint64_t seg_lin(struct cpu *cpu, unsigned seg, uint64_t off, unsigned size, boo
         lin = seg >= SEG_FS ? s->base + off : off;
         if (!lin_canonical(lin) || !lin_canonical(lin + size - 1))
             seg_fault(cpu, seg);
-        return aligned(cpu, lin, size);
+        return lin;
     }
     if (!access_ok(s, write) || !limit_ok(s, off, size))
         seg_fault(cpu, seg);
-    return aligned(cpu, (uint32_t)(s->base + off), size);
+    return (uint32_t)(s->base + off);
+}
+
+uint64_t seg_lin(struct cpu *cpu, unsigned seg, uint64_t off, unsigned size, bool write)
+{
+    uint64_t lin = seg_addr(cpu, seg, off, size, write);
+
+    return aligned(cpu, lin, size == 2 || size == 4 || size == 8 ? size : 1);
+}
+
+uint64_t op_lin_of(struct cpu *cpu, const struct insn *i, unsigned size, bool write, unsigned unit)
+{
+    return aligned(cpu, seg_addr(cpu, i->seg, op_offset(cpu, i), size, write), unit);
 }
 
 uint64_t op_lin(struct cpu *cpu, const struct insn *i, unsigned size, bool write)
