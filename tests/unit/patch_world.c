@@ -196,6 +196,7 @@ static bool access_ram(struct pw *w, const struct patch_insn *i, gpa_t gpa)
         pw_write(w, gpa, &v, i->size);
         return true;
     }
+    w->read_ram = true;
     if (!ram_peek(&w->ram, gpa, &v, i->size))
         return false;
     patch_load(i, &w->r, v);
@@ -209,6 +210,7 @@ bool pw_step(struct pw *w)
     uint64_t lin = w->r.seg[SEG_CS].base + w->r.rip;
     gpa_t gpa;
 
+    w->read_ram = false;
     if (!paging_find(&w->ram, &w->r, lin, PAGING_FETCH, &gpa) ||
         !ram_peek(&w->ram, gpa, bytes, sizeof(bytes)))
         return false;

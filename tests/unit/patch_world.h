@@ -37,6 +37,7 @@ struct pw {
     } log[PW_LOG];
     unsigned logged;        /* in all */
     unsigned mmio, patched; /* traps of each kind */
+    bool read_ram;          /* the last step loaded from RAM, where patches can be read */
     unsigned outs;          /* OUTs that were the guest's own */
 };
 
