@@ -117,7 +117,7 @@ static void a_trap_that_comes_late(void **state)
         assert_true(pw_open(&w, true));
         store_and_load(behind ? TRAP_RIP_BEHIND : TRAP_RIP_AT);
         t.addr = mem(CODE)[1];
-        PUT(CODE, behind ? "\x90\x90" : "\xcc"); /* puts it back first */
+        put(CODE, "\xcc\x90", behind ? 2 : 1); /* puts it back first */
         w.r.rip = CODE;
         w.at = w.r;
         w.at.rip += behind * 2;
