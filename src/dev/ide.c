@@ -33,10 +33,16 @@
 #define CMD_DIAGNOSTIC 0x90
 #define FLOAT          0x7f
 
-static void ide_irq(struct ide_channel *ch)
+static bool line_level(const struct ide_channel *ch)
 {
     const struct ata_drive *d = &ch->drive[ch->sel];
-    bool level = d->blk && d->intrq && !(ch->control & CTL_NIEN);
+
+    return d->blk && d->intrq && !(ch->control & CTL_NIEN);
+}
+
+static void ide_irq(struct ide_channel *ch)
+{
+    bool level = line_level(ch);
 
     if (level == ch->line)
         return;
@@ -236,9 +242,9 @@ static void ide_state(void *dev, struct state *st)
         state_u8(st, &ch->sel);
         if (!state_check(st, ch->sel < 2))
             ch->sel = 0;
-        if (st->load) {
-            ch->line = false;
-            ide_irq(ch);
+        if (st->load) { /* as it was: no edge for the bus master to note */
+            ch->line = line_level(ch);
+            irq_set(&ch->irq, ch->line);
         }
     }
     pci_func_state(&ide->pci, st);
