@@ -360,13 +360,11 @@ struct out { /* an OUT imm8 */
 enum found { FOUND_OURS, FOUND_COPY, FOUND_HALF, FOUND_CHANGED, FOUND_NONE };
 
 /* An OUT of the guest's own is what it is, also where a site once was. */
-static bool own_out(const struct patch *p, const struct view *v)
+static bool own_out(const struct view *v)
 {
-    struct view at = {.r = v->r};
-
-    if (v->where == TRAP_RIP_BEHIND)
-        return view_at(p, &at, v->r.rip - 1, 2) && (at.bytes[0] == 0xee || at.bytes[0] == 0xef);
-    return view_at(p, &at, v->r.rip, PATCH_INSN_MAX) && patch_is_out(&at.r, at.bytes, at.n);
+    if (v->where == TRAP_RIP_BEHIND) /* one byte before RIP: through DX */
+        return v->bytes[1] == 0xee || v->bytes[1] == 0xef;
+    return patch_is_out(&v->r, v->bytes, v->n);
 }
 
 /* What decoding depends on besides the bytes. */
@@ -414,7 +412,7 @@ static enum found judge(struct patch *p, struct view *v, const struct out *o,
     bool same = !memcmp(v->bytes, o->bytes, 2), good;
 
     if (!same) /* put back or written over since it trapped, or read while that happened */
-        return s && !own_out(p, v) ? FOUND_CHANGED : FOUND_NONE;
+        return s && !own_out(v) ? FOUND_CHANGED : FOUND_NONE;
     if (half(p, s, o))
         return FOUND_HALF;
     if (o->code == CODES || !p->coded[o->code])
@@ -470,7 +468,8 @@ static enum found look(struct patch *p, struct view *v, const struct out *o, str
     enum found what;
 
     pthread_mutex_lock(&p->lock);
-    what = judge(p, v, o, &c->insn);
+    /* Read again: what was read before the lock another vCPU may have put back, or patched. */
+    what = view_at(p, v, v->rip, PATCH_INSN_MAX) ? judge(p, v, o, &c->insn) : FOUND_NONE;
     if (what != FOUND_NONE && !(what == FOUND_OURS && target(p, v, &c->insn, &c->gpa))) {
         undo(p, v, what, o);
         what = FOUND_CHANGED;

@@ -30,11 +30,6 @@ int mechanisms_check(const struct vm_setup *s, struct error *err)
                              "--disk trap=patched: engine %s can't say which instruction trapped; "
                              "use trap=each",
                              ops->name);
-        /* A store has been seen lost where another vCPU wrote over the same code: docs. */
-        if (d->trap == BOARD_TRAP_PATCHED && s->vcpus > 1)
-            return error_set(err, -ENOTSUP,
-                             "--disk trap=patched: works under one vCPU only; use --cpus 1 or "
-                             "trap=each");
     }
     return 0;
 }

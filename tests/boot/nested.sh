@@ -144,6 +144,11 @@ for part in $parts; do
             echo "== end patch-\$trap \$?"
             grep -e '^FAIL' /tmp/out
         done
+        stamp begin patch-smp
+        viaduct run --engine kvm --cpus 2 --memory 32M --debug-exit --timeout 60 --kernel /guests/patch_smp.elf \\
+            --disk mem:1M,via=regdisk-mmio,trap=patched --append n=300 --console file=/tmp/out 2>&1
+        echo "== end patch-smp \$?"
+        grep -e '^FAIL' /tmp/out
         stamp begin bench
         viaduct run --engine kvm --memory 32M --debug-exit --timeout 60 --kernel /guests/bench.elf --append n=2000
         echo "== end bench \$?"
@@ -186,7 +191,7 @@ while read -r what part want; do
     grep -q "^== end $what $want\$" "$work/log" || verdict="not ok" bad=1
     echo "$verdict $count - nested: $what on engine kvm"
 done <<EOF
-$(printf '%s guests 1\n' $bare {timers-1,irqs-1,irqs-4}-{user,split} smp-2-split regdisk-pio regdisk-mmio patch-{each,patched,writes} bench)
+$(printf '%s guests 1\n' $bare {timers-1,irqs-1,irqs-4}-{user,split} smp-2-split regdisk-pio regdisk-mmio patch-{each,patched,writes,smp} bench)
 $(printf '%s linux 0\n' pc-{linux,vda,sda,ticks,cpus,doorbell} micro-{linux,vda,ticks,cpus,doorbell})
 pc-split linux split
 micro-user linux user
