@@ -161,6 +161,12 @@ static void regdisk_command(struct regdisk *d, uint32_t cmd)
     }
 }
 
+static uint32_t regdisk_features(const struct regdisk *d)
+{
+    return (d->blk->readonly ? REGDISK_FEATURE_READONLY : 0) |
+           (d->page.host ? REGDISK_FEATURE_PAGE : 0);
+}
+
 static uint64_t regdisk_read(void *dev, uint64_t off, unsigned size)
 {
     struct regdisk *d = dev;
@@ -180,7 +186,7 @@ static uint64_t regdisk_read(void *dev, uint64_t off, unsigned size)
     case REGDISK_CAPACITY: return (uint32_t)d->blk->sectors;
     case REGDISK_CAPACITY_HI: return d->blk->sectors >> 32;
     case REGDISK_ID: return REGDISK_ID_VALUE;
-    case REGDISK_FEATURES: return d->blk->readonly ? REGDISK_FEATURE_READONLY : 0;
+    case REGDISK_FEATURES: return regdisk_features(d);
     default: return 0; /* CMD, INTR_ACK: write-only */
     }
 }

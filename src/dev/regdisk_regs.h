@@ -49,6 +49,7 @@
 #define REGDISK_ERROR_COMMAND  6 /* unknown CMD or Y */
 
 #define REGDISK_FEATURE_READONLY 1u
+#define REGDISK_FEATURE_PAGE     2u /* registers can be read with no trap */
 
 #define REGDISK_COUNT_MAX 2048        /* value of LIMIT: 1 MiB a command */
 #define REGDISK_ID_VALUE  0x4b534452u /* "RDSK" */

@@ -66,3 +66,6 @@ state load
 page R 4 78
 reset
 page R 4 0
+
+# FEATURES says that there is a page.
+page R+0x3c 4 2
