@@ -15,335 +15,13 @@
  * One lock for the table, a leaf: it is not held while a device is accessed, since a device's DMA
  * comes back here (ram_original).
  */
-#include "trap/patch.h"
 #include "bus/bus.h"
-#include "core/cpu_regs.h"
-#include "mem/peek.h"
 #include "trap/paging.h"
-#include "trap/patch_insn.h"
+#include "trap/patch_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SITES       1024u /* a driver has a few dozen */
-#define PROBES      16u   /* of the table, for one address */
-#define CODES       (2 * PATCH_PORTS)
-#define RANGES      8u
-#define STRIKES_MAX 8u /* times put back for its own sake; then the site stays as it is */
-#define LINE        64u
-#define OUT_AL      0xe6
-#define OUT_EAX     0xe7
-#define RFLAGS_TF   0x100u
-#define RFLAGS_VM   0x20000u
-
-struct site {
-    bool used, live;            /* live: patched now */
-    uint8_t strikes, code, len; /* len: of the instruction */
-    gpa_t gpa;
-    /* The instruction as it was decoded last, from these bytes, in this mode. */
-    uint8_t bytes[PATCH_INSN_MAX];
-    uint16_t mode;
-    struct patch_insn insn;
-};
-
-struct patch {
-    pthread_mutex_t lock;
-    struct ram *ram;
-    struct bus *bus;
-    struct patch_cpu cpu;
-    bool off;
-    struct {
-        gpa_t base;
-        uint64_t len;
-    } range[RANGES];
-    unsigned ranges;
-    uint8_t code[CODES][2]; /* what stood there */
-    bool coded[CODES];
-    bool second[256]; /* the second of them: half a patch is an OUT to that port */
-    struct site site[SITES];
-    uint16_t live[SITES]; /* those that are */
-    unsigned lives;
-    struct patch_stats stats;
-};
-
-/* An instruction as the CPU finds it now. */
-struct view {
-    struct cpu_regs r;
-    uint64_t rip; /* where it starts */
-    gpa_t gpa;    /* of its first byte */
-    uint8_t bytes[PATCH_INSN_MAX];
-    size_t n; /* how many of them can be read */
-    uint8_t len;
-    enum trap_rip where; /* r.rip: at it, or behind it */
-};
-
-/* ---- reading code ---- */
-
-/* RIP in this mode: how far it counts. */
-static uint64_t rip_mask(const struct cpu_regs *r)
-{
-    unsigned attr = r->seg[SEG_CS].attr;
-
-    if ((r->efer & 1 << 10) && (attr & 1 << 13))
-        return UINT64_MAX;
-    return attr & 1 << 14 ? UINT32_MAX : 0xffff;
-}
-
-static bool supervisor(const struct cpu_regs *r)
-{
-    return !(r->rflags & RFLAGS_VM) && (!(r->cr0 & 1) || !(r->seg[SEG_SS].attr >> 5 & 3));
-}
-
-/* Up to max bytes at rip, as far as they are mapped RAM. */
-static bool view_at(const struct patch *p, struct view *v, uint64_t rip, size_t max)
-{
-    v->rip = rip & rip_mask(&v->r);
-    v->n = 0;
-    while (v->n < max) { /* two pages at the most */
-        uint64_t lin = v->r.seg[SEG_CS].base + v->rip + v->n;
-        size_t take = RAM_PAGE_SIZE - (size_t)(lin % RAM_PAGE_SIZE);
-        gpa_t gpa;
-
-        take = take < max - v->n ? take : max - v->n;
-        if (!paging_find(p->ram, &v->r, lin, PAGING_FETCH, &gpa) ||
-            !ram_peek(p->ram, gpa, v->bytes + v->n, take))
-            break;
-        if (!v->n)
-            v->gpa = gpa;
-        v->n += take;
-    }
-    return v->n >= 2;
-}
-
-/* ---- codes ---- */
-
-static void code_bytes(unsigned code, uint8_t out[2])
-{
-    out[0] = code < PATCH_PORTS ? OUT_AL : OUT_EAX;
-    out[1] = (uint8_t)(PATCH_PORT + code % PATCH_PORTS);
-}
-
-/* CODES: there are no more. */
-static unsigned code_for(struct patch *p, const uint8_t bytes[2])
-{
-    unsigned c;
-
-    for (c = 0; c < CODES && p->coded[c]; c++)
-        if (!memcmp(p->code[c], bytes, 2))
-            return c;
-    if (c < CODES) {
-        memcpy(p->code[c], bytes, 2);
-        p->coded[c] = true;
-        p->second[bytes[1]] = true;
-    }
-    return c;
-}
-
-/* ---- sites ---- */
-
-static struct site *site_find(struct patch *p, gpa_t gpa, bool make)
-{
-    unsigned at = (unsigned)((gpa ^ gpa >> 10) % SITES);
-
-    for (unsigned i = 0; i < PROBES; i++) {
-        struct site *s = &p->site[(at + i) % SITES];
-
-        if (s->used && s->gpa == gpa)
-            return s;
-        if (!s->used) {
-            if (make)
-                *s = (struct site){.used = true, .gpa = gpa};
-            return make ? s : NULL;
-        }
-    }
-    return NULL;
-}
-
-/* No vCPU may read one byte before and the other after. */
-static void quiet(const struct patch *p, bool on)
-{
-    if (p->cpu.quiet)
-        p->cpu.quiet(p->cpu.ctx, on);
-}
-
-static bool bytes_swap(struct patch *p, gpa_t gpa, const uint8_t from[2], const uint8_t to[2])
-{
-    bool done;
-
-    quiet(p, true);
-    done = ram_swap(p->ram, gpa, from, to);
-    quiet(p, false);
-    return done;
-}
-
-static bool page_patched(const struct patch *p, gpa_t page)
-{
-    for (unsigned i = 0; i < p->lives; i++)
-        if ((p->site[p->live[i]].gpa & ~(gpa_t)(RAM_PAGE_SIZE - 1)) == page)
-            return true;
-    return false;
-}
-
-static void page_mark(struct patch *p, gpa_t gpa, bool on)
-{
-    struct ram *ram = p->ram;
-    uint8_t *flags = &ram->page_flags[ram_page(ram, gpa)];
-    gpa_t page = gpa & ~(gpa_t)(RAM_PAGE_SIZE - 1);
-
-    if (on == ((*flags & RAM_PATCH) != 0))
-        return;
-    if (on) {
-        __atomic_fetch_or(flags, RAM_PATCH, __ATOMIC_SEQ_CST);
-        __atomic_fetch_add(&ram->patches, 1, __ATOMIC_SEQ_CST);
-    } else {
-        __atomic_fetch_and(flags, (uint8_t)~RAM_PATCH, __ATOMIC_SEQ_CST);
-        __atomic_fetch_sub(&ram->patches, 1, __ATOMIC_SEQ_CST);
-    }
-    if (ram->guard)
-        ram->guard(ram->guard_arg, page, on);
-}
-
-static void site_live(struct patch *p, struct site *s, bool live)
-{
-    uint16_t index = (uint16_t)(s - p->site);
-    unsigned i = 0;
-
-    if (s->live == live)
-        return;
-    s->live = live;
-    if (live) {
-        p->live[p->lives++] = index;
-        return;
-    }
-    while (p->live[i] != index)
-        i++;
-    p->live[i] = p->live[--p->lives];
-}
-
-/* The guest's bytes stay; but of one that it wrote over half, the other half goes. */
-static void half_restore(struct patch *p, const struct site *s, const uint8_t ours[2])
-{
-    uint8_t now[2], want[2];
-
-    if (!ram_peek(p->ram, s->gpa, now, 2))
-        return;
-    for (unsigned i = 0; i < 2; i++)
-        want[i] = now[i] == ours[i] ? p->code[s->code][i] : now[i];
-    if (memcmp(now, want, 2) && bytes_swap(p, s->gpa, now, want))
-        ram_written(p->ram, s->gpa, 2);
-}
-
-static void site_restore(struct patch *p, struct site *s)
-{
-    uint8_t ours[2];
-
-    if (!s->live)
-        return;
-    code_bytes(s->code, ours);
-    site_live(p, s, false);
-    if (bytes_swap(p, s->gpa, ours, p->code[s->code])) {
-        p->stats.restored++;
-        ram_written(p->ram, s->gpa, 2);
-    } else {
-        p->stats.lost++;
-        half_restore(p, s, ours);
-    }
-    if (!page_patched(p, s->gpa & ~(gpa_t)(RAM_PAGE_SIZE - 1)))
-        page_mark(p, s->gpa, false);
-}
-
-static void site_patch(struct patch *p, const struct view *v)
-{
-    struct site *s = site_find(p, v->gpa, true);
-    unsigned code;
-    uint8_t ours[2];
-
-    if (!s || s->strikes >= STRIKES_MAX || v->gpa % LINE == LINE - 1 ||
-        (code = code_for(p, v->bytes)) == CODES) {
-        p->stats.refused++;
-        return;
-    }
-    s->code = (uint8_t)code;
-    s->len = v->len;
-    site_live(p, s, true);
-    page_mark(p, v->gpa, true); /* first, so that no write slips through */
-    code_bytes(code, ours);
-    if (bytes_swap(p, v->gpa, v->bytes, ours)) {
-        p->stats.made++;
-        ram_written(p->ram, v->gpa, 2);
-    } else {
-        site_restore(p, s); /* somebody was faster, or it is patched */
-    }
-}
-
-/* ---- learning ---- */
-
-static bool insn_made(const struct patch_insn *i, const struct trap *t)
-{
-    return i->write == t->write && i->size == t->size;
-}
-
-/* Did this instruction make that store? Its registers are as before: a store changes none. */
-static bool store_made(struct patch *p, const struct view *v, const struct patch_insn *i,
-                       const struct trap *t)
-{
-    uint64_t lin, mask = t->size >= 8 ? UINT64_MAX : (1ull << (t->size * 8)) - 1;
-    gpa_t gpa;
-
-    return insn_made(i, t) && patch_operand(i, &v->r, v->rip, &lin) &&
-           paging_find(p->ram, &v->r, lin, PAGING_WRITE, &gpa) && gpa == t->addr &&
-           patch_value(i, &v->r) == (t->value & mask);
-}
-
-/* The one instruction that ends at RIP and made this store. Two that could have: none. It is taken
- * as it was read here: another vCPU may patch it meanwhile. */
-static bool find_behind(struct patch *p, struct view *v, const struct trap *t)
-{
-    struct view it = {.r = v->r};
-    unsigned hits = 0;
-
-    for (unsigned n = 2; n <= PATCH_INSN_MAX; n++) {
-        struct patch_insn i;
-
-        if (view_at(p, &it, v->r.rip - n, n) && it.n == n && patch_decode(&it.r, it.bytes, n, &i) &&
-            i.len == n && store_made(p, &it, &i, t)) {
-            it.len = i.len;
-            *v = it;
-            hits++;
-        }
-    }
-    return hits == 1;
-}
-
-static bool find_at(struct patch *p, struct view *v, const struct trap *t)
-{
-    struct patch_insn i;
-
-    if (!view_at(p, v, v->r.rip, PATCH_INSN_MAX) || !patch_decode(&v->r, v->bytes, v->n, &i))
-        return false;
-    v->len = i.len;
-    return insn_made(&i, t);
-}
-
-void patch_learn(struct patch *p, unsigned vcpu, const struct trap *t)
-{
-    struct view v;
-    enum trap_rip where;
-    bool found;
-
-    if (__atomic_load_n(&p->off, __ATOMIC_RELAXED))
-        return;
-    where = p->cpu.regs(p->cpu.ctx, vcpu, &v.r);
-    found = supervisor(&v.r) && !(v.r.rflags & RFLAGS_TF) &&
-            (where == TRAP_RIP_BEHIND ? find_behind(p, &v, t) : find_at(p, &v, t));
-    pthread_mutex_lock(&p->lock);
-    if (found && !p->off)
-        site_patch(p, &v);
-    else
-        p->stats.refused++;
-    pthread_mutex_unlock(&p->lock);
-}
 
 /* ---- taking ---- */
 
@@ -399,7 +77,7 @@ static bool half(const struct patch *p, const struct site *s, const struct out *
 
     if (!s || s->live)
         return false;
-    code_bytes(s->code, ours);
+    patch_code_bytes(s->code, ours);
     return o->bytes[0] == ours[0] && o->bytes[1] == p->code[s->code][1];
 }
 
@@ -408,7 +86,7 @@ static bool half(const struct patch *p, const struct site *s, const struct out *
 static enum found judge(struct patch *p, struct view *v, const struct out *o,
                         struct patch_insn *insn)
 {
-    struct site *s = site_find(p, v->gpa, false);
+    struct site *s = patch_site_find(p, v->gpa, false);
     bool same = !memcmp(v->bytes, o->bytes, 2), good;
 
     if (!same) /* put back or written over since it trapped, or read while that happened */
@@ -427,14 +105,14 @@ static enum found judge(struct patch *p, struct view *v, const struct out *o,
 /* Puts back what trapped, so that it runs by itself. */
 static void undo(struct patch *p, const struct view *v, enum found what, const struct out *o)
 {
-    struct site *s = site_find(p, v->gpa, false);
+    struct site *s = patch_site_find(p, v->gpa, false);
     unsigned code = what == FOUND_HALF && s ? s->code : o->code;
 
     if (what == FOUND_OURS && s) {
         s->strikes++;
-        site_restore(p, s);
+        patch_site_restore(p, s);
     } else if ((what == FOUND_COPY || what == FOUND_HALF) &&
-               bytes_swap(p, v->gpa, o->bytes, p->code[code])) {
+               patch_swap(p, v->gpa, o->bytes, p->code[code])) {
         p->stats.healed++;
         ram_written(p->ram, v->gpa, 2);
     }
@@ -469,7 +147,7 @@ static enum found look(struct patch *p, struct view *v, const struct out *o, str
 
     pthread_mutex_lock(&p->lock);
     /* Read again: what was read before the lock another vCPU may have put back, or patched. */
-    what = view_at(p, v, v->rip, PATCH_INSN_MAX) ? judge(p, v, o, &c->insn) : FOUND_NONE;
+    what = patch_view_at(p, v, v->rip, PATCH_INSN_MAX) ? judge(p, v, o, &c->insn) : FOUND_NONE;
     if (what != FOUND_NONE && !(what == FOUND_OURS && target(p, v, &c->insn, &c->gpa))) {
         undo(p, v, what, o);
         what = FOUND_CHANGED;
@@ -483,10 +161,10 @@ static bool which(struct patch *p, struct view *v, const struct out *o)
 {
     bool at, behind, before;
 
-    at = view_at(p, v, v->r.rip, 2) && !memcmp(v->bytes, o->bytes, 2);
-    behind = view_at(p, v, v->r.rip - 2, 2) && !memcmp(v->bytes, o->bytes, 2);
+    at = patch_view_at(p, v, v->r.rip, 2) && !memcmp(v->bytes, o->bytes, 2);
+    behind = patch_view_at(p, v, v->r.rip - 2, 2) && !memcmp(v->bytes, o->bytes, 2);
     pthread_mutex_lock(&p->lock);
-    before = v->n && site_find(p, v->gpa, false); /* it may have been put back meanwhile */
+    before = v->n && patch_site_find(p, v->gpa, false); /* it may have been put back meanwhile */
     pthread_mutex_unlock(&p->lock);
     v->where = at ? TRAP_RIP_AT : TRAP_RIP_BEHIND;
     return at != behind && !(at && before);
@@ -503,7 +181,7 @@ static bool locate(struct patch *p, unsigned vcpu, struct view *v, const struct 
         *settled = true;
         v->where = TRAP_RIP_BEHIND;
     }
-    return view_at(p, v, v->r.rip - (v->where == TRAP_RIP_BEHIND ? 2 : 0), PATCH_INSN_MAX);
+    return patch_view_at(p, v, v->r.rip - (v->where == TRAP_RIP_BEHIND ? 2 : 0), PATCH_INSN_MAX);
 }
 
 /* Goes on at v->rip: behind what was done, or at what was put back. */
@@ -513,7 +191,7 @@ static void go_on(struct patch *p, unsigned vcpu, struct view *v, bool settled)
 
     if (!settled)
         p->cpu.settle(p->cpu.ctx, vcpu, &scrap);
-    v->r.rip = v->rip & rip_mask(&v->r);
+    v->r.rip = v->rip & patch_rip_mask(&v->r);
     p->cpu.resume(p->cpu.ctx, vcpu, &v->r);
 }
 
@@ -538,7 +216,7 @@ bool patch_take(struct patch *p, unsigned vcpu, struct trap *t)
     struct out o;
     bool settled;
 
-    if (!out_of(p, t, &o) || !locate(p, vcpu, &v, &o, &settled) || !supervisor(&v.r))
+    if (!out_of(p, t, &o) || !locate(p, vcpu, &v, &o, &settled) || !patch_supervisor(&v.r))
         return false;
     what = look(p, &v, &o, &c);
     if (what == FOUND_NONE)
@@ -571,41 +249,6 @@ int patch_cover(struct patch *p, gpa_t base, uint64_t len)
     return 0;
 }
 
-static void range_restore(struct patch *p, gpa_t gpa, uint64_t len)
-{
-    for (unsigned i = p->lives; i--;) { /* the last takes the place of one that goes */
-        struct site *s = &p->site[p->live[i]];
-
-        if (s->gpa - gpa < len || gpa - s->gpa < s->len)
-            site_restore(p, s);
-    }
-}
-
-void patch_restore(struct patch *p, gpa_t gpa, uint64_t len)
-{
-    pthread_mutex_lock(&p->lock);
-    range_restore(p, gpa, len);
-    pthread_mutex_unlock(&p->lock);
-}
-
-/* Nothing is patched between putting back and the store. */
-static void patch_store(void *arg, gpa_t gpa, const void *buf, size_t len)
-{
-    struct patch *p = arg;
-
-    pthread_mutex_lock(&p->lock);
-    range_restore(p, gpa, len);
-    quiet(p, true);
-    ram_poke(p->ram, gpa, buf, len);
-    quiet(p, false);
-    pthread_mutex_unlock(&p->lock);
-}
-
-void patch_restore_all(struct patch *p)
-{
-    patch_restore(p, 0, UINT64_MAX);
-}
-
 void patch_switch(struct patch *p, bool on)
 {
     pthread_mutex_lock(&p->lock);
@@ -613,11 +256,6 @@ void patch_switch(struct patch *p, bool on)
     pthread_mutex_unlock(&p->lock);
     if (!on)
         patch_restore_all(p);
-}
-
-static void patch_back(void *arg, gpa_t gpa, uint64_t len)
-{
-    patch_restore(arg, gpa, len);
 }
 
 struct patch_stats patch_stats(struct patch *p)
