@@ -7,6 +7,9 @@
 #include <linux/idr.h>
 #include <linux/module.h>
 
+#define CLEAR_MAX                                                                                  \
+    (1u << 22) /* sectors of a discard or write-zeroes: 2 GiB, whose bytes fit 32 bits */
+
 static DEFINE_IDA(indexes);
 
 static struct disk *disk_of(const struct request *rq)
@@ -20,9 +23,9 @@ static blk_status_t disk_map(struct disk *d, struct request *rq)
     int n;
 
     c->segs = 0;
-    if (!blk_rq_nr_phys_segments(rq)) /* flush */
+    if (req_op(rq) != REQ_OP_READ && req_op(rq) != REQ_OP_WRITE)
         return BLK_STS_OK;
-    sg_init_table(c->sg, d->way->segments);
+    sg_init_table(c->sg, d->segments);
     n = blk_rq_map_sg(rq->q, rq, c->sg);
     c->segs = n;
     if (dma_map_sg(d->dev, c->sg, n, rq_dma_dir(rq)) == n)
@@ -40,15 +43,22 @@ static void disk_unmap(struct request *rq)
     c->segs = 0;
 }
 
-static bool disk_knows(const struct request *rq)
+static bool disk_knows(const struct disk *d, const struct request *rq)
 {
-    return req_op(rq) == REQ_OP_READ || req_op(rq) == REQ_OP_WRITE || req_op(rq) == REQ_OP_FLUSH;
+    switch (req_op(rq)) {
+    case REQ_OP_READ:
+    case REQ_OP_WRITE:
+    case REQ_OP_FLUSH: return true;
+    case REQ_OP_DISCARD: return d->discard;
+    case REQ_OP_WRITE_ZEROES: return d->zeroes;
+    default: return false;
+    }
 }
 
 static blk_status_t disk_queue(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
 {
     struct disk *d = hctx->queue->queuedata;
-    blk_status_t status = disk_knows(bd->rq) ? disk_map(d, bd->rq) : BLK_STS_NOTSUPP;
+    blk_status_t status = disk_knows(d, bd->rq) ? disk_map(d, bd->rq) : BLK_STS_NOTSUPP;
 
     if (status)
         return status;
@@ -136,12 +146,17 @@ static void disk_limits(struct disk *d)
 {
     struct request_queue *q = d->gd->queue;
 
-    blk_queue_max_segments(q, d->way->segments);
+    blk_queue_max_segments(q, d->segments);
     blk_queue_max_segment_size(q, d->limit << SECTOR_SHIFT);
     blk_queue_max_hw_sectors(q, d->limit);
-    blk_queue_logical_block_size(q, SECTOR_SIZE);
-    blk_queue_dma_alignment(q, 3); /* the controllers take any address */
-    blk_queue_write_cache(q, true, false);
+    blk_queue_logical_block_size(q, d->block);
+    blk_queue_physical_block_size(q, max(d->block, d->physical));
+    blk_queue_dma_alignment(q, d->block - 1); /* so that each piece is whole blocks */
+    blk_queue_write_cache(q, d->cache, false);
+    blk_queue_max_discard_sectors(q, d->discard ? CLEAR_MAX : 0);
+    if (d->discard)
+        q->limits.discard_granularity = d->block;
+    blk_queue_max_write_zeroes_sectors(q, d->zeroes ? CLEAR_MAX : 0);
     blk_queue_flag_set(QUEUE_FLAG_NONROT, q);
     set_capacity(d->gd, d->sectors);
     set_disk_ro(d->gd, d->readonly);
@@ -154,9 +169,9 @@ static int disk_alloc(struct disk *d)
     d->tags = (struct blk_mq_tag_set){
         .ops = &disk_mq_ops,
         .nr_hw_queues = 1,
-        .queue_depth = d->way->depth,
+        .queue_depth = d->depth,
         .numa_node = NUMA_NO_NODE,
-        .cmd_size = struct_size((struct cmd *)NULL, sg, d->way->segments),
+        .cmd_size = struct_size((struct cmd *)NULL, sg, d->segments),
         .timeout = way_timeout * HZ,
         .flags = BLK_MQ_F_SHOULD_MERGE,
     };

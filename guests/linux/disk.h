@@ -12,8 +12,6 @@ struct disk;
 
 struct way {
     const char *name;
-    unsigned depth;    /* requests the controller holds at once */
-    unsigned segments; /* pieces of memory a request may lie in */
     /* Gives the controller a request, whose memory is mapped. It may end before this returns. */
     blk_status_t (*start)(struct disk *d, struct request *rq, bool last);
     void (*commit)(struct disk *d); /* what start held back, if last was false; NULL: nothing */
@@ -22,13 +20,17 @@ struct way {
     void (*free)(struct disk *d); /* the memory around d: nobody has the disk open any more */
 };
 
-/* Filled by the way before disk_add: dev, way, sectors, limit, readonly. */
+/* The first part is filled before disk_add. */
 struct disk {
     struct device *dev;
     const struct way *way;
-    u64 sectors;
-    u32 limit; /* sectors of the largest request */
-    bool readonly;
+    u64 sectors;         /* of 512 bytes */
+    u32 limit;           /* sectors of the largest request */
+    u32 block, physical; /* bytes: what requests are multiples of, and what they better were */
+    unsigned depth;      /* requests the controller holds at once */
+    unsigned segments;   /* pieces of memory a request may lie in */
+    bool readonly, cache, discard, zeroes;
+
     int index;
     struct gendisk *gd;
     struct blk_mq_tag_set tags;
@@ -36,7 +38,9 @@ struct disk {
 
 struct cmd { /* with each request */
     blk_status_t status;
-    int segs; /* of sg, mapped for DMA; 0: nothing to move */
+    unsigned left;         /* pieces that have not ended, where the way counts them */
+    struct list_head list; /* of those that have all ended */
+    int segs;              /* of sg, mapped for DMA; 0: nothing to move */
     struct scatterlist sg[];
 };
 

@@ -18,8 +18,7 @@
 #include <linux/module.h>
 #include <linux/platform_device.h>
 
-#define LOOKS_FREE 1000  /* looks=1 where looking costs no trap: a microsecond or two */
-#define LATE_MAX   4     /* timeouts that a running command gets, then the controller is reset */
+#define LOOKS_FREE 100   /* looks=1 where looking costs no trap: a microsecond or two */
 #define GONE       (~0u) /* what registers read that aren't there */
 
 struct regs {
@@ -33,7 +32,6 @@ struct regs {
     struct request *rq;        /* the command that runs */
     u32 kept[REGDISK_CMD / 4]; /* X to Y as the controller has them */
     bool enabled;              /* so is INTR_ENABLE */
-    unsigned late;
 };
 
 static u32 reg_get(struct regs *r, unsigned reg)
@@ -144,7 +142,6 @@ static blk_status_t regs_start(struct disk *d, struct request *rq, bool last)
         spin_unlock_irqrestore(&r->lock, flags);
         return BLK_STS_DEV_RESOURCE;
     }
-    r->late = 0;
     regs_command(r, rq);
     ended = regs_look(r, &status);
     if (ended) {
@@ -188,24 +185,20 @@ static irqreturn_t regs_irq(int irq, void *data)
 }
 
 /*
- * A request that is late: its interrupt may be lost, or it takes long. A running command is given
- * time, as its DMA can't be taken back; in the end a reset waits for it, whatever became of it.
+ * A request that is late: its interrupt may be lost, or it takes long. A running command is waited
+ * for, as its DMA can't be taken back and a reset would keep this CPU waiting instead.
  */
 static bool regs_give_up(struct regs *r, blk_status_t *end)
 {
     u32 status = reg_get(r, REGDISK_STATUS);
 
-    if (status & REGDISK_STATUS_DONE) {
-        dev_warn(r->disk.dev, "an interrupt was lost\n");
-        *end = regs_error(r, status);
-        regs_enable(r, false);
-        return true;
-    }
-    if (++r->late < LATE_MAX)
+    if (status != GONE && status & REGDISK_STATUS_BUSY) {
+        dev_warn_ratelimited(r->disk.dev, "a command takes long\n");
         return false;
-    dev_err(r->disk.dev, "a command doesn't end: reset\n");
-    regs_reset(r);
-    *end = BLK_STS_TIMEOUT;
+    }
+    dev_err(r->disk.dev, "%s was lost\n",
+            status & REGDISK_STATUS_DONE ? "an interrupt" : "a command");
+    *end = status & REGDISK_STATUS_DONE ? regs_error(r, status) : BLK_STS_IOERR;
     return true;
 }
 
@@ -222,8 +215,11 @@ static enum blk_eh_timer_return regs_late(struct disk *d, struct request *rq)
         return BLK_EH_DONE;
     }
     ended = regs_give_up(r, &end);
-    if (ended)
+    if (ended) {
         r->rq = NULL;
+        if (r->looks)
+            regs_enable(r, false);
+    }
     spin_unlock_irqrestore(&r->lock, flags);
     if (!ended)
         return BLK_EH_RESET_TIMER;
@@ -236,8 +232,7 @@ static void regs_free(struct disk *d)
     kfree(container_of(d, struct regs, disk));
 }
 
-#define REGS_WAY                                                                                   \
-    .depth = 1, .segments = 1, .start = regs_start, .late = regs_late, .free = regs_free
+#define REGS_WAY .start = regs_start, .late = regs_late, .free = regs_free
 
 static const struct way way_pio = {.name = "pio", REGS_WAY};
 static const struct way way_mmio = {.name = "mmio", REGS_WAY};
@@ -268,6 +263,9 @@ static int regs_read(struct regs *r)
         return -ENODEV;
     regs_reset(r);
     features = reg_get(r, REGDISK_FEATURES);
+    r->disk.depth = r->disk.segments = 1;
+    r->disk.block = r->disk.physical = SECTOR_SIZE;
+    r->disk.cache = true;
     r->disk.readonly = features & REGDISK_FEATURE_READONLY;
     r->disk.limit = reg_get(r, REGDISK_LIMIT);
     r->disk.sectors = reg_get(r, REGDISK_CAPACITY) | (u64)reg_get(r, REGDISK_CAPACITY_HI) << 32;
