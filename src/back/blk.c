@@ -118,9 +118,11 @@ void blk_submit(struct blk *b, struct blk_req *req)
     req->next = NULL;
     b->in_flight++;
     if ((unsigned)req->op < BLK_OPS) {
-        bool moves = req->op == BLK_READ || req->op == BLK_WRITE;
-        ledger_add(b->row[req->op], req->op != BLK_READ,
-                   err || !moves ? 0 : req->sectors * BLK_SECTOR);
+        bool moves = !err && (req->op == BLK_READ || req->op == BLK_WRITE);
+        uint64_t bytes = moves ? req->sectors * BLK_SECTOR : 0;
+
+        ledger_add(b->row[req->op], req->op != BLK_READ, bytes);
+        ledger_copy(b->row[req->op], bytes); /* image or its cached page to memory, or back */
     }
     if (b->tap)
         b->tap->submitted(b, req, err);

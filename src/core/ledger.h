@@ -33,6 +33,7 @@ struct ledger_row {
     uint64_t reads, writes; /* crossings */
     uint64_t read_bytes, write_bytes;
     uint64_t refused; /* of the crossings above, how many were refused */
+    uint64_t copied;  /* of the bytes above, how many a CPU copied; the rest stayed where it was */
     uint64_t ns;      /* time spent serving: sampled ns, see samples */
     uint64_t samples; /* how many crossings ns was measured over */
     struct ledger_row *next;
@@ -56,6 +57,11 @@ static inline void ledger_add(struct ledger_row *row, bool write, uint64_t bytes
         row->reads++;
         row->read_bytes += bytes;
     }
+}
+
+static inline void ledger_copy(struct ledger_row *row, uint64_t bytes)
+{
+    row->copied += bytes;
 }
 
 static inline void ledger_refuse(struct ledger_row *row)

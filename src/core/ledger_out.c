@@ -88,10 +88,10 @@ static void json_row(const struct ledger_row *row, FILE *out)
     json_string(row->name, out);
     fprintf(out,
             ", \"reads\": %" PRIu64 ", \"writes\": %" PRIu64 ", \"read_bytes\": %" PRIu64
-            ", \"write_bytes\": %" PRIu64 ", \"refused\": %" PRIu64 ", \"ns\": %" PRIu64
-            ", \"samples\": %" PRIu64 "}",
-            row->reads, row->writes, row->read_bytes, row->write_bytes, row->refused, row->ns,
-            row->samples);
+            ", \"write_bytes\": %" PRIu64 ", \"refused\": %" PRIu64 ", \"copied\": %" PRIu64
+            ", \"ns\": %" PRIu64 ", \"samples\": %" PRIu64 "}",
+            row->reads, row->writes, row->read_bytes, row->write_bytes, row->refused, row->copied,
+            row->ns, row->samples);
 }
 
 static void json_sum(const struct ledger *l, enum ledger_kind kind, FILE *out)

@@ -42,6 +42,12 @@ static void dma_count(struct dma *d, bool write, size_t len)
         ledger_add(d->row, write, len);
 }
 
+static void dma_copied(struct dma *d, size_t len)
+{
+    if (d->row)
+        ledger_copy(d->row, len);
+}
+
 int dma_read(struct dma *d, gpa_t gpa, void *buf, size_t len)
 {
     const uint8_t *host = dma_resolve(d, gpa, len);
@@ -50,6 +56,7 @@ int dma_read(struct dma *d, gpa_t gpa, void *buf, size_t len)
         return dma_refuse(d, TAP_READ, gpa, len);
     memcpy(buf, host, len);
     dma_count(d, false, len);
+    dma_copied(d, len);
     dma_tell(d, TAP_READ, gpa, len, buf);
     return 0;
 }
@@ -62,6 +69,7 @@ int dma_write(struct dma *d, gpa_t gpa, const void *buf, size_t len)
         return dma_refuse(d, TAP_WRITE, gpa, len);
     memcpy(host, buf, len);
     dma_count(d, true, len);
+    dma_copied(d, len);
     ram_written(d->ram, gpa, len);
     dma_tell(d, TAP_WRITE, gpa, len, (void *)(uintptr_t)buf);
     return 0;
