@@ -24,8 +24,8 @@ struct verb {
     int (*run)(int argc, char **argv); /* argv[0] is the verb */
 };
 
-extern const struct verb verb_run, verb_ctl, verb_replay, verb_guest, verb_switch, verb_version,
-    verb_help;
+extern const struct verb verb_run, verb_compare, verb_ctl, verb_replay, verb_guest, verb_switch,
+    verb_version, verb_help;
 
 /* ---- options: --name VALUE, --name=VALUE, --flag ---- */
 
