@@ -102,6 +102,20 @@ const struct world worlds[] = {
      {MMIO(0xfee00000, 0x400), MMIO(0xfec00000, 0x20), PIO(0x20, 2), PIO(0xa0, 2), PIO(0x4d0, 2)}},
     {"pic8259", "device pic8259\n", {PIO(0x20, 2), PIO(0xa0, 2), PIO(0x4d0, 2)}},
     {"pit8254", "device pit8254\n", {PIO(0x40, 4), PIO(0x61, 1)}},
+    {"pv",
+     "net n open\ndevice pv disk=d net=n console=tty\n"
+     "hcall 0x56440005 0 0x2000 16 0\nhcall 0x56440005 1 0x3000 16 1\n"
+     "hcall 0x56440007 0x4000 8\n"
+     "mem 0x1000 le64:0x56440004 le64:0x1100 le64:8 le64:0\n"
+     "mem 0x1040 le64:0x56440003 le64:1 le64:0x20000 le64:0x8000 le64:0x20081 le64:0\n"
+     "mem 0x1080 le64:0x56440005 le64:0 le64:0x2000 le64:16\n"
+     "repeat 8 i\nmem 0x1100+32*i le64:i le64:0x8000 le32:512 u8:1 u8:0 le16:i\n"
+     "mem 0x20c0+32*i le64:i le64:0x8000 le32:512 u8:1 u8:0 le16:i\n"
+     "mem 0x30c0+32*i le64:i le64:0x8000 le32:64 u8:1 u8:0 le16:i\n"
+     "mem 0x2080+2*i le16:i\nmem 0x3080+2*i le16:i\nend\n"
+     "mem 0x2000 le32:3 le32:0\nmem 0x3000 le32:2 le32:0\noutl 0xe04 0\noutl 0xe04 1\n",
+     {PIO(0xe00, 4), PIO(0xe04, 4), PIO(0xe00, 12), MEM(0x1000, 0x100), MEM(0x1100, 0x100),
+      MEM(0x2000, 0x2c0), MEM(0x3000, 0x2c0), MEM(0x4000, 0x40)}},
     {"regdisk_mmio", "device regdisk disk=d space=mmio\n", {MMIO(0xd0000000, 0x1000)}},
     {"regdisk_page", "device regdisk disk=d space=mmio page=1\n", {MMIO(0xd0000000, 0x1000)}},
     {"regdisk_pio", "device regdisk disk=d\n", {PIO(0xc000, 0x40)}},

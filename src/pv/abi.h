@@ -18,8 +18,8 @@
 
 /*
  * Discovery. CPUID leaf PV_CPUID: EAX the last leaf here, EBX ECX EDX as below
- * ("ViaductHcall"). Leaf PV_CPUID + 1: EAX version, EBX PV_FEATURE_*, ECX first port, EDX global system
- * interrupt (edge-triggered, active high). ACPI has the same ports and interrupt, as device
+ * ("ViaductHcall"). Leaf PV_CPUID + 1: EAX version, EBX PV_FEATURE_*, ECX first port, EDX global
+ * system interrupt (edge-triggered, active high). ACPI has the same ports and interrupt, as device
  * PV_ACPI_HID. Without devices of this family there are neither leaves nor ports.
  */
 #define PV_CPUID          0x40000100u
@@ -36,10 +36,13 @@
  *   PV_PORT_CALL  write: guest-physical address / PV_BLOCK_ALIGN of a struct pv_block: a call; its
  *                 result is in the block when the instruction ends. Read: PV_ID.
  *   PV_PORT_KICK  write: PV_CALL_KICK of that ring. Read: PV_VERSION.
+ *   PV_PORT_LAST  read: the low half of the result of the last write to one of the two; a block
+ *                 that is not RAM gives -PV_E_ADDRESS here and nowhere else.
  */
 #define PV_PORT_CALL   0
 #define PV_PORT_KICK   4
-#define PV_PORTS       8
+#define PV_PORT_LAST   8
+#define PV_PORTS       12
 #define PV_ID          0x4c434856u /* "VHCL" */
 #define PV_BLOCK_ALIGN 64
 

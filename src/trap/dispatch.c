@@ -110,15 +110,15 @@ static void trap_mmio(struct dispatch *d, unsigned vcpu, struct trap *t)
 
 static void trap_hcall(struct dispatch *d, unsigned vcpu, struct trap *t)
 {
+    pthread_mutex_lock(d->lock);
     if (d->hcall) {
         d->hcall(d->hcall_ctx, vcpu, t->hcall);
-        return;
+    } else {
+        ledger_add(d->hcall_unknown, true, 0);
+        ledger_refuse(d->hcall_unknown);
+        t->hcall[0] = (uint64_t)-ENOSYS;
     }
-    pthread_mutex_lock(d->lock);
-    ledger_add(d->hcall_unknown, true, 0);
-    ledger_refuse(d->hcall_unknown);
     pthread_mutex_unlock(d->lock);
-    t->hcall[0] = (uint64_t)-ENOSYS;
 }
 
 /* Engines decode sizes; this is the line no wrong one crosses. */

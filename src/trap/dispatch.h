@@ -16,7 +16,8 @@ struct dispatch {
     unsigned vcpus;
     struct io_region **local;  /* per vCPU: its LAPIC page, which shadows the bus; may be NULL */
     struct ledger_row **exits; /* [vcpu * TRAP_KINDS + kind] */
-    /* hypercalls: number in hcall[0]; result to hcall[0]. NULL: all refused with -ENOSYS. */
+    /* hypercalls: number in hcall[0]; result to hcall[0]; the lock is held. NULL: all refused with
+     * -ENOSYS. */
     void (*hcall)(void *ctx, unsigned vcpu, uint64_t *regs);
     void *hcall_ctx;
     struct ledger_row *hcall_unknown; /* private */
