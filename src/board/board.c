@@ -51,6 +51,7 @@ struct dev_env board_env(struct board *b, const char *name)
         .lock = s->lock,
         .ledger = s->ledger,
         .bells = s->bells,
+        .vwatch = s->vwatch,
     };
 
     rec_env(s->rec, &env);

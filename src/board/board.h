@@ -23,6 +23,7 @@ struct net;
 struct pic8259_at;
 struct rec;
 struct typist;
+struct vwatch;
 
 #define BOARD_DEVS  48
 #define BOARD_DISKS 16
@@ -75,6 +76,7 @@ struct board_setup { /* all borrowed for the life of the board */
     unsigned nets;
     bool debug_exit;
     bool rng, balloon;             /* virtio-rng, virtio-balloon */
+    struct vwatch *vwatch;         /* for virtio devices; or NULL */
     const struct bell_sink *bells; /* or NULL */
     const struct shadow_sink *shadows;
     /* Accesses of [base, base + len) may be patched. 0 or -errno. */

@@ -11,6 +11,7 @@ struct shadow_sink;
 struct bus;
 struct pci_bus;
 struct tap;
+struct vwatch;
 struct dma;
 struct ram;
 struct loop;
@@ -32,6 +33,7 @@ struct dev_env {      /* all handed by the board; borrowed for the life of the d
     struct pci_bus *pci;               /* for PCI functions, else NULL */
     uint8_t devfn;                     /* for PCI functions */
     struct tap *tap;                   /* for its dma view; NULL: nobody listens */
+    struct vwatch *vwatch;             /* for virtio devices: virtio/vwatch.h; NULL: nothing */
 };
 
 struct dev_class {

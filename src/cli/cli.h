@@ -17,6 +17,7 @@ enum {
     EXIT_QUIT = 12,    /* the user ended it: escape key or a signal */
     EXIT_HALTED = 14,  /* the guest halted with interrupts off */
     EXIT_DIFFERS = 16, /* replay: a device did something else than was recorded */
+    EXIT_BROKEN = 18,  /* --check: a driver broke a rule; how the run ended is not told */
 };
 
 struct verb {

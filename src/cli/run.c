@@ -22,7 +22,7 @@ static void statuses_print(void)
 {
     printf("\nExit status: 0 power-off, 2 usage (nothing ran), 4 viaduct failed, 6 guest reset or "
            "panic,\n8 triple fault, 10 timeout, 12 ended by the user, 14 halted with interrupts "
-           "off;\nodd with --debug-exit.\n");
+           "off;\n18 a driver broke a rule (--check); odd with --debug-exit.\n");
 }
 
 /* Asked before the run, whose end is a bad moment to hear of it; creates nothing. */
@@ -108,7 +108,8 @@ static int machine_run(struct run *r, struct error *err)
     ctl_close(ctl, end);
     out = ledger_out(r, vm);
     vm_close(vm);
-    code = status_of(end, value); /* says so after the terminal is itself again */
+    code = watch_status(&r->watch,
+                        status_of(end, value)); /* says so after the terminal is itself again */
     return out && !code ? EXIT_VMM : code;
 }
 

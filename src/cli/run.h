@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/record.h"
 #include "cli/run_net.h"
+#include "cli/watch.h"
 #include "vm/vm.h"
 
 #define RUN_MIB            (1ull << 20)
@@ -19,6 +20,7 @@ struct run {
     char disk_spec[VM_DISKS_MAX][512];
     struct run_net_text net_text;
     struct record_opt record;
+    struct vwatch watch;
     bool report;
 };
 

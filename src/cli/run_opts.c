@@ -136,6 +136,14 @@ static int take_record(void *ctx, const char *value, struct error *err)
     return code;
 }
 
+static int take_check(void *ctx, const char *value, struct error *err)
+{
+    struct run *r = ctx;
+
+    r->vm.vwatch = &r->watch;
+    return watch_check_parse(&r->watch, value, err);
+}
+
 static int take_report(void *ctx, const char *value, struct error *err)
 {
     (void)value;
@@ -224,6 +232,8 @@ const struct opt run_options[] = {
     {"record", "FILE[,dev=NAME+NAME…][,limit=SIZE]",
      "write what crosses at these devices (all) to FILE, for viaduct replay; .zst: compressed",
      take_record},
+    {"check", "virtio", "watch the guest's virtio drivers keep the rules (docs/virtio-check.md)",
+     take_check},
     {"report", NULL, "at exit, print VMM memory beyond guest RAM (--ledger - does too)",
      take_report},
     {"debug-exit", NULL, "an exit port at 0xf4: a 32-bit write exits with (value << 1) | 1",

@@ -22,6 +22,7 @@ enum ledger_kind {
     LEDGER_BLK,   /* block requests by backend; refused = failed */
     LEDGER_WAY,   /* the same requests, by the way that served them */
     LEDGER_NET,   /* frames by backend: writes = from the guest; refused = dropped */
+    LEDGER_CHECK, /* rules a driver broke (--check): writes and refused = how often */
     LEDGER_EXIT,  /* vCPU exits by kind: writes = count */
     LEDGER_KINDS
 };

@@ -10,6 +10,7 @@
 #include "virtio/virtio.h"
 #include "core/state.h"
 #include "mem/dma.h"
+#include "virtio/vcheck.h"
 #include <string.h>
 
 enum {
@@ -92,6 +93,8 @@ uint32_t virtio_taken(const struct virtio *v, uint32_t select)
 
 void virtio_take(struct virtio *v, uint32_t select, uint32_t bits)
 {
+    if (__builtin_expect(v->check != NULL, 0))
+        vcheck_take(v->check, select, bits);
     if (select >= 2 || v->status & VIRTIO_FEATURES_OK)
         return;
     v->taken &= ~((uint64_t)UINT32_MAX << 32 * select);
@@ -107,6 +110,8 @@ void virtio_set_status(struct virtio *v, uint8_t val)
 {
     uint8_t fresh;
 
+    if (__builtin_expect(v->check != NULL, 0))
+        vcheck_status(v->check, val);
     if (!val) {
         virtio_reset(v);
         return;
@@ -139,6 +144,13 @@ static void conf_features(const struct virtio *v, struct vq_conf *conf)
     conf->event_idx = virtio_has(v, VIRTIO_F_EVENT_IDX);
     conf->indirect = virtio_has(v, VIRTIO_F_INDIRECT_DESC);
     conf->packed = virtio_has(v, VIRTIO_F_RING_PACKED);
+    conf->in_order = virtio_has(v, VIRTIO_F_IN_ORDER);
+}
+
+static void queue_watch(struct virtio *v, unsigned queue)
+{
+    if (v->check)
+        v->queue[queue].vq.check = vcheck_enabled(v->check, queue);
 }
 
 void virtio_enable(struct virtio *v, unsigned queue)
@@ -148,6 +160,8 @@ void virtio_enable(struct virtio *v, unsigned queue)
     if (queue >= v->queues)
         return;
     q = &v->queue[queue];
+    if (__builtin_expect(v->check != NULL, 0))
+        vcheck_enable(v->check, queue);
     /* 4.1.4.3.2: features come first, and a queue is enabled once */
     if (q->enabled || !(v->status & VIRTIO_FEATURES_OK))
         return;
@@ -155,6 +169,8 @@ void virtio_enable(struct virtio *v, unsigned queue)
     q->enabled = true;
     if (q->conf.size > v->cls->queue_max || vq_start(&q->vq, v->dma, &q->conf))
         virtio_needs_reset(v, "a queue that is no queue in RAM");
+    else
+        queue_watch(v, queue);
 }
 
 /* ---- device configuration ---- */
@@ -165,6 +181,8 @@ uint32_t virtio_cfg_read(struct virtio *v, uint32_t off, unsigned size)
 {
     uint8_t cfg[CFG_MAX + 4];
 
+    if (__builtin_expect(v->check != NULL, 0))
+        vcheck_config(v->check, off, size, false);
     if (v->cls->cfg_len > CFG_MAX || !range_in(off, size, 0, v->cls->cfg_len))
         return UINT32_MAX >> (32 - 8 * size);
     v->cls->cfg_read(v->dev, cfg);
@@ -175,6 +193,8 @@ uint32_t virtio_cfg_read(struct virtio *v, uint32_t off, unsigned size)
 
 void virtio_cfg_write(struct virtio *v, uint32_t off, unsigned size, uint32_t val)
 {
+    if (__builtin_expect(v->check != NULL, 0))
+        vcheck_config(v->check, off, size, true);
     if (v->cls->cfg_write && range_in(off, size, 0, v->cls->cfg_len))
         v->cls->cfg_write(v->dev, off, size, val);
 }
@@ -205,6 +225,8 @@ void virtio_queue_stop(struct virtio *v, unsigned queue)
         return;
     q = &v->queue[queue];
     vector = q->vector;
+    if (__builtin_expect(v->check != NULL, 0))
+        vcheck_queue_gone(v->check, queue);
     q->enabled = false;
     v->unsignalled &= ~(1u << queue);
     v->unwalked &= ~(1u << queue);
@@ -294,6 +316,8 @@ static void queue_state(struct virtio *v, struct virtio_queue *q, struct state *
         state_check(st, run.size <= v->cls->queue_max && !vq_start(&q->vq, v->dma, &run));
     }
     vq_state(&q->vq, st);
+    if (st->load && !st->err)
+        queue_watch(v, (unsigned)(q - v->queue));
 }
 
 static bool status_possible(const struct virtio *v, uint8_t status, uint64_t taken)
@@ -317,6 +341,8 @@ void virtio_state(struct virtio *v, struct state *st)
     if (st->load && state_check(st, status_possible(v, status, taken))) {
         v->status = status & (STATUS_DRIVER_BITS | VIRTIO_NEEDS_RESET);
         v->taken = taken;
+        if (v->check)
+            vcheck_loaded(v->check);
     }
     for (unsigned i = 0; i < v->queues; i++) {
         queue_state(v, &v->queue[i], st);

@@ -27,10 +27,13 @@ enum { /* chapter 6, reserved feature bits: numbers, not masks */
        VIRTIO_F_EVENT_IDX = 29,
        VIRTIO_F_VERSION_1 = 32,
        VIRTIO_F_RING_PACKED = 34,
+       VIRTIO_F_IN_ORDER = 35,
+       VIRTIO_F_NOTIFICATION_DATA = 38,
        VIRTIO_F_RING_RESET = 40,
 };
 #define VIRTIO_BIT(n) (1ull << (n))
 
+struct vcheck;
 struct virtio;
 
 struct virtio_class { /* what makes a device that device; constant data */
@@ -79,6 +82,7 @@ struct virtio {
     uint32_t unwalked;    /* queues whose walk ran out of budget */
     struct loop_work work;
     struct log_budget log;
+    struct vcheck *check; /* who watches the driver; NULL: nobody */
 };
 
 /* queues: 0 is the class's number. Rings are offered split; VIRTIO_F_RING_PACKED is a feature. */

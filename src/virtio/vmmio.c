@@ -7,6 +7,7 @@
 #include "bus/dev.h"
 #include "core/ledger.h"
 #include "core/state.h"
+#include "virtio/vcheck.h"
 #include <errno.h>
 #include <string.h>
 
@@ -155,18 +156,28 @@ static bool register_write(struct vmmio *m, uint64_t off, uint32_t val)
     }
 }
 
+static void register_seen(struct vmmio *m, const struct vcheck_access *a)
+{
+    if (__builtin_expect(m->v->check != NULL, 0))
+        vcheck_mmio(m->v->check, m->queue_sel, a);
+}
+
 static uint64_t any_read(struct vmmio *m, uint64_t off, unsigned size)
 {
     if (off >= CONFIG)
         return virtio_cfg_read(m->v, (uint32_t)(off - CONFIG), size);
+    register_seen(m, &(struct vcheck_access){.off = (uint32_t)off, .size = size});
     return size == 4 ? register_read(m, off) : 0;
 }
 
 static void any_write(struct vmmio *m, uint64_t off, unsigned size, uint64_t val)
 {
-    if (off >= CONFIG)
+    if (off >= CONFIG) {
         virtio_cfg_write(m->v, (uint32_t)(off - CONFIG), size, (uint32_t)val);
-    else if (size != 4 || !register_write(m, off, (uint32_t)val))
+        return;
+    }
+    register_seen(m, &(struct vcheck_access){(uint32_t)off, (uint32_t)val, size, true});
+    if (size != 4 || !register_write(m, off, (uint32_t)val))
         ledger_refuse(m->low.row);
 }
 
@@ -182,9 +193,9 @@ static void low_write(void *dev, uint64_t off, unsigned size, uint64_t val)
 
 static uint64_t bell_read(void *dev, uint64_t off, unsigned size)
 {
-    (void)dev;
-    (void)off;
-    (void)size;
+    struct vmmio *m = dev;
+
+    register_seen(m, &(struct vcheck_access){.off = QUEUE_NOTIFY + (uint32_t)off, .size = size});
     return 0;
 }
 
@@ -193,7 +204,8 @@ static void bell_write(void *dev, uint64_t off, unsigned size, uint64_t val)
     struct vmmio *m = dev;
 
     (void)off;
-    (void)size;
+    if (__builtin_expect(m->v->check != NULL, 0))
+        vcheck_kick(m->v->check, (unsigned)(val & 0xffff), size, (uint32_t)val);
     virtio_notify(m->v, (unsigned)(val & 0xffff));
 }
 

@@ -11,6 +11,7 @@
 #include "core/ledger.h"
 #include "core/state.h"
 #include "mem/dma.h"
+#include "virtio/vcheck.h"
 #include <errno.h>
 #include <string.h>
 
@@ -132,10 +133,17 @@ static void common_image(struct vpci *p, uint8_t *c)
         queue_image(p, q, c);
 }
 
+static void common_seen(struct vpci *p, const struct vcheck_access *a)
+{
+    if (__builtin_expect(p->v->check != NULL, 0))
+        vcheck_pci(p->v->check, p->queue_sel, a);
+}
+
 static uint32_t common_read(struct vpci *p, uint32_t off, unsigned size)
 {
     uint8_t c[COMMON_LEN];
 
+    common_seen(p, &(struct vcheck_access){.off = off, .size = size});
     if (!range_in(off, size, 0, COMMON_LEN))
         return 0;
     common_image(p, c);
@@ -200,6 +208,7 @@ static void status_write(struct vpci *p, uint8_t val)
 
 static bool common_write(struct vpci *p, uint32_t off, unsigned size, uint32_t val)
 {
+    common_seen(p, &(struct vcheck_access){.off = off, .size = size, .val = val, .write = true});
     switch (FIELD(off, size)) {
     case FIELD(DEVICE_FEATURE_SELECT, 4): p->feature_sel = val; return true;
     case FIELD(DRIVER_FEATURE_SELECT, 4): p->taken_sel = val; return true;
@@ -237,8 +246,8 @@ static void cfg_write(void *dev, uint64_t off, unsigned size, uint64_t val)
         ledger_refuse(p->cfg.row);
 }
 
-/* ---- BAR 2: kicks. What is written doesn't matter; without NOTIFICATION_DATA the place says it.
- */
+/* ---- BAR 2: kicks. What is written doesn't matter: the place says it. With NOTIFICATION_DATA
+ * (2.9) it also says how far the driver is, which the ring does as well. */
 
 static uint64_t bell_read(void *dev, uint64_t off, unsigned size)
 {
@@ -252,8 +261,8 @@ static void bell_write(void *dev, uint64_t off, unsigned size, uint64_t val)
 {
     struct vpci *p = dev;
 
-    (void)size;
-    (void)val;
+    if (__builtin_expect(p->v->check != NULL, 0))
+        vcheck_kick(p->v->check, (unsigned)off / BELL_STEP, size, (uint32_t)val);
     virtio_notify(p->v, (unsigned)off / BELL_STEP);
 }
 

@@ -14,20 +14,8 @@ struct vport {
 };
 
 /* mmio: where the registers go; 0: a PCI function, as env says. 0 or -errno. */
-static inline int vport_attach(struct vport *p, struct virtio *v, const struct dev_env *env,
-                               uint64_t mmio)
-{
-    p->mmio = mmio != 0;
-    return p->mmio ? vmmio_attach(&p->regs, v, env, mmio) : vpci_attach(&p->pci, v, env);
-}
-
-static inline void vport_detach(struct vport *p)
-{
-    if (p->mmio)
-        vmmio_detach(&p->regs);
-    else
-        vpci_detach(&p->pci);
-}
+int vport_attach(struct vport *p, struct virtio *v, const struct dev_env *env, uint64_t mmio);
+void vport_detach(struct vport *p);
 
 static inline void vport_reset(struct vport *p)
 {

@@ -16,6 +16,7 @@
 #include "virtio/vq.h"
 #include "core/state.h"
 #include "mem/dma.h"
+#include "virtio/vcheck.h"
 #include "virtio/vq_ring.h"
 #include <errno.h>
 #include <string.h>
@@ -50,12 +51,21 @@ void vq_stop(struct vq *q)
     memset(q, 0, sizeof(*q));
 }
 
+/* Who is popped now is given back after all who are in flight: at most a ring. */
+static void line_join(struct vq *q, uint16_t head)
+{
+    q->line.head[(q->line.first + q->line.count) % VQ_SIZE_MAX] = head;
+    q->line.count++;
+}
+
 int vq_pop(struct vq *q, struct vq_chain *c)
 {
     int n;
 
     if (!q->desc || q->broken || !q->dma->enabled)
         return q->broken ? -EINVAL : 0;
+    if (__builtin_expect(q->check != NULL, 0))
+        vq_check_fetch(q->check, q);
     n = q->ring->next(q, &c->head);
     if (n <= 0)
         return n;
@@ -71,6 +81,8 @@ int vq_pop(struct vq *q, struct vq_chain *c)
         return -EINVAL;
     q->busy[c->head / 64] |= 1ull << c->head % 64;
     q->in_flight++;
+    if (q->conf.in_order)
+        line_join(q, c->head);
     return 1;
 }
 
@@ -80,6 +92,10 @@ void vq_unpop(struct vq *q, const struct vq_chain *c)
         return;
     q->busy[c->head / 64] &= ~(1ull << c->head % 64);
     q->in_flight--;
+    if (q->conf.in_order)
+        q->line.count--;
+    if (__builtin_expect(q->check != NULL, 0))
+        vq_check_unpop(q->check, c->head);
     q->ring->unpop(q, c->head);
 }
 
@@ -179,14 +195,41 @@ void vq_drop(struct vq *q, const struct vq_chain *c, uint64_t off, uint64_t len)
         dma_drop(q->dma, piece.gpa, piece.len, true);
 }
 
-void vq_push(struct vq *q, uint16_t head, uint32_t written)
+static void give_back(struct vq *q, uint16_t head, uint32_t written)
 {
-    if (!q->desc || head >= q->conf.size || !busy_get(q, head))
-        return;
+    if (__builtin_expect(q->check != NULL, 0))
+        vq_check_push(q->check, q, head);
     q->busy[head / 64] &= ~(1ull << head % 64);
     q->in_flight--;
     q->ring->push(q, head, written);
     q->unshown++;
+}
+
+/* 2.7.9, 2.8.8. Bound: what is in flight. */
+static void line_leave(struct vq *q, uint16_t head, uint32_t written)
+{
+    q->line.written[head] = written;
+    q->line.done[head / 64] |= 1ull << head % 64;
+    while (q->line.count) {
+        uint16_t next = q->line.head[q->line.first];
+
+        if (!(q->line.done[next / 64] >> next % 64 & 1))
+            return;
+        q->line.done[next / 64] &= ~(1ull << next % 64);
+        q->line.first = (uint16_t)((q->line.first + 1) % VQ_SIZE_MAX);
+        q->line.count--;
+        give_back(q, next, q->line.written[next]);
+    }
+}
+
+void vq_push(struct vq *q, uint16_t head, uint32_t written)
+{
+    if (!q->desc || head >= q->conf.size || !busy_get(q, head))
+        return;
+    if (q->conf.in_order)
+        line_leave(q, head, written);
+    else
+        give_back(q, head, written);
 }
 
 bool vq_signal(struct vq *q)
@@ -235,6 +278,8 @@ bool vq_sane(const struct vq *q)
         heads += (unsigned)__builtin_popcountll(q->busy[i]);
     if (!q->desc)
         return !q->in_flight && !heads;
+    if (q->conf.in_order && q->line.count != q->in_flight)
+        return false;
     return heads == q->in_flight && owned(q) <= q->conf.size;
 }
 

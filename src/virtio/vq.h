@@ -14,6 +14,7 @@
 
 struct dma;
 struct state;
+struct vq_check;
 struct vq_ring;
 
 #define VQ_SIZE_MAX 256u        /* the largest ring offered to drivers */
@@ -34,8 +35,8 @@ struct vq_chain {
 
 struct vq_conf { /* as the driver configured it; addresses are guest-physical */
     uint16_t size;
-    bool event_idx, indirect, packed; /* negotiated features */
-    gpa_t desc, avail, used;          /* descriptor area, driver area, device area */
+    bool event_idx, indirect, packed, in_order; /* negotiated features */
+    gpa_t desc, avail, used;                    /* descriptor area, driver area, device area */
 };
 
 struct vq {
@@ -53,6 +54,12 @@ struct vq {
         uint16_t show_at, show_flags, show_span;     /* of what is unshown: the first, all places */
         uint16_t id[VQ_SIZE_MAX], span[VQ_SIZE_MAX]; /* by head: buffer ID, places it took */
     } pk;
+    struct { /* IN_ORDER only: heads as they were popped, and which of them are done */
+        uint16_t head[VQ_SIZE_MAX], first, count;
+        uint32_t written[VQ_SIZE_MAX]; /* by head */
+        uint64_t done[VQ_SIZE_MAX / 64];
+    } line;
+    struct vq_check *check;          /* who watches the driver; NULL: nobody. After vq_start */
     const char *broken;              /* why the queue was given up, else NULL */
     uint64_t busy[VQ_SIZE_MAX / 64]; /* heads popped and not yet pushed */
 };
@@ -74,7 +81,8 @@ int vq_put(struct vq *q, const struct vq_chain *c, uint64_t off, const void *buf
 int vq_hold(struct vq *q, const struct vq_chain *c, bool in, uint64_t off, uint64_t len,
             struct iovec *iov, int max);
 void vq_drop(struct vq *q, const struct vq_chain *c, uint64_t off, uint64_t len);
-/* Give a chain back. The driver sees it at the next vq_signal, so that a batch costs one update. */
+/* Give a chain back. The driver sees it at the next vq_signal, so that a batch costs one update.
+ * With IN_ORDER it waits until those popped before it are back. */
 void vq_push(struct vq *q, uint16_t head, uint32_t written);
 /* Show the driver what was pushed. Does it want an interrupt for it? */
 bool vq_signal(struct vq *q);

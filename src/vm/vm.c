@@ -166,6 +166,7 @@ static int board_make(struct vm *vm, struct error *err)
         .net = vm->nic,
         .nets = vm->setup->nets,
         .rng = vm->setup->rng,
+        .vwatch = vm->setup->vwatch,
         .balloon = vm->setup->balloon,
         .debug_exit = vm->setup->debug_exit,
         .bells = vm->ops->bell ? &vm->bells : NULL,

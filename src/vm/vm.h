@@ -12,6 +12,7 @@ struct board_class;
 struct engine_ops;
 struct ledger;
 struct rec_opts;
+struct vwatch;
 struct vm;
 
 #define VM_DISKS_MAX 16
@@ -51,8 +52,9 @@ struct vm_setup {
     unsigned initrds;
     const char *cmdline;
     enum boot_way way;
-    bool split;        /* the engine keeps the local APICs: its apics_probe said it can */
-    bool rng, balloon; /* virtio-rng, virtio-balloon */
+    bool split;            /* the engine keeps the local APICs: its apics_probe said it can */
+    bool rng, balloon;     /* virtio-rng, virtio-balloon */
+    struct vwatch *vwatch; /* for all virtio devices; or NULL */
     bool debug_exit;
     const struct rec_opts *record; /* NULL: nothing is recorded */
     const char *record_devs;       /* names joined by +; NULL: all that can be */

@@ -263,11 +263,13 @@ static int device_make(struct bench *b, const struct fixture *f, const char *nam
                           .ledger = b->ledger,
                           .irq = bench_line(b, name),
                           .msi = {.send = msi_send, .chip = b},
-                          .pci = b->pci};
+                          .pci = b->pci,
+                          .vwatch = &b->watch};
     int e;
 
     snprintf(b->dev_name[b->devs], BENCH_NAME, "%s", name);
     env.devfn = (uint8_t)bench_arg(a, "devfn", b->devs * 8);
+    b->watch.check |= bench_arg(a, "check", 0) != 0;
     dev->cls = f->cls;
     dev->name = env.name;
     pthread_mutex_lock(&b->lock);

@@ -15,6 +15,7 @@
 #include "engine/script.h"
 #include "mem/ram.h"
 #include "trap/dispatch.h"
+#include "virtio/vwatch.h"
 
 #define BENCH_DEVS   32
 #define BENCH_LINES  64
@@ -90,6 +91,7 @@ struct bench {
     struct i8042 *kbd;                      /* set by its fixture, for the user's verbs */
     const struct shadow *page[BENCH_PAGES]; /* register pages; NULL: none */
     struct shadow_sink page_sink;
+    struct vwatch watch; /* of virtio devices made from now on: check=1 */
     struct script_world world;
 };
 

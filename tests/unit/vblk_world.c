@@ -211,11 +211,11 @@ static void make(struct world *w, struct blk *blk)
     place(w);
 }
 
-static int setup(void **state)
+static int setup_ram(void **state, uint64_t mib)
 {
     struct world *w = calloc(1, sizeof(*w));
 
-    assert_int_equal(ram_open(&w->ram, 2 << 20), 0);
+    assert_int_equal(ram_open(&w->ram, mib << 20), 0);
     pthread_mutex_init(&w->lock, NULL);
     w->ledger = ledger_open();
     w->bus = bus_open(w->ledger);
@@ -233,6 +233,11 @@ static int setup(void **state)
                               .devfn = DEVFN};
     *state = w;
     return 0;
+}
+
+static int setup(void **state)
+{
+    return setup_ram(state, 2);
 }
 
 int setup_mem(void **state)
@@ -281,18 +286,39 @@ int setup_bells(void **state)
     return 0;
 }
 
+static void slow_make(struct world *w)
+{
+    w->slow.blk.ops = &slow_ops;
+    w->slow.blk.sectors = 2048;
+    w->slow.blk.volatile_cache = true;
+    assert_int_equal(blk_init(&w->slow.blk, "disk0", w->loop, w->ledger), 0);
+}
+
 int setup_slow(void **state)
 {
     struct world *w;
 
     setup(state);
     w = *state;
-    w->slow.blk.ops = &slow_ops;
-    w->slow.blk.sectors = 2048;
-    w->slow.blk.volatile_cache = true;
-    assert_int_equal(blk_init(&w->slow.blk, "disk0", w->loop, w->ledger), 0);
+    slow_make(w);
     make(w, &w->slow.blk);
     return 0;
+}
+
+struct world *watched(uint64_t mib, uint64_t mmio, uint64_t offer)
+{
+    struct vblk_opts o = {.mmio = mmio, .packed = true, .offer = offer};
+    struct world *w;
+
+    setup_ram((void **)&w, mib);
+    slow_make(w);
+    w->blk = &w->slow.blk;
+    w->watch.check = true;
+    w->env.vwatch = &w->watch;
+    assert_int_equal(vblk_create(&w->d, &w->env, w->blk, &o), 0);
+    if (!mmio)
+        place(w);
+    return w;
 }
 
 int teardown(void **state)

@@ -11,6 +11,7 @@
 #include "core/state.h"
 #include "mem/ram.h"
 #include "virtio/vblk.h"
+#include "virtio/vwatch.h"
 
 enum { DEVFN = 0x18, CFG = 0xe0000000, BELL = 0xe0010000, MSIX = 0xe0020000 };
 enum { STATUS = CFG + 0x14, ISR = CFG + 0x1000, DEVCFG = CFG + 0x2000 };
@@ -36,6 +37,7 @@ struct world {
     struct slow slow;
     struct vblk *d;
     struct dev_env env;
+    struct vwatch watch;
     unsigned msis;
     uint32_t msi_data;
     bool level;
@@ -65,6 +67,8 @@ unsigned one(struct world *w, uint32_t type, uint64_t sector, uint32_t len);
 int setup_mem(void **state);
 int setup_bells(void **state);
 int setup_slow(void **state);
+/* A slow backend, a watched driver; RAM in MiB, registers at mmio or on PCI, features offered. */
+struct world *watched(uint64_t mib, uint64_t mmio, uint64_t offer);
 int teardown(void **state);
 
 #define BELLS(f) cmocka_unit_test_setup_teardown(f, setup_bells, teardown)

@@ -1,0 +1,93 @@
+/* The rules of VIRTIO 1.2 that --check virtio watches a driver keep: their names. Sections and
+ * sentences are in vcheck_rules.c, the list for readers in docs/virtio-check.md. */
+#ifndef VIRTIO_VCHECK_RULES_H
+#define VIRTIO_VCHECK_RULES_H
+
+enum vrule {
+    /* initialization */
+    VRULE_STATUS_CLEAR,
+    VRULE_STATUS_ORDER,
+    VRULE_STATUS_UNKNOWN,
+    VRULE_STATUS_FAILED,
+    VRULE_FEATURE_UNOFFERED,
+    VRULE_FEATURE_REQUIRES,
+    VRULE_FEATURE_VERSION_1,
+    VRULE_FEATURE_EARLY,
+    VRULE_FEATURE_LATE,
+    VRULE_FEATURES_UNREAD,
+    VRULE_FEATURES_REFUSED,
+    /* kicks */
+    VRULE_KICK_EARLY,
+    VRULE_KICK_NOBODY,
+    VRULE_KICK_VALUE,
+    VRULE_KICK_DATA,
+    /* queues */
+    VRULE_QUEUE_POWER,
+    VRULE_QUEUE_SIZE,
+    VRULE_QUEUE_ALIGN,
+    VRULE_QUEUE_MEMORY,
+    VRULE_QUEUE_OVERLAP,
+    VRULE_QUEUE_EARLY,
+    VRULE_QUEUE_LATE,
+    VRULE_QUEUE_TWICE,
+    VRULE_QUEUE_CHANGED,
+    VRULE_QUEUE_USED_INIT,
+    VRULE_QUEUE_RING_INIT,
+    VRULE_RESET_UNOFFERED,
+    VRULE_RESET_UNREAD,
+    /* registers */
+    VRULE_PCI_WIDTH,
+    VRULE_PCI_READ_ONLY,
+    VRULE_PCI_ENABLE,
+    VRULE_PCI_RESET,
+    VRULE_MMIO_WIDTH,
+    VRULE_MMIO_DIRECTION,
+    VRULE_MMIO_ACK,
+    VRULE_CONFIG_OPTIONAL,
+    VRULE_CONFIG_TORN,
+    VRULE_CONFIG_OUTSIDE,
+    /* split rings */
+    VRULE_AVAIL_BACK,
+    VRULE_AVAIL_AHEAD,
+    VRULE_AVAIL_HEAD,
+    VRULE_AVAIL_FLAGS,
+    VRULE_USED_TOUCHED,
+    VRULE_DESC_BUSY,
+    VRULE_DESC_NEXT,
+    VRULE_DESC_LOOP,
+    VRULE_DESC_LONG,
+    VRULE_DESC_ORDER,
+    VRULE_DESC_BYTES,
+    VRULE_DESC_EMPTY,
+    VRULE_DESC_MEMORY,
+    VRULE_DESC_FLAGS,
+    VRULE_DESC_CHANGED,
+    VRULE_INDIRECT_UNOFFERED,
+    VRULE_INDIRECT_NESTED,
+    VRULE_INDIRECT_NEXT,
+    VRULE_INDIRECT_TABLE,
+    VRULE_IN_ORDER,
+    /* packed rings */
+    VRULE_PACKED_PARTIAL,
+    VRULE_PACKED_LONG,
+    VRULE_PACKED_ROOM,
+    VRULE_PACKED_ORDER,
+    VRULE_PACKED_ID,
+    VRULE_PACKED_FLAGS,
+    VRULE_PACKED_EVENT,
+    VRULE_PACKED_CHANGED,
+    VRULE_PACKED_INDIRECT,
+    VRULE_PACKED_TABLE,
+    VRULE_PACKED_LIST,
+    VRULES
+};
+
+struct vrule_text {
+    const char *name;    /* as in messages, the ledger and docs/virtio-check.md */
+    const char *section; /* of VIRTIO 1.2 */
+    const char *text;    /* what the driver did */
+};
+
+extern const struct vrule_text vrule_text[VRULES];
+
+#endif

@@ -1,0 +1,19 @@
+/* What a user asked of all virtio devices beyond their work: --check virtio, --evil. A board hands
+ * it to each device (dev_env); vport_attach acts on it. */
+#ifndef VIRTIO_VWATCH_H
+#define VIRTIO_VWATCH_H
+
+#include "core/types.h"
+
+struct vevil_opts;
+
+struct vwatch {
+    bool check;                    /* drivers are watched: vcheck.h */
+    const struct vevil_opts *evil; /* NULL: devices behave. vevil.h */
+    bool quiet;                    /* nothing is said of it, only counted */
+    /* What was seen of drivers that broke rules, by all devices. Under the VM lock. */
+    uint64_t broken;
+    unsigned last; /* enum vrule: the newest */
+};
+
+#endif
