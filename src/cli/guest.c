@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/cpio.h"
 #include "cli/guest_init.h"
+#include "cli/guest_pack.h"
 #include "cli/modules.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -291,43 +292,6 @@ static const struct opt options[] = {
     {0},
 };
 
-/* The directories above a name; those that are there already stay as they are. */
-static void pack_dirs(struct cpio *c, const char *name)
-{
-    char part[PATH_MAX];
-
-    for (const char *at = strchr(name, '/'); at; at = strchr(at + 1, '/')) {
-        snprintf(part, sizeof(part), "%.*s", (int)(at - name), name);
-        cpio_dir(c, part);
-    }
-}
-
-/* viaduct guest pack OUT SRC=DEST…: an archive to give as a second --initrd. */
-static int pack(int argc, char **argv)
-{
-    struct cpio c;
-    int code = argc < 3 ? -EINVAL : cpio_open(&c, argv[1]);
-
-    if (code) {
-        log_error("usage: viaduct guest pack OUT.cpio SOURCE=NAME… (%s)", strerror(-code));
-        return EXIT_USAGE;
-    }
-    for (int i = 2; i < argc && !code; i++) {
-        char *eq = strchr(argv[i], '=');
-        const char *name = eq ? eq + 1 : argv[i];
-
-        if (eq)
-            *eq = 0;
-        name += *name == '/';
-        pack_dirs(&c, name);
-        code = cpio_host_file(&c, argv[i], name, access(argv[i], X_OK) ? 0644 : 0755);
-        if (code)
-            log_error("%s: %s", argv[i], strerror(-code));
-    }
-    c.err = c.err ? c.err : code;
-    return cpio_close(&c, argv[1]) ? EXIT_USAGE : EXIT_OFF;
-}
-
 static int guest_run(int argc, char **argv)
 {
     struct error err = {0};
@@ -335,7 +299,7 @@ static int guest_run(int argc, char **argv)
     bool help, fetch = argc > 1 && !strcmp(argv[1], "fetch");
 
     if (argc > 1 && !strcmp(argv[1], "pack"))
-        return pack(argc - 1, argv + 1);
+        return guest_pack(argc - 1, argv + 1);
     if (opt_parse(options, fetch ? argc - 1 : argc, fetch ? argv + 1 : argv, &f, NULL, &help,
                   &err)) {
         log_error("%s", err.text);

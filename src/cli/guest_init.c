@@ -3,7 +3,9 @@
  * and network cards that are there and nothing else, then runs what the command line asks for:
  *     viaduct.run=PATH      that program, then power-off
  *     viaduct.modules=all|none   drivers regardless of what is there
- * or a shell. docs/boot.md explains it.
+ *     MODULE.WORD=VALUE     a parameter of a module, as modprobe has it
+ * Modules of an archive of the user's (extra.list, made by guest pack --module) are loaded too,
+ * then what was asked for or a shell runs. docs/boot.md explains it.
  */
 #include "cli/guest_init.h"
 
@@ -25,7 +27,12 @@ const char guest_init[] =
     "done\n"
     "load() {\n"
     "  while read -r m; do\n"
-    "    [ -d /sys/module/$m ] || insmod /lib/modules/$m.ko\n"
+    "    [ -d /sys/module/$m ] && continue\n"
+    "    words=\n"
+    "    for w in $(cat /proc/cmdline); do\n"
+    "      case $w in $m.*) words=\"$words ${w#*.}\" ;; esac\n"
+    "    done\n"
+    "    insmod /lib/modules/$m.ko $words\n"
     "  done < /lib/modules/$1.list\n"
     "}\n"
     "# An IDE channel that firmware left switched off has no drives: byte 0x41 or 0x43, bit 7.\n"
@@ -56,6 +63,10 @@ const char guest_init[] =
     "[ $modules = all ] && lists='ide virtio ext4 net input'\n"
     "[ $modules = none ] && lists= nodes=\n"
     "for l in $lists; do load $l; done\n"
+    "if [ $modules != none ] && [ -e /lib/modules/extra.list ]; then\n"
+    "  load extra\n"
+    "  [ -b /dev/regdisk0 ] && load ext4\n"
+    "fi\n"
     "for n in $nodes; do\n"
     "  i=0\n"
     "  while [ ! -b $n ] && [ $i -lt 1000 ]; do usleep 5000; i=$((i + 1)); done\n"
