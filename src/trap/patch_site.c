@@ -1,7 +1,7 @@
 /*
- * The table of patched instructions: the two bytes that stood at each, named by a code, and how they
- * come and go. A page with any of them is marked (RAM_PATCH), so that its own bytes are back before
- * a store of the guest reaches it.
+ * The table of patched instructions: the two bytes that stood at each, named by a code, and how
+ * they come and go. A page with any of them is marked (RAM_PATCH), so that its own bytes are back
+ * before a store of the guest reaches it.
  */
 #include "mem/peek.h"
 #include "trap/patch_impl.h"
