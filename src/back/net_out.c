@@ -17,7 +17,8 @@ struct net_chunk {
 
 int net_out_open(struct net_out *o, int fd, size_t *share)
 {
-    *o = (struct net_out){.fd = fd, .share = share, .copy = malloc(NET_OUT_COPY)};
+    *o = (struct net_out){
+        .fd = fd, .burst = NET_OUT_BURST, .share = share, .copy = malloc(NET_OUT_COPY)};
     return o->copy ? 0 : -ENOMEM;
 }
 
@@ -45,11 +46,16 @@ void net_out_close(struct net_out *o)
 
 /* ---- gathering ---- */
 
+static bool fits(const struct net_out *o, size_t len)
+{
+    return !o->ref_bytes || (o->ref_bytes < o->burst && len <= o->burst - o->ref_bytes);
+}
+
 bool net_out_ref(struct net_out *o, const void *bytes, size_t len)
 {
     struct iovec *last = o->refs ? &o->ref[o->refs - 1] : NULL;
 
-    if (len > NET_OUT_BURST - o->ref_bytes)
+    if (!fits(o, len))
         return false;
     if (last && (const uint8_t *)last->iov_base + last->iov_len == bytes) {
         last->iov_len += len; /* neighbours in the buffer they were read to go as one */
@@ -73,8 +79,7 @@ bool net_out_frame(struct net_out *o, const struct net_frame *f)
     uint8_t head[NET_REC_HEAD + NET_VNET_LEN];
     size_t n = net_rec_head(head, f), begin = o->copied;
 
-    if (n + f->len > NET_OUT_COPY - o->copied || n + f->len > NET_OUT_BURST - o->ref_bytes ||
-        o->refs == NET_OUT_REFS)
+    if (n + f->len > NET_OUT_COPY - o->copied || !fits(o, n + f->len) || o->refs == NET_OUT_REFS)
         return false;
     copy_add(o, head, n);
     for (int i = 0; i < f->iovs; i++)
@@ -88,7 +93,7 @@ bool net_out_frame_last(struct net_out *o, const struct net_frame *f)
     size_t n = net_rec_head(head, f), begin = o->copied;
 
     if (n > NET_OUT_COPY - o->copied || o->refs + f->iovs + 1 > NET_OUT_REFS ||
-        n + f->len > NET_OUT_BURST - o->ref_bytes)
+        !fits(o, n + f->len))
         return false;
     copy_add(o, head, n);
     net_out_ref(o, o->copy + begin, n);
@@ -166,11 +171,16 @@ int net_out_more(struct net_out *o)
 {
     while (o->first) { /* ends: each round sends something or leaves */
         struct iovec iov[CHUNK_IOVS];
+        size_t bytes = 0;
         int n = 0;
         ssize_t sent;
 
-        for (struct net_chunk *c = o->first; c && n < CHUNK_IOVS; c = c->next)
+        for (struct net_chunk *c = o->first; c && n < CHUNK_IOVS; c = c->next) {
+            if (n && bytes + c->len - c->at > o->burst)
+                break;
             iov[n++] = (struct iovec){c->data + c->at, c->len - c->at};
+            bytes += c->len - c->at;
+        }
         sent = send_some(o, iov, n);
         if (sent <= 0)
             return (int)sent;

@@ -12,6 +12,8 @@
 #define NET_OUT_REFS  256
 #define NET_OUT_COPY  (128u << 10) /* bytes of copied frames in a burst */
 #define NET_OUT_BURST (512u << 10) /* bytes of a burst */
+/* Linux queues this much in one piece or not at all (unix_stream_sendmsg, UNIX_SKB_FRAGS_SZ). */
+#define NET_OUT_WHOLE (32u << 10)
 
 struct net_chunk;
 
@@ -20,6 +22,9 @@ struct net_out {
     struct iovec ref[NET_OUT_REFS];
     int refs;
     size_t ref_bytes;
+    /* Bytes put on the socket in one call, a longer record alone: NET_OUT_BURST, or less by the
+     * owner for a peer that is to see whole records only (NET_OUT_WHOLE). */
+    size_t burst;
     uint8_t *copy; /* NET_OUT_COPY */
     size_t copied;
     struct net_chunk *first, *last;

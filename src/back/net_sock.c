@@ -53,6 +53,8 @@ int net_sock_start(struct net_sock *s, int fd)
 
     if (!err)
         err = net_out_open(&s->out, fd, NULL);
+    if (s->whole)
+        s->out.burst = NET_OUT_WHOLE;
     s->fd = fd;
     s->events = 0;
     if (!err)

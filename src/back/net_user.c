@@ -4,8 +4,9 @@
  * user of the host, and ends when the socket closes.
  *
  * TCP frames go to it in larger pieces than the guest's MTU, since passt looks at the bytes only;
- * up to 32 KB, as its reading of a frame in more than two pieces isn't sound (passt 2023_03_09
- * reads the rest of a frame with one recv; Linux cuts a write of up to 48 KB at most once).
+ * up to 32 KB, and records only whole: a read that ends inside a record's length makes passt
+ * (2023_03_09) take what follows for a length, and the rest of a cut frame it waits for with all
+ * else standing still.
  */
 #include "back/net_offload.h"
 #include "back/net_passt.h"
@@ -221,6 +222,7 @@ int net_user_open(struct net **out, const char *args, const struct net_open_opts
     u->sock.lost = user_lost;
     u->sock.peek = user_peek;
     u->sock.ahead = AHEAD;
+    u->sock.whole = true;
     u->sock.net.ops = &user_ops;
     u->sock.net.takes = NET_JUMBO;
     u->passt = (struct passt){.pid = -1, .log = -1};
