@@ -1,7 +1,7 @@
 /*
- * The compute benchmark, run natively and inside guests: one line a workload, "name ns", the best of
- * several rounds. Static, so that an initramfs needs nothing else. Each round checks its result, so
- * that a fast wrong answer shows.
+ * The compute benchmark, run natively and inside guests: one line a workload, "name ns", the best
+ * of several rounds. Static, so that an initramfs needs nothing else. Each round checks its result,
+ * so that a fast wrong answer shows.
  */
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -95,7 +95,8 @@ static void sha_rounds(void) /* the shape of SHA-256's compression, own constant
         }
         uint32_t a = h[0], b = h[1], c = h[2], d = h[3], e = h[4], f = h[5], g = h[6], k = h[7];
         for (int i = 0; i < 64; i++) {
-            uint32_t t1 = k + (ror(e, 6) ^ ror(e, 11) ^ ror(e, 25)) + ((e & f) ^ (~e & g)) + K[i] + w[i];
+            uint32_t t1 =
+                k + (ror(e, 6) ^ ror(e, 11) ^ ror(e, 25)) + ((e & f) ^ (~e & g)) + K[i] + w[i];
             uint32_t t2 = (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
             k = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
         }
@@ -259,13 +260,22 @@ static const struct {
     void (*run)(void);
     double per; /* units in one run */
 } bench[] = {
-    {"integer", integer_mix, 20e6}, {"sort", sort, 1 << 18},     {"calls", calls, 2.7e6},
-    {"sha256", sha_rounds, 16384},  {"sse2-matmul", matmul, N * N * (double)N / 2},
-    {"x87", x87, 3e6},              {"memcpy", copy_libc, 400}, {"memcpy-256", copy_small, 1e6},
-    {"rep-movsb", copy_rep, 40},   {"streams", streams, 20 * 16384.0},
-    {"getppid", getppid_, 200000},  {"page-fault", page_fault, 4000},
-    {"fork-exec", fork_exec, 40},   {"pipe-switch", pipe_switch, 10000},
-    {"jit-fresh", jit_fresh, 2000}, {"self-modify", self_modify, 20000},
+    {"integer", integer_mix, 20e6},
+    {"sort", sort, 1 << 18},
+    {"calls", calls, 2.7e6},
+    {"sha256", sha_rounds, 16384},
+    {"sse2-matmul", matmul, N *N *(double)N / 2},
+    {"x87", x87, 3e6},
+    {"memcpy", copy_libc, 400},
+    {"memcpy-256", copy_small, 1e6},
+    {"rep-movsb", copy_rep, 40},
+    {"streams", streams, 20 * 16384.0},
+    {"getppid", getppid_, 200000},
+    {"page-fault", page_fault, 4000},
+    {"fork-exec", fork_exec, 40},
+    {"pipe-switch", pipe_switch, 10000},
+    {"jit-fresh", jit_fresh, 2000},
+    {"self-modify", self_modify, 20000},
 };
 
 int main(int argc, char **argv)
@@ -273,7 +283,8 @@ int main(int argc, char **argv)
     self = argv[0];
     if (argc > 1 && !strcmp(argv[1], "nothing"))
         return 0;
-    code = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    code =
+        mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     sha_init();
     for (size_t i = 0; i < sizeof(bench) / sizeof(bench[0]); i++) {
         if (argc > 1 && strcmp(argv[1], bench[i].name))

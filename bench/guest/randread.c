@@ -1,9 +1,9 @@
 /*
  * Random reads of 4 KiB in a guest, past its page cache: O_DIRECT and native AIO by bare system
- * calls, so that a static program needs no library. What to run stands in the kernel's command line:
- *     randread=DEVICE:DEPTH:COUNT[,DEVICE:DEPTH:COUNT...]
- * Each prints "READ device depth iops". The image's blocks begin with their own number (bench/disk
- * writes it so), which each completion checks: a fast wrong answer is no answer.
+ * calls, so that a static program needs no library. What to run stands in the kernel's command
+ * line: randread=DEVICE:DEPTH:COUNT[,DEVICE:DEPTH:COUNT...] Each prints "READ device depth iops".
+ * The image's blocks begin with their own number (bench/disk writes it so), which each completion
+ * checks: a fast wrong answer is no answer.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
