@@ -1,5 +1,5 @@
 /*
- * One access: find the region, take its lock, cut the access into widths the chip decodes, count.
+ * One access: find the region, take its lock, give the chip what it decodes, count.
  * This is the hot path of every trap: no allocation, no system call, and a clock read only every
  * 64th crossing of a row.
  */
@@ -11,7 +11,6 @@
 #include <string.h>
 #include <time.h>
 
-#define ACCESS_MAX  8u
 #define SAMPLE_MASK 63u
 #define CLOCK_TRIES 32
 /* Elements of a string access served under one hold of the region's lock. */
@@ -21,11 +20,6 @@ struct access {
     struct io_region *region; /* locked; NULL: nobody claims it */
     uint64_t off;
 };
-
-static uint64_t size_mask(unsigned size)
-{
-    return size >= 8 ? UINT64_MAX : (1ull << (size * 8)) - 1;
-}
 
 static uint64_t clock_ns(void)
 {
@@ -179,68 +173,19 @@ static void access_end(struct bus *b, struct access *a)
         bus_apply(b);
 }
 
-/* Cutting. */
-
-/* The widest decoded access that fits at off into n bytes, or 0. */
-static unsigned piece_at(const struct io_ops *ops, uint64_t off, unsigned n)
-{
-    unsigned size;
-
-    for (size = ACCESS_MAX; size; size /= 2)
-        if (size <= n && (ops->sizes & size) && !(off & (size - 1)))
-            return size;
-    return 0;
-}
-
-static bool decoded(const struct io_ops *ops, uint64_t off, unsigned size)
-{
-    return !(size & (size - 1)) && (ops->sizes & size) && !(off & (size - 1));
-}
-
-static uint64_t cut_read(struct io_region *r, uint64_t off, unsigned size, bool *refused)
-{
-    uint64_t val = size_mask(size);
-    unsigned done, n;
-
-    for (done = 0; done < size; done += n) { /* at most 8 pieces */
-        n = piece_at(r->ops, off + done, size - done);
-        if (!n) {
-            n = 1;
-            *refused = true;
-            continue;
-        }
-        val &= ~(size_mask(n) << (done * 8));
-        val |= (r->ops->read(r->dev, off + done, n) & size_mask(n)) << (done * 8);
-    }
-    return val;
-}
-
-static void cut_write(struct io_region *r, uint64_t off, unsigned size, uint64_t val, bool *refused)
-{
-    unsigned done, n;
-
-    for (done = 0; done < size; done += n) { /* at most 8 pieces */
-        n = piece_at(r->ops, off + done, size - done);
-        if (!n) {
-            n = 1;
-            *refused = true;
-            continue;
-        }
-        r->ops->write(r->dev, off + done, n, (val >> (done * 8)) & size_mask(n));
-    }
-}
+/* One region. */
 
 static inline uint64_t untapped_read(struct io_region *r, uint64_t off, unsigned size)
 {
     bool refused = false;
     uint64_t val;
 
-    if (decoded(r->ops, off, size)) {
-        val = r->ops->read(r->dev, off, size) & size_mask(size);
+    if (bus_decoded(r->ops, off, size)) {
+        val = r->ops->read(r->dev, off, size) & bus_size_mask(size);
     } else if (r->ops->split) {
-        val = cut_read(r, off, size, &refused);
+        val = bus_cut_read(r, off, size, &refused);
     } else {
-        val = size_mask(size);
+        val = bus_size_mask(size);
         refused = true;
     }
     if (r->row) {
@@ -254,10 +199,10 @@ static inline void untapped_write(struct io_region *r, uint64_t off, unsigned si
 {
     bool refused = false;
 
-    if (decoded(r->ops, off, size))
-        r->ops->write(r->dev, off, size, val & size_mask(size));
+    if (bus_decoded(r->ops, off, size))
+        r->ops->write(r->dev, off, size, val & bus_size_mask(size));
     else if (r->ops->split)
-        cut_write(r, off, size, val, &refused);
+        bus_cut_write(r, off, size, val, &refused);
     else
         refused = true;
     if (r->row) {
@@ -357,7 +302,7 @@ static uint64_t nobody_read(struct bus *b, enum bus_space space, uint64_t addr, 
     if (claimed_later(b, space, addr, size))
         return bytes_read(b, space, addr, size);
     unclaimed(b, space, false, size);
-    return size_mask(size);
+    return bus_size_mask(size);
 }
 
 static void nobody_write(struct bus *b, enum bus_space space, uint64_t addr, unsigned size,

@@ -1,4 +1,4 @@
-/* Shared by bus.c (the map) and bus_access.c (one access). */
+/* Shared by bus.c (the map), bus_access.c (one access) and bus_cut.c (its widths). */
 #ifndef BUS_BUS_IMPL_H
 #define BUS_BUS_IMPL_H
 
@@ -41,5 +41,19 @@ struct bus {
 /* After a handler returned: put into force what it changed. */
 void bus_apply(struct bus *b);
 uint64_t bus_clock_cost(void);
+
+static inline uint64_t bus_size_mask(unsigned size)
+{
+    return size >= 8 ? UINT64_MAX : (1ull << (size * 8)) - 1;
+}
+
+static inline bool bus_decoded(const struct io_ops *ops, uint64_t off, unsigned size)
+{
+    return !(size & (size - 1)) && (ops->sizes & size) && !(off & (size - 1));
+}
+
+/* refused is set if there are bytes that no width fits: they read as ones. */
+uint64_t bus_cut_read(struct io_region *r, uint64_t off, unsigned size, bool *refused);
+void bus_cut_write(struct io_region *r, uint64_t off, unsigned size, uint64_t val, bool *refused);
 
 #endif
