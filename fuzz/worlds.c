@@ -125,6 +125,20 @@ const struct world worlds[] = {
      VBLK VBLK_DRIVER,
      {MMIO(0xe0010000, 4), MMIO(0xe0000000, 0x38), MMIO(0xe0002000, 0x40), MMIO(0xe0001000, 4),
       PIO(0xcf8, 8), MEM(0x1000, 0x100), MEM(0x2000, 0x28), MEM(0x4000, 0x80)}},
+    {"v9p",
+     "device virtio-9p as p mmio=0xfe800000\n"
+     "write 0xfe800070 4 3\nwrite 0xfe800024 4 0\nwrite 0xfe800020 4 1\n"
+     "write 0xfe800024 4 1\nwrite 0xfe800020 4 1\nwrite 0xfe800070 4 0xb\n"
+     "write 0xfe800038 4 8\nwrite 0xfe800080 4 0x1000\nwrite 0xfe800090 4 0x2000\n"
+     "write 0xfe8000a0 4 0x3000\nwrite 0xfe800044 4 1\nwrite 0xfe800070 4 0xf\n"
+     "mem 0x1000 le64:0x4000 le32:21 le16:1 le16:1 le64:0x5000 le32:4096 le16:2 le16:0\n"
+     "mem 0x2000 le16:0 le16:1 le16:0 le16:0 le16:0 le16:0\n"
+     "mem 0x4000 le32:21 u8:100 le16:0 le32:8192 le16:8 \"9P2000.L\"\nwrite 0xfe800050 4 0\n"
+     "mem 0x1008 le32:23\nmem 0x2002 le16:2\n"
+     "mem 0x4000 le32:23 u8:104 le16:0 le32:0 le32:0xffffffff le16:0 le16:0 le32:0\n"
+     "write 0xfe800050 4 0\nmem 0x4000 le32:23 u8:110 le16:0 le32:0 le32:1 le16:1 le16:1 \"f\"\n",
+     {MMIO(0xfe800050, 4), MMIO(0xfe800000, 0x100), MEM(0x1000, 0x40), MEM(0x2000, 0x20),
+      MEM(0x4000, 0x40)}},
     {"vballoon",
      "device virtio-balloon as bal mmio=0xfe800000 want=5\n"
      "write 0xfe800070 4 3\nwrite 0xfe800024 4 0\nwrite 0xfe800020 4 0x24\n"

@@ -20,6 +20,7 @@ struct hostbridge_opts;
 struct intr_ops;
 struct io_region;
 struct net;
+struct p9;
 struct pic8259_at;
 struct rec;
 struct typist;
@@ -60,6 +61,13 @@ struct board_net {
     uint8_t mac[6];
 };
 
+struct board_share {
+    struct p9 *p9; /* borrowed */
+    const char *tag;
+    bool mmio;   /* virtio by registers in memory; else PCI */
+    bool packed; /* offer packed rings */
+};
+
 enum board_leave { BOARD_POWER_OFF, BOARD_RESET, BOARD_DEBUG_EXIT };
 
 struct board_setup { /* all borrowed for the life of the board */
@@ -74,6 +82,8 @@ struct board_setup { /* all borrowed for the life of the board */
     unsigned disks;
     const struct board_net *net;
     unsigned nets;
+    const struct board_share *share;
+    unsigned shares;
     bool debug_exit;
     bool rng, balloon;             /* virtio-rng, virtio-balloon */
     struct vwatch *vwatch;         /* for virtio devices; or NULL */
@@ -155,6 +165,8 @@ int board_chip(struct board *b, unsigned ioapic_id,
 int board_bridge(struct board *b, const struct hostbridge_opts *o);
 /* board_nics.c */
 int board_nics(struct board *b, const struct board_pci *pci, struct error *err);
+/* board_shares.c */
+int board_shares(struct board *b, const struct board_pci *pci, struct error *err);
 /* board_virtio.c: gives env a place; pci NULL: registers at *mmio. 0, or -ENOSPC. */
 int board_virtio_place(struct board *b, struct dev_env *env, const struct board_pci *pci,
                        uint64_t *mmio);

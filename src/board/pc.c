@@ -153,6 +153,8 @@ static int build(struct board *b, struct error *err)
     if (!e)
         e = board_virtio_extras(b, &pci_lines);
     if (!e)
+        e = board_shares(b, &pci_lines, err);
+    if (!e)
         firmware_place(b, PCI_FIRST, PCI_LINES);
     return e;
 }

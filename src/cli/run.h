@@ -18,6 +18,7 @@ struct run {
     const char *engine, *irqchip, *kernel, *initrd[BOOT_MODULES], *append, *ledger, *guest, *ctl;
     char guest_files[2][512]; /* kernel and initrd of the bundled guest */
     char disk_spec[VM_DISKS_MAX][512];
+    char share_spec[VM_SHARES_MAX][512];
     struct run_net_text net_text;
     struct record_opt record;
     struct vwatch watch;
@@ -28,6 +29,8 @@ struct run {
 extern const struct opt run_options[];
 /* run_disk.c: --disk FILE[,…] */
 int run_disk_take(struct run *r, const char *value, struct error *err);
+/* run_share.c: --share DIR,tag=NAME[,…] */
+int run_share_take(struct run *r, const char *value, struct error *err);
 /* run_guest.c: which engine, and which files. NULL: no such engine */
 const struct engine_ops *run_engine_named(const char *name);
 int run_engine_choose(struct run *r, struct error *err);

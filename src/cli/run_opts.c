@@ -109,6 +109,11 @@ static int take_net(void *ctx, const char *value, struct error *err)
     return run_net_take(&r->vm, &r->net_text, value, err);
 }
 
+static int take_share(void *ctx, const char *value, struct error *err)
+{
+    return run_share_take(ctx, value, err);
+}
+
 static int take_console(void *ctx, const char *value, struct error *err)
 {
     (void)err; /* chr_open judges it */
@@ -220,6 +225,9 @@ const struct opt run_options[] = {
      "      trap=each|patched|writes: how accesses of regdisk-mmio trap (each)",
      take_disk},
     {"net", RUN_NET_VALUE, RUN_NET_HELP, take_net},
+    {"share", "DIR,tag=NAME[,readonly][,via=virtio|virtio-mmio][,packed]",
+     "a directory of this host, which the guest mounts by NAME over 9p (docs/share.md)",
+     take_share},
     {"console", "stdio|pty|null|file=FILE",
      "where the first serial port goes (stdio); Ctrl-A x quits, Ctrl-A Ctrl-A sends Ctrl-A",
      take_console},

@@ -113,11 +113,11 @@ uint64_t ledger_sum(const struct ledger *l, enum ledger_kind kind, const char *d
 const char *ledger_kind_name(enum ledger_kind kind)
 {
     static const char *const name[LEDGER_KINDS] = {
-        [LEDGER_PIO] = "pio",     [LEDGER_MMIO] = "mmio", [LEDGER_HCALL] = "hcall",
-        [LEDGER_DMA] = "dma",     [LEDGER_IRQ] = "irq",   [LEDGER_MSI] = "msi",
-        [LEDGER_VEC] = "vec",     [LEDGER_BELL] = "bell", [LEDGER_BLK] = "blk",
-        [LEDGER_WAY] = "way",     [LEDGER_NET] = "net",   [LEDGER_EXIT] = "exit",
-        [LEDGER_CHECK] = "check",
+        [LEDGER_PIO] = "pio",     [LEDGER_MMIO] = "mmio",   [LEDGER_HCALL] = "hcall",
+        [LEDGER_DMA] = "dma",     [LEDGER_IRQ] = "irq",     [LEDGER_MSI] = "msi",
+        [LEDGER_VEC] = "vec",     [LEDGER_BELL] = "bell",   [LEDGER_BLK] = "blk",
+        [LEDGER_WAY] = "way",     [LEDGER_NET] = "net",     [LEDGER_EXIT] = "exit",
+        [LEDGER_CHECK] = "check", [LEDGER_SHARE] = "share",
     };
 
     return (unsigned)kind < LEDGER_KINDS ? name[kind] : "?";

@@ -23,6 +23,7 @@ enum ledger_kind {
     LEDGER_WAY,   /* the same requests, by the way that served them */
     LEDGER_NET,   /* frames by backend: writes = from the guest; refused = dropped */
     LEDGER_CHECK, /* rules a driver broke (--check): writes and refused = how often */
+    LEDGER_SHARE, /* requests of a shared directory: writes = those that change; refused = errors */
     LEDGER_EXIT,  /* vCPU exits by kind: writes = count */
     LEDGER_KINDS
 };

@@ -165,6 +165,8 @@ static int board_make(struct vm *vm, struct error *err)
         .disks = vm->setup->disks,
         .net = vm->nic,
         .nets = vm->setup->nets,
+        .share = vm->share,
+        .shares = vm->setup->shares,
         .rng = vm->setup->rng,
         .vwatch = vm->setup->vwatch,
         .balloon = vm->setup->balloon,
@@ -264,6 +266,8 @@ int vm_open(struct vm **out, const struct vm_setup *s, struct error *err)
     if (!code)
         code = nets_make(vm, err);
     if (!code)
+        code = shares_make(vm, err);
+    if (!code)
         code = chr_open(&vm->console, s->console, vm->loop, on_escape, vm, err);
     if (!code)
         code = record_make(vm, err);
@@ -343,6 +347,7 @@ static void backends_close(struct vm *vm)
         blk_close(vm->blk[i]);
     for (unsigned i = 0; i < VM_NETS_MAX; i++)
         net_close(vm->net[i]);
+    shares_close(vm);
 }
 
 void vm_close(struct vm *vm)

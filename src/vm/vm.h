@@ -15,8 +15,9 @@ struct rec_opts;
 struct vwatch;
 struct vm;
 
-#define VM_DISKS_MAX 16
-#define VM_NETS_MAX  8
+#define VM_DISKS_MAX  16
+#define VM_NETS_MAX   8
+#define VM_SHARES_MAX 8
 
 struct vm_disk {
     const char *path; /* as blk_open takes it */
@@ -38,6 +39,13 @@ struct vm_net {
     uint8_t mac[6];
 };
 
+struct vm_share {
+    const char *dir, *tag;
+    bool readonly;
+    bool mmio;   /* virtio by registers in memory; else PCI */
+    bool packed; /* offer packed rings */
+};
+
 struct vm_setup {
     const struct engine_ops *engine;
     const struct board_class *board;
@@ -48,6 +56,8 @@ struct vm_setup {
     unsigned disks;
     struct vm_net net[VM_NETS_MAX];
     unsigned nets;
+    struct vm_share share[VM_SHARES_MAX];
+    unsigned shares;
     struct boot_file kernel, initrd[BOOT_MODULES];
     unsigned initrds;
     const char *cmdline;

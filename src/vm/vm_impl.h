@@ -47,6 +47,8 @@ struct vm {
     struct board_disk disk[VM_DISKS_MAX];
     struct net *net[VM_NETS_MAX];
     struct board_net nic[VM_NETS_MAX];
+    struct p9 *p9[VM_SHARES_MAX];
+    struct board_share share[VM_SHARES_MAX];
     struct loop_timer deadline;
     struct bell_sink bells;
     struct shadow_sink shadow_sink;
@@ -84,6 +86,10 @@ int record_make(struct vm *vm, struct error *err);
 int record_ready(struct vm *vm, struct error *err);
 int record_end(struct vm *vm);
 void record_close(struct vm *vm);
+
+/* vm_share.c */
+int shares_make(struct vm *vm, struct error *err);
+void shares_close(struct vm *vm);
 
 /* vm_apics.c */
 void apics_init(struct vm *vm);
