@@ -48,6 +48,8 @@ int opt_parse(const struct opt *opts, int argc, char **argv, void *ctx,
 void opt_help(const struct verb *verb, const struct opt *opts);
 /* "512M", "2G", "65536K"; a number alone is MiB. 0 or -EINVAL. */
 int opt_size(const char *s, uint64_t *bytes);
+/* Can the file that --name names be written later? Creates nothing. 0, or -EINVAL with err filled. */
+int opt_output(const char *name, const char *path, struct error *err);
 
 /* guest.c: where the bundled guest lives. */
 #define GUEST_KERNEL "vmlinux"

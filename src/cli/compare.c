@@ -159,6 +159,18 @@ static int take_poll(void *ctx, const char *value, struct error *err)
     return 0;
 }
 
+static int take_html(void *ctx, const char *value, struct error *err)
+{
+    ((struct compare *)ctx)->o.html = value;
+    return opt_output("html", value, err);
+}
+
+static int take_json(void *ctx, const char *value, struct error *err)
+{
+    ((struct compare *)ctx)->o.json = value;
+    return opt_output("json", value, err);
+}
+
 static const struct opt options[] = {
     {"size", "BYTES", "of a request, a power of two from 512 to 64K (4K)", take_size},
     {"read", "PERCENT", "of the requests that read; the others write (70)", take_read},
@@ -169,6 +181,8 @@ static const struct opt options[] = {
     {"seconds", "S", "how long each line is measured, about (0.6)", take_seconds},
     {"requests", "N", "how many requests a line, instead of how long", take_requests},
     {"rounds", "N", "in how many rounds they are timed, 3 to 64 (15)", take_rounds},
+    {"html", "FILE", "write a report with charts, one file without anything external", take_html},
+    {"json", "FILE", "write all figures (docs/compare.md)", take_json},
     {0},
 };
 
@@ -212,6 +226,16 @@ static int verdict(const struct compare *c)
     return failed || !measured ? EXIT_VMM : EXIT_OFF;
 }
 
+static int write_out(const char *option, const char *path,
+                     int (*to)(const struct compare *, const char *), const struct compare *c)
+{
+    int code = path ? to(c, path) : 0;
+
+    if (code)
+        log_error("--%s %s: %s", option, path, strerror(-code));
+    return code;
+}
+
 static double now_s(void)
 {
     struct timespec t;
@@ -237,6 +261,9 @@ static int compare_all(struct compare *c, struct error *err)
     c->took_s = now_s() - begin;
     compare_table_end(c);
     code = verdict(c);
+    if (write_out("json", c->o.json, compare_json, c) |
+        write_out("html", c->o.html, compare_html, c))
+        code = EXIT_VMM;
     compare_close(c);
     return code;
 }

@@ -33,8 +33,9 @@ struct compare_way {
     bool polled;       /* never by interrupt */
     bool queue;        /* takes more than one request at a time */
     enum compare_at at;
-    const char *what; /* one sentence */
-    const char *boundaries, *flush;
+    const char *what;               /* one sentence */
+    const char *boundaries, *flush; /* what the backend knows of a request */
+    const char *process, *file;     /* NULL: nothing */
 };
 
 struct compare_engine {
@@ -72,13 +73,14 @@ void compare_ledger_free(struct compare_ledger *l);
 
 struct figures { /* a request, but for the last four */
     double traps, pio, mmio, patch, hcall;
-    double eoi;   /* of the traps: interrupt controllers' */
-    double bells; /* kicks that reached the host without an exit to viaduct */
-    double irqs;  /* raised by the device */
-    double taken; /* by the vCPU */
+    double eoi;       /* of the traps: interrupt controllers' */
+    double crossings; /* traps and bells */
+    double bells;     /* kicks that reached the host without an exit to viaduct */
+    double irqs;      /* raised by the device */
+    double taken;     /* by the vCPU */
     double halts, stops;
     double register_bytes; /* through traps, of the disk's registers */
-    double bytes_per_trap; /* of data; 0: no traps */
+    double bytes_per_trap; /* of data, bells being traps; 0: there are none */
     double copies;         /* bytes that a CPU moved, a byte of data */
     double backend;        /* requests at the backend */
     double backend_bytes;
@@ -155,7 +157,8 @@ void compare_table_end(const struct compare *c);
 int compare_json(const struct compare *c, const char *path);
 int compare_html(const struct compare *c, const char *path);
 
-/* ---- the guests, in this binary (guests/embed.sh) ---- */
+/* ---- files in this binary (tools/embed.sh) ---- */
+extern const char compare_css[], compare_css_end[];
 extern const uint8_t workload64[], workload64_end[], workload32[], workload32_end[];
 
 #endif

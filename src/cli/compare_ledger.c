@@ -153,7 +153,8 @@ void compare_count(struct figures *f, const struct compare_runs *p)
     f->taken = grown(p, "vec", DEV_ANY, NULL).writes;
     f->register_bytes =
         bytes(grown(p, "pio", DEV_DISK, NULL)) + bytes(grown(p, "mmio", DEV_DISK, NULL));
-    f->bytes_per_trap = f->traps > 0 ? p->size / f->traps : 0;
+    f->crossings = f->traps + f->bells;
+    f->bytes_per_trap = f->crossings > 0 ? p->size / f->crossings : 0;
     f->copies = (dma.copied + blk.copied + f->register_bytes) / p->size;
     f->backend = crossings(blk);
     f->backend_bytes = bytes(blk);

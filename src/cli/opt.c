@@ -3,9 +3,13 @@
 #include "core/error.h"
 #include <ctype.h>
 #include <errno.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const struct opt *opt_find(const struct opt *opts, const char *arg, size_t len)
 {
@@ -91,5 +95,23 @@ int opt_size(const char *s, uint64_t *bytes)
     if (errno || (*end && end[1]) || (*end && !strchr("kKmMgGtT", *end)) || n >> (63 - shift))
         return -EINVAL;
     *bytes = n << shift;
+    return 0;
+}
+
+int opt_output(const char *name, const char *path, struct error *err)
+{
+    char dir[PATH_MAX];
+    const char *why = NULL;
+    struct stat st;
+
+    if (snprintf(dir, sizeof(dir), "%s", path) >= (int)sizeof(dir))
+        why = strerror(ENAMETOOLONG);
+    else if (!stat(path, &st))
+        why = S_ISDIR(st.st_mode) ? strerror(EISDIR) : access(path, W_OK) ? strerror(errno) : NULL;
+    else if (access(dirname(dir), W_OK | X_OK))
+        why = strerror(errno);
+    if (why)
+        return error_set(err, -EINVAL, "--%s %s: %s; name a file that can be written", name, path,
+                         why);
     return 0;
 }

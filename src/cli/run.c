@@ -10,13 +10,8 @@
 #include "core/error.h"
 #include "core/ledger.h"
 #include "core/log.h"
-#include <errno.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static void statuses_print(void)
 {
@@ -25,27 +20,10 @@ static void statuses_print(void)
            "off;\n18 a driver broke a rule (--check); odd with --debug-exit.\n");
 }
 
-/* Asked before the run, whose end is a bad moment to hear of it; creates nothing. */
+/* Asked before the run, whose end is a bad moment to hear of it. */
 static int ledger_check(const struct run *r, struct error *err)
 {
-    char dir[PATH_MAX];
-    const char *why = NULL;
-    struct stat st;
-
-    if (!r->ledger || !strcmp(r->ledger, "-"))
-        return 0;
-    if (snprintf(dir, sizeof(dir), "%s", r->ledger) >= (int)sizeof(dir))
-        why = strerror(ENAMETOOLONG);
-    else if (!stat(r->ledger, &st))
-        why = S_ISDIR(st.st_mode)       ? strerror(EISDIR)
-              : access(r->ledger, W_OK) ? strerror(errno)
-                                        : NULL;
-    else if (access(dirname(dir), W_OK | X_OK))
-        why = strerror(errno);
-    if (why)
-        return error_set(err, -EINVAL, "--ledger %s: %s; name a file that can be written",
-                         r->ledger, why);
-    return 0;
+    return r->ledger && strcmp(r->ledger, "-") ? opt_output("ledger", r->ledger, err) : 0;
 }
 
 static int ledger_out(struct run *r, struct vm *vm)
