@@ -273,6 +273,8 @@ int board_tables(struct board *b, uint64_t *rsdp, struct error *err)
             part_regdisk(&part[m.parts++], n, kind);
     for (unsigned n = 0; n < b->vmmios; n++)
         board_virtio_part(&part[m.parts++], n);
+    if (b->pv)
+        board_pv_part(&part[m.parts++]);
     m.part = part;
     code = buf ? acpi_build(&m, BOOT_ACPI, buf, room, &len) : -ENOMEM;
     if (!code)

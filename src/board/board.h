@@ -19,9 +19,11 @@ struct chr;
 struct hostbridge_opts;
 struct intr_ops;
 struct io_region;
+struct leaf;
 struct net;
 struct p9;
 struct pic8259_at;
+struct pv;
 struct rec;
 struct typist;
 struct vwatch;
@@ -30,13 +32,15 @@ struct vwatch;
 #define BOARD_DISKS 16
 #define BOARD_NETS  8
 #define BOARD_VCPUS 64
+#define BOARD_PVS   32 /* hypercall devices */
 
 enum board_via {
     BOARD_IDE = 1,
     BOARD_VIRTIO = 2,
     BOARD_REGDISK_PIO = 4,
     BOARD_REGDISK_MMIO = 8,
-    BOARD_VIRTIO_MMIO = 16
+    BOARD_VIRTIO_MMIO = 16,
+    BOARD_HYPERCALL = 32
 };
 
 /* How accesses of the register disk in memory space trap: docs/mechanisms.md. */
@@ -51,7 +55,12 @@ struct board_disk {
     enum board_trap trap;
 };
 
-enum board_nic { BOARD_E1000 = 1, BOARD_VIRTIO_NET = 2, BOARD_VIRTIO_NET_MMIO = 4 };
+enum board_nic {
+    BOARD_E1000 = 1,
+    BOARD_VIRTIO_NET = 2,
+    BOARD_VIRTIO_NET_MMIO = 4,
+    BOARD_HYPERCALL_NET = 8
+};
 
 struct board_net {
     struct net *net; /* borrowed; NULL: no cable */
@@ -77,7 +86,8 @@ struct board_setup { /* all borrowed for the life of the board */
     struct loop *loop;
     pthread_mutex_t *lock;
     struct ledger *ledger;
-    struct chr *console; /* at COM1 */
+    struct chr *console;    /* at COM1 */
+    struct chr *pv_console; /* a hypercall console; NULL: none */
     const struct board_disk *disk;
     unsigned disks;
     const struct board_net *net;
@@ -115,7 +125,10 @@ struct board {
     unsigned regdisks[2];     /* PIO, MMIO: how many there are */
     struct typist *typist;    /* the user at keyboard and mouse; NULL: the board has none */
     struct vballoon *balloon; /* or NULL */
-    struct acpipm *button;    /* who hears the power button; NULL: nobody */
+    struct pv *pv;            /* hypercall devices; or NULL */
+    unsigned pvs;
+    char pv_name[BOARD_PVS][16];
+    struct acpipm *button; /* who hears the power button; NULL: nobody */
 };
 
 struct board_class {
@@ -172,6 +185,11 @@ int board_virtio_place(struct board *b, struct dev_env *env, const struct board_
                        uint64_t *mmio);
 int board_virtio_extras(struct board *b, const struct board_pci *pci); /* rng, balloon */
 void board_virtio_part(struct acpi_part *p, unsigned n); /* what ACPI says of the nth with mmio */
+
+/* board_pv.c: hypercall devices. The leaves say whether VMCALL is seen; how many there are. */
+int board_pv(struct board *b, struct error *err);
+unsigned board_pv_leaves(const struct board *b, bool hcalls, struct leaf *two);
+void board_pv_part(struct acpi_part *p);
 
 /* firmware.c: gives each BAR an address, switches decoding on, writes interrupt lines. */
 void firmware_place(struct board *b, unsigned pci_first, unsigned pci_lines);

@@ -46,6 +46,7 @@ static int nic_add(struct board *b, const struct board_net *n, unsigned index,
     case BOARD_E1000: return e1000_add(b, n, index, pci);
     case BOARD_VIRTIO_NET: return virtio_add(b, n, index, pci);
     case BOARD_VIRTIO_NET_MMIO: return virtio_add(b, n, index, NULL);
+    case BOARD_HYPERCALL_NET: return 0; /* board_pv */
     default: return -EINVAL;
     }
 }

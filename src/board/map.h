@@ -32,6 +32,7 @@
 #define MAP_PM          0x600 /* power management: pc 0x600-0x60b and 0x610, micro 0x600-0x602 */
 #define MAP_PCI_CONFIG  0xcf8
 #define MAP_REGDISK_PIO 0xd00 /* MAP_REGDISK_STEP ports each */
+#define MAP_PV          0xe00 /* hypercall devices, 12 ports */
 #define MAP_IDE_BM      0xc000
 #define MAP_PCI_PORTS   0xc100 /* ports given to BARs start here */
 
@@ -44,6 +45,7 @@
 #define MAP_IRQ_COM2         3
 #define MAP_IRQ_COM1         4
 #define MAP_IRQ_REGDISK_PIO  5
+#define MAP_IRQ_PV           6
 #define MAP_IRQ_REGDISK_MMIO 7
 #define MAP_IRQ_RTC          8
 #define MAP_IRQ_SCI          9

@@ -54,6 +54,8 @@ static int build(struct board *b, struct error *err)
     if (!e)
         e = board_nics(b, &pci_lines, err);
     if (!e)
+        e = board_pv(b, err);
+    if (!e)
         e = board_virtio_extras(b, &pci_lines);
     if (!e)
         e = board_shares(b, &pci_lines, err);

@@ -16,7 +16,8 @@ static int via_parse(struct vm_disk *d, char *value, struct error *err)
                  {"virtio", BOARD_VIRTIO},
                  {"virtio-mmio", BOARD_VIRTIO_MMIO},
                  {"regdisk-pio", BOARD_REGDISK_PIO},
-                 {"regdisk-mmio", BOARD_REGDISK_MMIO}};
+                 {"regdisk-mmio", BOARD_REGDISK_MMIO},
+                 {"hypercall", BOARD_HYPERCALL}};
     char *save = NULL;
 
     d->via = 0;
@@ -29,7 +30,9 @@ static int via_parse(struct vm_disk *d, char *value, struct error *err)
         if (!via)
             return error_set(
                 err, -EINVAL,
-                "--disk via=%s: must be ide, virtio, virtio-mmio, regdisk-pio or regdisk-mmio", w);
+                "--disk via=%s: must be ide, virtio, virtio-mmio, regdisk-pio, regdisk-mmio or "
+                "hypercall",
+                w);
         d->via |= via;
     }
     return d->via ? 0 : error_set(err, -EINVAL, "--disk via=: names no controller");

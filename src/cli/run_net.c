@@ -78,10 +78,12 @@ static int word_take(struct words *w, const char *word, struct error *err)
         w->n->via = !strcmp(word + 4, "e1000")         ? BOARD_E1000
                     : !strcmp(word + 4, "virtio")      ? BOARD_VIRTIO_NET
                     : !strcmp(word + 4, "virtio-mmio") ? BOARD_VIRTIO_NET_MMIO
+                    : !strcmp(word + 4, "hypercall")   ? BOARD_HYPERCALL_NET
                                                        : 0;
         return w->n->via
                    ? 0
-                   : error_set(err, -EINVAL, "--net via=%s: must be e1000, virtio or virtio-mmio",
+                   : error_set(err, -EINVAL,
+                               "--net via=%s: must be e1000, virtio, virtio-mmio or hypercall",
                                word + 4);
     }
     if (!strcmp(word, "packed")) {

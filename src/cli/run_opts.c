@@ -121,6 +121,13 @@ static int take_console(void *ctx, const char *value, struct error *err)
     return 0;
 }
 
+static int take_pv_console(void *ctx, const char *value, struct error *err)
+{
+    (void)err; /* chr_open judges it */
+    ((struct run *)ctx)->vm.pv_console = value;
+    return 0;
+}
+
 static int take_ledger(void *ctx, const char *value, struct error *err)
 {
     struct run *r = ctx;
@@ -219,7 +226,8 @@ const struct opt run_options[] = {
      take_initrd},
     {"append", "STRING", "the kernel's command line, given to it as it is", take_append},
     {"disk",
-     "FILE[,via=ide|virtio|virtio-mmio|regdisk-pio|regdisk-mmio][,readonly][,serial=S][,trap=…]",
+     "FILE[,via=ide|virtio|virtio-mmio|regdisk-pio|regdisk-mmio|hypercall][,readonly][,serial=S][,"
+     "trap=…]",
      "a raw image, block device or mem:SIZE (virtio); via=ide+virtio: one disk behind both;\n"
      "      queues=N, packed: virtio's request queues, 1 to 8, and packed rings;\n"
      "      trap=each|patched|writes: how accesses of regdisk-mmio trap (each)",
@@ -231,6 +239,7 @@ const struct opt run_options[] = {
     {"console", "stdio|pty|null|file=FILE",
      "where the first serial port goes (stdio); Ctrl-A x quits, Ctrl-A Ctrl-A sends Ctrl-A",
      take_console},
+    {"pv-console", "stdio|pty|null|file=FILE", "a console by hypercalls besides", take_pv_console},
     {"rng", NULL, "virtio-rng: entropy from this host", take_rng},
     {"balloon", NULL, "virtio-balloon: free memory goes back to the host; viaduct ctl … balloon",
      take_balloon},

@@ -15,6 +15,7 @@ struct ledger;
 struct shadow;
 struct error;
 struct apics_ops;
+struct leaf;
 
 struct engine_env {
     struct ram *ram;
@@ -32,11 +33,14 @@ struct engine_env {
     const uint64_t *late; /* atomic */
     void (*catch_up)(void *ctx);
     void *late_ctx;
-    uint64_t tsc_hz; /* the host's TSC, measured once for the whole VM (core/tsc.h) */
+    uint64_t tsc_hz;         /* the host's TSC, measured once for the whole VM (core/tsc.h) */
+    const struct leaf *leaf; /* what CPUID says besides; lives as long as the engine */
+    unsigned leaves;
 };
 
 struct engine_ops {
     const char *name;
+    bool hcalls; /* VMCALL and VMMCALL trap as TRAP_HCALL */
     /* What this host can do: 0 usable, else -errno and why in err. No guest is needed. */
     int (*probe)(struct error *err);
     int (*open)(struct engine **out, const struct engine_env *env, struct error *err);

@@ -8,6 +8,7 @@
  * clock (the others need the kernel's LAPIC). No nested virtualization, no performance counters.
  */
 #include "core/error.h"
+#include "core/leaf.h"
 #include "engine/kvm.h"
 #include <errno.h>
 #include <string.h>
@@ -66,6 +67,20 @@ static void entry_filter(const struct kvm_vcpu *v, struct kvm_cpuid_entry2 *c)
     }
 }
 
+/* What the machine has to say besides: after KVM's own leaves. */
+static void leaves_add(const struct engine *e, struct kvm_cpuid2 *set)
+{
+    for (unsigned i = 0; i < e->env.leaves && set->nent < KVM_CPUID_MAX; i++) {
+        const struct leaf *l = &e->env.leaf[i];
+
+        set->entries[set->nent++] = (struct kvm_cpuid_entry2){.function = l->number,
+                                                              .eax = l->out[0],
+                                                              .ebx = l->out[1],
+                                                              .ecx = l->out[2],
+                                                              .edx = l->out[3]};
+    }
+}
+
 int kvm_cpuid_give(struct engine *e, struct kvm_vcpu *v, struct error *err)
 {
     union kvm_cpuid_set set = {.head.nent = KVM_CPUID_MAX};
@@ -74,6 +89,7 @@ int kvm_cpuid_give(struct engine *e, struct kvm_vcpu *v, struct error *err)
         return error_set(err, -errno, "KVM_GET_SUPPORTED_CPUID: %s", strerror(errno));
     for (unsigned i = 0; i < set.head.nent && i < KVM_CPUID_MAX; i++)
         entry_filter(v, &set.head.entries[i]);
+    leaves_add(e, &set.head);
     if (ioctl(v->fd, KVM_SET_CPUID2, &set) < 0)
         return error_set(err, -errno, "KVM_SET_CPUID2: %s", strerror(errno));
     return 0;

@@ -10,6 +10,7 @@
 #include "core/ledger.h"
 #include "core/log.h"
 #include "core/tsc.h"
+#include "pv/pv.h"
 #include "trap/patch.h"
 #include "vm/vm_impl.h"
 #include "vm/vm_signal.h"
@@ -149,6 +150,20 @@ static int nets_make(struct vm *vm, struct error *err)
     return 0;
 }
 
+static int consoles_make(struct vm *vm, struct error *err)
+{
+    const char *first = vm->setup->console, *pv = vm->setup->pv_console;
+    int code;
+
+    if (pv && !strcmp(pv, "stdio") && !strcmp(first, "stdio"))
+        return error_set(err, -EINVAL,
+                         "--pv-console stdio: the serial port has it; give that another --console");
+    code = chr_open(&vm->console, first, vm->loop, on_escape, vm, err);
+    if (!code && pv)
+        code = chr_open(&vm->pv_console, pv, vm->loop, on_escape, vm, err);
+    return code;
+}
+
 static int board_make(struct vm *vm, struct error *err)
 {
     int code;
@@ -161,6 +176,7 @@ static int board_make(struct vm *vm, struct error *err)
         .lock = &vm->lock,
         .ledger = vm->ledger,
         .console = vm->console,
+        .pv_console = vm->pv_console,
         .disk = vm->disk,
         .disks = vm->setup->disks,
         .net = vm->nic,
@@ -190,6 +206,10 @@ static int board_make(struct vm *vm, struct error *err)
     if (code)
         return error_set(err, code, "not enough memory to start");
     vm->dispatch_made = true;
+    if (vm->board->pv) {
+        vm->dispatch.hcall = pv_hcall;
+        vm->dispatch.hcall_ctx = vm->board->pv;
+    }
     for (unsigned i = 0; i < vm->vcpus; i++)
         vm->dispatch.local[i] = board_lapic(vm->board, i);
     return 0;
@@ -216,6 +236,8 @@ static int engine_make(struct vm *vm, struct error *err)
         .late_ctx = vm,
         .tsc_hz = vm->tsc_hz,
         .patches = vm->patch != NULL,
+        .leaf = vm->leaf,
+        .leaves = board_pv_leaves(vm->board, vm->ops->hcalls, vm->leaf),
     };
     int code = vm->ops->open(&vm->engine, &env, err);
 
@@ -268,7 +290,7 @@ int vm_open(struct vm **out, const struct vm_setup *s, struct error *err)
     if (!code)
         code = shares_make(vm, err);
     if (!code)
-        code = chr_open(&vm->console, s->console, vm->loop, on_escape, vm, err);
+        code = consoles_make(vm, err);
     if (!code)
         code = record_make(vm, err);
     if (!code)
@@ -322,6 +344,8 @@ enum vm_end vm_run(struct vm *vm, uint32_t *value)
         where_report(vm);
     pthread_mutex_lock(&vm->lock);
     vm->console->ops->flush(vm->console); /* before the report that follows it */
+    if (vm->pv_console)
+        vm->pv_console->ops->flush(vm->pv_console);
     if (record_end(vm))
         vm->end = VM_FAILED;
     pthread_mutex_unlock(&vm->lock);
@@ -342,6 +366,7 @@ struct ledger *vm_ledger(struct vm *vm)
 /* Backends go before the ledger they count in, and after the devices that use them. */
 static void backends_close(struct vm *vm)
 {
+    chr_close(vm->pv_console);
     chr_close(vm->console);
     for (unsigned i = 0; i < VM_DISKS_MAX; i++)
         blk_close(vm->blk[i]);

@@ -49,9 +49,9 @@ struct vm_share {
 struct vm_setup {
     const struct engine_ops *engine;
     const struct board_class *board;
-    unsigned vcpus;  /* 1 to 64 */
-    uint64_t memory; /* bytes */
-    const char *console;
+    unsigned vcpus;                   /* 1 to 64 */
+    uint64_t memory;                  /* bytes */
+    const char *console, *pv_console; /* as chr_open takes it; a hypercall one, or NULL */
     struct vm_disk disk[VM_DISKS_MAX];
     unsigned disks;
     struct vm_net net[VM_NETS_MAX];

@@ -5,6 +5,7 @@
 #include "board/board.h"
 #include "core/apics.h"
 #include "core/bell.h"
+#include "core/leaf.h"
 #include "core/shadow.h"
 #include "core/loop.h"
 #include "engine/engine.h"
@@ -42,7 +43,8 @@ struct vm {
     struct dispatch dispatch;
     const struct intr_ops *intr;
     void *intr_ctl;
-    struct chr *console;
+    struct chr *console, *pv_console;
+    struct leaf leaf[2]; /* CPUID's, of hypercall devices */
     struct blk *blk[VM_DISKS_MAX];
     struct board_disk disk[VM_DISKS_MAX];
     struct net *net[VM_NETS_MAX];

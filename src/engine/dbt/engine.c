@@ -234,6 +234,7 @@ static uint64_t dbt_footprint(const struct engine *e)
 
 const struct engine_ops engine_dbt = {
     .name = "dbt",
+    .hcalls = true,
     .probe = dbt_probe,
     .open = dbt_open,
     .close = dbt_close,

@@ -5,9 +5,11 @@
  * Family 6 model 0x1c is on kernels' lists of CPUs without speculation, so that they do without
  * page-table isolation and retpolines; leaf 0x15 spares them the calibration of TSC and timer.
  */
+#include "core/leaf.h"
 #include "engine/dbt/sys.h"
 #include "engine/dbt/sys_feat.h"
 #include <cpuid.h>
+#include <string.h>
 
 #define SIGNATURE 0x106cau
 #define BASIC_MAX 0x16u
@@ -116,6 +118,9 @@ void cpuid_get(const struct cpu *cpu, uint32_t leaf, uint32_t sub, uint32_t out[
     case 0x80000008: out[0] = 0x3028; break; /* 48-bit linear, 40-bit physical */
     default: basic(cpu, leaf, sub, out); break;
     }
+    for (unsigned n = 0; n < cpu->env->leaves; n++)
+        if (cpu->env->leaf[n].number == leaf)
+            memcpy(out, cpu->env->leaf[n].out, sizeof(cpu->env->leaf[n].out));
 }
 
 int sys_cpuid(struct cpu *cpu, const struct insn *i)

@@ -171,6 +171,7 @@ static uint64_t direct_footprint(const struct engine *e)
 
 const struct engine_ops engine_direct = {
     .name = "direct",
+    .hcalls = true,
     .probe = direct_probe,
     .open = direct_open,
     .close = direct_close,
