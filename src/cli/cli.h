@@ -25,8 +25,8 @@ struct verb {
     int (*run)(int argc, char **argv); /* argv[0] is the verb */
 };
 
-extern const struct verb verb_run, verb_compare, verb_ctl, verb_replay, verb_guest, verb_switch,
-    verb_version, verb_help;
+extern const struct verb verb_run, verb_exec, verb_compare, verb_ctl, verb_replay, verb_guest,
+    verb_switch, verb_version, verb_help;
 
 /* ---- options: --name VALUE, --name=VALUE, --flag ---- */
 
@@ -48,7 +48,8 @@ int opt_parse(const struct opt *opts, int argc, char **argv, void *ctx,
 void opt_help(const struct verb *verb, const struct opt *opts);
 /* "512M", "2G", "65536K"; a number alone is MiB. 0 or -EINVAL. */
 int opt_size(const char *s, uint64_t *bytes);
-/* Can the file that --name names be written later? Creates nothing. 0, or -EINVAL with err filled. */
+/* Can the file that --name names be written later? Creates nothing. 0, or -EINVAL with err filled.
+ */
 int opt_output(const char *name, const char *path, struct error *err);
 
 /* guest.c: where the bundled guest lives. */

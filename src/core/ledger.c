@@ -117,7 +117,8 @@ const char *ledger_kind_name(enum ledger_kind kind)
         [LEDGER_DMA] = "dma",     [LEDGER_IRQ] = "irq",     [LEDGER_MSI] = "msi",
         [LEDGER_VEC] = "vec",     [LEDGER_BELL] = "bell",   [LEDGER_BLK] = "blk",
         [LEDGER_WAY] = "way",     [LEDGER_NET] = "net",     [LEDGER_EXIT] = "exit",
-        [LEDGER_CHECK] = "check", [LEDGER_SHARE] = "share",
+        [LEDGER_CHECK] = "check", [LEDGER_SHARE] = "share", [LEDGER_CALL] = "call",
+        [LEDGER_FILE] = "file",
     };
 
     return (unsigned)kind < LEDGER_KINDS ? name[kind] : "?";

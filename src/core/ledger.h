@@ -25,6 +25,9 @@ enum ledger_kind {
     LEDGER_CHECK, /* rules a driver broke (--check): writes and refused = how often */
     LEDGER_SHARE, /* requests of a shared directory: writes = those that change; refused = errors */
     LEDGER_EXIT,  /* vCPU exits by kind: writes = count */
+    LEDGER_CALL,  /* a program's system calls by ABI: writes = calls; bytes as the calls moved them
+                   */
+    LEDGER_FILE,  /* a program's reads and writes by file, below its calls */
     LEDGER_KINDS
 };
 

@@ -16,12 +16,19 @@ enum trap_kind {
     TRAP_SHUTDOWN, /* triple fault */
     TRAP_FAIL,     /* the engine can't go on; why says so, addr = guest RIP */
     TRAP_PATCH,    /* a patched instruction: no engine says so, the dispatch finds it in a PIO */
+    TRAP_CALL,     /* a program's system call (engine_env.program): value = number in, result out;
+                      size = enum trap_way, hcall[] = arguments, addr = RIP */
+    TRAP_FAULT,    /* a program's exception: value = vector, size = its error code's size (0: none),
+                      hcall[0] = error code, hcall[1] = CR2, addr = RIP; goes on there */
     TRAP_KINDS
 };
 
 /* Where RIP stands in registers taken inside a trap callback: at the trapping instruction, already
  * behind it, or (PIO writes) one of the two. */
 enum trap_rip { TRAP_RIP_AT, TRAP_RIP_BEHIND, TRAP_RIP_EITHER };
+
+/* How a program called: which instruction, and so which registers hold the arguments. */
+enum trap_way { TRAP_SYSCALL, TRAP_INT80, TRAP_SYSENTER, TRAP_WAYS };
 
 struct trap {
     enum trap_kind kind;

@@ -26,7 +26,10 @@ struct engine_env {
     void *trap_ctx;
     const struct intr_ops *intr; /* the board's interrupt controllers, in user space */
     void *intr_ctl;
-    bool split;   /* the engine keeps the local APICs; only if apics_probe found that it can */
+    bool split; /* the engine keeps the local APICs; only if apics_probe found that it can */
+    /* The guest is one program in ring 3 with no kernel below: SYSCALL, INT 0x80 and SYSENTER are
+     * TRAP_CALL, every exception is TRAP_FAULT, and no IDT is looked at. Only if ops->programs. */
+    bool program;
     bool patches; /* pages may get RAM_PATCH: see there */
     /* A vCPU that reads a TSC (the host's) above *late calls catch_up first, which may bring it an
      * interrupt: timers that are due by the time a guest reads have fired. NULL: not asked for. */
@@ -79,6 +82,7 @@ struct engine_ops {
      * can really do it: as probe; -EAGAIN: with faults. */
     const struct apics_ops *apics;
     int (*apics_probe)(struct error *err);
+    bool programs; /* it knows engine_env.program */
     /* Bytes the engine keeps beyond guest RAM, for the report. */
     uint64_t (*footprint)(const struct engine *e);
 };

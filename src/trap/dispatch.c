@@ -18,9 +18,10 @@
 #define ACCESS_MAX 8u
 
 static const char *const exit_name[TRAP_KINDS] = {
-    [TRAP_PIO] = "pio",   [TRAP_MMIO] = "mmio",   [TRAP_HCALL] = "hcall",
-    [TRAP_HALT] = "halt", [TRAP_KICK] = "kick",   [TRAP_SHUTDOWN] = "shutdown",
-    [TRAP_FAIL] = "fail", [TRAP_PATCH] = "patch",
+    [TRAP_PIO] = "pio",     [TRAP_MMIO] = "mmio",   [TRAP_HCALL] = "hcall",
+    [TRAP_HALT] = "halt",   [TRAP_KICK] = "kick",   [TRAP_SHUTDOWN] = "shutdown",
+    [TRAP_FAIL] = "fail",   [TRAP_PATCH] = "patch", [TRAP_CALL] = "call",
+    [TRAP_FAULT] = "fault",
 };
 
 static int exit_rows(struct dispatch *d, struct ledger *ledger)

@@ -270,6 +270,10 @@ static void deliver_gate(struct cpu *cpu, const struct event *e)
 void intr_deliver(struct cpu *cpu, uint8_t vector, enum intr_kind kind, bool has_error,
                   uint32_t error, uint64_t return_rip)
 {
+    if (cpu->env->program) {
+        program_fault(cpu, vector, kind, has_error, error, return_rip);
+        return;
+    }
     struct event e = {vector,           kind, has_error, error, return_rip, cpu_rflags(cpu),
                       kind != INTR_SOFT};
 

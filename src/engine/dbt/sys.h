@@ -226,6 +226,11 @@ void cpuid_get(const struct cpu *cpu, uint32_t leaf, uint32_t sub, uint32_t out[
 /* sys_native.c: is it on the list of those that may run natively, if CPUID claims them? */
 bool sys_native(unsigned mnemonic);
 
+/* ---- a program with no kernel (program.c) ---- */
+int program_call(struct cpu *cpu, const struct insn *i, enum trap_way way);
+void program_fault(struct cpu *cpu, uint8_t vector, enum intr_kind kind, bool has_error,
+                   uint32_t error, uint64_t rip);
+
 /* ---- instruction helpers ---- */
 typedef int insn_run(struct cpu *cpu, const struct insn *i);
 insn_run sys_ud, sys_gp;

@@ -14,6 +14,8 @@ int sys_syscall(struct cpu *cpu, const struct insn *i)
         cpu_fault(cpu, EXC_UD);
     cpu->gpr[REG_RCX] = rip_next(cpu, i);
     cpu->gpr[REG_R11] = flags;
+    if (cpu->env->program)
+        return program_call(cpu, i, TRAP_SYSCALL);
     cpu_set_rflags(cpu, flags & ~(uint32_t)cpu->sfmask);
     cs_put_flat(cpu, sel, 0, true);
     ss_put_flat(cpu, (uint16_t)(sel + 8), 0);
@@ -45,7 +47,8 @@ int sys_sysenter(struct cpu *cpu, const struct insn *i)
     uint16_t sel = (uint16_t)(cpu->sysenter_cs & 0xfffc);
     bool lma = cpu_lma(cpu);
 
-    (void)i;
+    if (cpu->env->program)
+        return program_call(cpu, i, TRAP_SYSENTER);
     if (!(cpu->cr0 & CR0_PE) || sel_null(sel))
         cpu_fault_err(cpu, EXC_GP, 0);
     cpu->flags_sys &= ~(uint32_t)(FL_VM | FL_IF | FL_RF);
@@ -83,6 +86,8 @@ int sys_int(struct cpu *cpu, const struct insn *i)
 {
     if (cpu_vm86(cpu) && cpu_iopl(cpu) < 3)
         cpu_fault_err(cpu, EXC_GP, 0);
+    if (cpu->env->program && i->imm == 0x80)
+        return program_call(cpu, i, TRAP_INT80);
     return soft(cpu, i, (uint8_t)i->imm);
 }
 

@@ -18,7 +18,8 @@ static void fpu_reset(struct cpu *cpu)
 {
     for (unsigned n = 0; n < sizeof(cpu->fpu); n++)
         cpu->fpu[n] = 0;
-    le16_put(cpu->fpu, 0x40);        /* FCW after RESET: exceptions unmasked, single precision */
+    /* FCW after RESET: exceptions unmasked, single precision; or as a kernel starts a program. */
+    le16_put(cpu->fpu, cpu->env->program ? 0x37f : 0x40);
     le32_put(cpu->fpu + 24, 0x1f80); /* MXCSR */
     le32_put(cpu->fpu + 28, 0xffff);
     cpu->fpu_saved = true;
