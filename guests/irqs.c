@@ -85,8 +85,8 @@ static bool line_hook(struct frame *f)
         outb(0x3f9, 0);
     }
     line_stays = 0;
-    lines++;
     lapic_set(LAPIC_EOI, 0);
+    lines++; /* now: who waits for it may look at the entry */
     return true;
 }
 

@@ -114,7 +114,7 @@ for part in $parts; do
     guests)
         for g in $bare; do
             stamp begin \$g
-            viaduct run --engine kvm --memory 32M --debug-exit --timeout 60 --kernel /guests/\$g.elf --append tcg --console file=/tmp/out 2>&1
+            viaduct run --engine kvm --memory 32M --debug-exit --timeout 150 --kernel /guests/\$g.elf --append tcg --console file=/tmp/out 2>&1
             echo "== end \$g \$?"
             grep -e '^FAIL' -e '# skip no such mode' /tmp/out
         done
@@ -124,7 +124,7 @@ for part in $parts; do
                 [ \$g-\$chip = smp:2-user ] && continue # long, on one CPU; guests.sh has it
                 n=\${g#*:} name=\${g%:*}-\${g#*:}-\$chip
                 stamp begin \$name
-                viaduct run --engine kvm --irqchip \$chip --cpus \$n --memory 32M --debug-exit --timeout 60 \
+                viaduct run --engine kvm --irqchip \$chip --cpus \$n --memory 32M --debug-exit --timeout 150 \
                     --kernel /guests/\${g%:*}.elf --append "tcg cpus=\$n" --console file=/tmp/out 2>&1
                 echo "== end \$name \$?"
                 grep -e '^FAIL' -e '# skip no such mode' /tmp/out
@@ -132,25 +132,25 @@ for part in $parts; do
         done
         for way in pio mmio; do
             stamp begin regdisk-\$way
-            viaduct run --engine kvm --memory 32M --debug-exit --timeout 60 --kernel /guests/regdisk.elf \
+            viaduct run --engine kvm --memory 32M --debug-exit --timeout 150 --kernel /guests/regdisk.elf \
                 --disk mem:1M,via=regdisk-\$way --append via=\$way --console file=/tmp/out 2>&1
             echo "== end regdisk-\$way \$?"
             grep -e '^FAIL' -e '# skip no such mode' /tmp/out
         done
         for trap in each patched writes; do
             stamp begin patch-\$trap
-            viaduct run --engine kvm --memory 32M --debug-exit --timeout 60 --kernel /guests/patch.elf --ledger - \\
+            viaduct run --engine kvm --memory 32M --debug-exit --timeout 150 --kernel /guests/patch.elf --ledger - \\
                 --disk mem:1M,via=regdisk-mmio,trap=\$trap --append \$trap --console file=/tmp/out 2>&1
             echo "== end patch-\$trap \$?"
             grep -e '^FAIL' /tmp/out
         done
         stamp begin patch-smp
-        viaduct run --engine kvm --cpus 2 --memory 32M --debug-exit --timeout 60 --kernel /guests/patch_smp.elf \\
+        viaduct run --engine kvm --cpus 2 --memory 32M --debug-exit --timeout 150 --kernel /guests/patch_smp.elf \\
             --disk mem:1M,via=regdisk-mmio,trap=patched --append n=300 --console file=/tmp/out 2>&1
         echo "== end patch-smp \$?"
         grep -e '^FAIL' /tmp/out
         stamp begin bench
-        viaduct run --engine kvm --memory 32M --debug-exit --timeout 60 --kernel /guests/bench.elf --append n=2000
+        viaduct run --engine kvm --memory 32M --debug-exit --timeout 150 --kernel /guests/bench.elf --append n=2000
         echo "== end bench \$?"
         ;;
     linux)
