@@ -1,8 +1,9 @@
 /*
- * The network between guests: netio server [CLIENTS], which ends after so many (1), and in another
- * guest netio client IP WORK…; WORK is
- *     rtt:COUNT     round trips of one byte over TCP
- *     tcp:MBYTES    one TCP stream, until the server has said that all of it came, and its checksum
+ * The network between guests: netio server [CLIENTS [WHERE]], which ends after so many (1), and in
+ * another guest netio client WHERE WORK…; WHERE is an IP address, vsock:CID, or on the host
+ * unix:PATH, the sockets of a machine's --vsock path=PATH. WORK is
+ *     rtt:COUNT     round trips of one byte over a stream
+ *     tcp:MBYTES    one stream, until the server has said that all of it came, and its checksum
  *     udp:SECONDS   UDP datagrams of 18 bytes, frames of the least length, as fast as send() takes
  *                   them; the server says how many came
  * Prints lines "RTT µs", "TCP MB/s", "UDP sent/s received/s". netio echo PORT answers UDP
@@ -18,8 +19,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/select.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <linux/vm_sockets.h>
 
 enum { RTT = 5001, TCP = 5002, UDP = 5003, COUNT = 5004, END = 5005 };
 
@@ -48,6 +52,56 @@ static struct sockaddr_in addr(const char *ip, int port)
     return a;
 }
 
+/* vsock:CID or unix:PATH; false: an IP address, or NULL */
+static int other(const char *where, const char *kind, const char **rest)
+{
+    size_t n = strlen(kind);
+
+    if (!where || strncmp(where, kind, n))
+        return 0;
+    *rest = where + n;
+    return 1;
+}
+
+static struct sockaddr_vm vaddr(unsigned cid, int port)
+{
+    return (struct sockaddr_vm){.svm_family = AF_VSOCK, .svm_port = (unsigned)port, .svm_cid = cid};
+}
+
+static int listens(int fd, const void *a, socklen_t len)
+{
+    if (fd < 0 || bind(fd, a, len) || listen(fd, 64))
+        die("listen");
+    return fd;
+}
+
+static int unix_bound(const char *path, int port)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+
+    snprintf(a.sun_path, sizeof(a.sun_path), "%.90s_%d", path, port);
+    unlink(a.sun_path);
+    return listens(socket(AF_UNIX, SOCK_STREAM, 0), &a, sizeof(a));
+}
+
+static int vsock_bound(int port)
+{
+    struct sockaddr_vm a = vaddr(VMADDR_CID_ANY, port);
+
+    return listens(socket(AF_VSOCK, SOCK_STREAM, 0), &a, sizeof(a));
+}
+
+static int bound(int type, int port);
+
+static int stream_bound(const char *where, int port)
+{
+    const char *rest;
+
+    if (other(where, "unix:", &rest))
+        return unix_bound(rest, port);
+    return other(where, "vsock:", &rest) ? vsock_bound(port) : bound(SOCK_STREAM, port);
+}
+
 static int bound(int type, int port)
 {
     struct sockaddr_in a = addr(NULL, port);
@@ -61,19 +115,65 @@ static int bound(int type, int port)
     return fd;
 }
 
+static int connect_or_close(int fd, const void *a, socklen_t len)
+{
+    if (!connect(fd, a, len))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static int ip_connect(const char *ip, int port)
+{
+    struct sockaddr_in a = addr(ip, port);
+    int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    return connect_or_close(fd, &a, sizeof(a));
+}
+
+/* As a program of the host reaches a guest: docs/vsock.md. */
+static int unix_connect(const char *path, int port)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    char c = 0;
+
+    snprintf(a.sun_path, sizeof(a.sun_path), "%.90s", path);
+    fd = connect_or_close(fd, &a, sizeof(a));
+    if (fd < 0 || dprintf(fd, "CONNECT %d\n", port) < 0)
+        return -1;
+    while (read(fd, &c, 1) == 1 && c != '\n')
+        ;
+    if (c == '\n')
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static int any_connect(const char *where, int port)
+{
+    struct sockaddr_vm a;
+    const char *rest;
+
+    if (other(where, "unix:", &rest))
+        return unix_connect(rest, port);
+    if (!other(where, "vsock:", &rest))
+        return ip_connect(where, port);
+    a = vaddr((unsigned)atoi(rest), port);
+    return connect_or_close(socket(AF_VSOCK, SOCK_STREAM, 0), &a, sizeof(a));
+}
+
 /* The other guest may still be starting. */
 static int connected(const char *ip, int port)
 {
-    struct sockaddr_in a = addr(ip, port);
     double limit = now() + 60;
 
     for (;;) {
-        int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+        int fd = any_connect(ip, port);
 
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-        if (!connect(fd, (struct sockaddr *)&a, sizeof(a)))
+        if (fd >= 0)
             return fd;
-        close(fd);
         if (now() > limit)
             die("connect");
         usleep(20000);
@@ -145,9 +245,9 @@ static void serve_tcp(int fd)
     all_write(fd, answer, sizeof(answer));
 }
 
-static void serve(int port, void (*one)(int fd))
+static void serve(const char *where, int port, void (*one)(int fd))
 {
-    int fd = bound(SOCK_STREAM, port);
+    int fd = stream_bound(where, port);
 
     if (fork())
         return;
@@ -189,15 +289,17 @@ static void serve_udp(void)
     }
 }
 
-static int server(int clients)
+static int server(int clients, const char *where)
 {
-    int end = bound(SOCK_STREAM, END), peer;
+    int end = stream_bound(where, END), peer;
+    const char *rest;
     char c;
 
     setpgid(0, 0); /* what ends the servers below leaves a shell around us alone */
-    serve(RTT, serve_rtt);
-    serve(TCP, serve_tcp);
-    serve_udp();
+    serve(where, RTT, serve_rtt);
+    serve(where, TCP, serve_tcp);
+    if (!other(where, "vsock:", &rest) && !other(where, "unix:", &rest))
+        serve_udp();
     printf("SERVER up\n");
     while (clients--) {
         peer = accept(end, NULL, NULL);
@@ -319,11 +421,11 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc > 1 && !strcmp(argv[1], "server"))
-        return server(argc > 2 ? atoi(argv[2]) : 1);
+        return server(argc > 2 ? atoi(argv[2]) : 1, argc > 3 ? argv[3] : NULL);
     if (argc > 2 && !strcmp(argv[1], "client"))
         return client(argv[2], argc - 3, argv + 3);
     if (argc > 2 && !strcmp(argv[1], "echo"))
         echo(atoi(argv[2]));
-    printf("usage: netio server [CLIENTS]|client IP WORK...|echo PORT\n");
+    printf("usage: netio server [CLIENTS [WHERE]]|client WHERE WORK...|echo PORT\n");
     return 2;
 }

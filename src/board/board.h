@@ -27,6 +27,7 @@ struct pv;
 struct rec;
 struct typist;
 struct vwatch;
+struct vsk;
 
 #define BOARD_DEVS  48
 #define BOARD_DISKS 16
@@ -77,6 +78,12 @@ struct board_share {
     bool packed; /* offer packed rings */
 };
 
+struct board_vsock {
+    struct vsk *vsk; /* borrowed; NULL: no such device */
+    uint32_t cid;
+    bool mmio, packed;
+};
+
 enum board_leave { BOARD_POWER_OFF, BOARD_RESET, BOARD_DEBUG_EXIT };
 
 struct board_setup { /* all borrowed for the life of the board */
@@ -94,6 +101,7 @@ struct board_setup { /* all borrowed for the life of the board */
     unsigned nets;
     const struct board_share *share;
     unsigned shares;
+    const struct board_vsock *vsock; /* or NULL */
     bool debug_exit;
     bool rng, balloon;             /* virtio-rng, virtio-balloon */
     struct vwatch *vwatch;         /* for virtio devices; or NULL */
@@ -183,7 +191,7 @@ int board_shares(struct board *b, const struct board_pci *pci, struct error *err
 /* board_virtio.c: gives env a place; pci NULL: registers at *mmio. 0, or -ENOSPC. */
 int board_virtio_place(struct board *b, struct dev_env *env, const struct board_pci *pci,
                        uint64_t *mmio);
-int board_virtio_extras(struct board *b, const struct board_pci *pci); /* rng, balloon */
+int board_virtio_extras(struct board *b, const struct board_pci *pci); /* rng, balloon, vsock */
 void board_virtio_part(struct acpi_part *p, unsigned n); /* what ACPI says of the nth with mmio */
 
 /* board_pv.c: hypercall devices. The leaves say whether VMCALL is seen; how many there are. */

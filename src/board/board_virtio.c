@@ -8,6 +8,7 @@
 #include "virtio/vballoon.h"
 #include "virtio/vmmio.h"
 #include "virtio/vrng.h"
+#include "virtio/vsock.h"
 #include <errno.h>
 #include <sys/random.h>
 
@@ -75,9 +76,24 @@ static int balloon_add(struct board *b, const struct board_pci *pci)
     return board_keep(b, err, &vballoon_class, b->balloon, "balloon0");
 }
 
+static int vsock_add(struct board *b, const struct board_pci *pci)
+{
+    const struct board_vsock *v = b->setup->vsock;
+    struct dev_env env = board_env(b, "vsock0");
+    struct vsock_opts o = {.vsk = v->vsk, .cid = v->cid, .packed = v->packed};
+    struct vsock *dev = NULL;
+    int err = board_virtio_place(b, &env, v->mmio ? NULL : pci, &o.mmio);
+
+    if (!err)
+        err = vsock_create(&dev, &env, &o);
+    return board_keep(b, err, &vsock_class, dev, "vsock0");
+}
+
 int board_virtio_extras(struct board *b, const struct board_pci *pci)
 {
     int err = b->setup->rng ? rng_add(b, pci) : 0;
 
-    return !err && b->setup->balloon ? balloon_add(b, pci) : err;
+    if (!err && b->setup->balloon)
+        err = balloon_add(b, pci);
+    return !err && b->setup->vsock && b->setup->vsock->vsk ? vsock_add(b, pci) : err;
 }

@@ -2,6 +2,7 @@
 #include "cli/run.h"
 #include "board/board.h"
 #include "cli/irqchip.h"
+#include "cli/run_vsock.h"
 #include "core/error.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -187,6 +188,11 @@ static int take_balloon(void *ctx, const char *value, struct error *err)
     return 0;
 }
 
+static int take_vsock(void *ctx, const char *value, struct error *err)
+{
+    return run_vsock_take(&((struct run *)ctx)->vm.vsock, value, err);
+}
+
 static int take_debug_exit(void *ctx, const char *value, struct error *err)
 {
     (void)value;
@@ -243,6 +249,7 @@ const struct opt run_options[] = {
     {"rng", NULL, "virtio-rng: entropy from this host", take_rng},
     {"balloon", NULL, "virtio-balloon: free memory goes back to the host; viaduct ctl … balloon",
      take_balloon},
+    {"vsock", RUN_VSOCK_VALUE, RUN_VSOCK_HELP, take_vsock},
     {"ctl", "PATH", "a control socket for viaduct ctl and QMP clients (docs/control.md)", take_ctl},
     {"ledger", "FILE|-", "write the ledger at exit: JSON to FILE, or with - a table to stderr",
      take_ledger},

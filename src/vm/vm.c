@@ -164,6 +164,18 @@ static int consoles_make(struct vm *vm, struct error *err)
     return code;
 }
 
+static int vsock_make(struct vm *vm, struct error *err)
+{
+    const struct vm_vsock *v = &vm->setup->vsock;
+
+    if (!v->cid)
+        return 0;
+    if (vm->setup->record)
+        return error_set(err, -EINVAL, "--vsock: can't be recorded; leave out --record");
+    vm->vsock = (struct board_vsock){.cid = v->cid, .mmio = v->mmio, .packed = v->packed};
+    return vsk_unix_open(&vm->vsock.vsk, &v->host, vm->loop, err);
+}
+
 static int board_make(struct vm *vm, struct error *err)
 {
     int code;
@@ -183,6 +195,7 @@ static int board_make(struct vm *vm, struct error *err)
         .nets = vm->setup->nets,
         .share = vm->share,
         .shares = vm->setup->shares,
+        .vsock = &vm->vsock,
         .rng = vm->setup->rng,
         .vwatch = vm->setup->vwatch,
         .balloon = vm->setup->balloon,
@@ -290,6 +303,8 @@ int vm_open(struct vm **out, const struct vm_setup *s, struct error *err)
     if (!code)
         code = shares_make(vm, err);
     if (!code)
+        code = vsock_make(vm, err);
+    if (!code)
         code = consoles_make(vm, err);
     if (!code)
         code = record_make(vm, err);
@@ -373,6 +388,7 @@ static void backends_close(struct vm *vm)
     for (unsigned i = 0; i < VM_NETS_MAX; i++)
         net_close(vm->net[i]);
     shares_close(vm);
+    vsk_free(vm->vsock.vsk);
 }
 
 void vm_close(struct vm *vm)

@@ -5,6 +5,7 @@
 #ifndef VM_VM_H
 #define VM_VM_H
 
+#include "back/vsk.h"
 #include "board/boot.h"
 #include "core/error.h"
 
@@ -46,6 +47,12 @@ struct vm_share {
     bool packed; /* offer packed rings */
 };
 
+struct vm_vsock {
+    uint32_t cid; /* 0: there is none */
+    struct vsk_opts host;
+    bool mmio, packed;
+};
+
 struct vm_setup {
     const struct engine_ops *engine;
     const struct board_class *board;
@@ -58,6 +65,7 @@ struct vm_setup {
     unsigned nets;
     struct vm_share share[VM_SHARES_MAX];
     unsigned shares;
+    struct vm_vsock vsock;
     struct boot_file kernel, initrd[BOOT_MODULES];
     unsigned initrds;
     const char *cmdline;

@@ -51,6 +51,7 @@ struct vm {
     struct board_net nic[VM_NETS_MAX];
     struct p9 *p9[VM_SHARES_MAX];
     struct board_share share[VM_SHARES_MAX];
+    struct board_vsock vsock;
     struct loop_timer deadline;
     struct bell_sink bells;
     struct shadow_sink shadow_sink;
