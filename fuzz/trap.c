@@ -5,6 +5,7 @@
  */
 #include "bench.h"
 #include "bench_net.h"
+#include "bench_vsk.h"
 #include "bus/pci.h"
 #include "core/ledger.h"
 #include "core/state.h"
@@ -215,6 +216,28 @@ static void ev_net(struct play *p)
     pthread_mutex_unlock(&p->b->lock);
 }
 
+/* Programs of the host: they come, say something, read or don't, and go. */
+static void ev_vsk(struct play *p)
+{
+    uint8_t how = take_u8(&p->in), stream = take_u8(&p->in), buf[BYTES_MAX] = {0};
+    struct bench *b = p->b;
+
+    switch (how % 6) {
+    case 0:
+        if (b->vsk->vsk.front.incoming && b->vsk->streams < BENCH_STREAMS)
+            bench_vsk_dial(b, stream);
+        break;
+    case 1: bench_vsk_say(b, stream, buf, how); break;
+    case 2:
+        for (int i = 0; i < 64; i++) /* more than the guest may have room for */
+            bench_vsk_say(b, stream, buf, sizeof(buf));
+        break;
+    case 3: bench_vsk_end(b, stream, how & 0x80); break;
+    case 4: bench_vsk_room(b, stream, how & 0x80 ? BENCH_STREAM : how); break;
+    default: bench_vsk_answer(b, stream, how & 0x80); break;
+    }
+}
+
 static void ev_cable(struct play *p)
 {
     uint8_t buf[64];
@@ -223,6 +246,8 @@ static void ev_cable(struct play *p)
 
     if (p->b->nets)
         ev_net(p);
+    if (p->b->vsk)
+        ev_vsk(p);
     if (!p->b->cables || !c->recv)
         return;
     pthread_mutex_lock(&p->b->lock);

@@ -76,6 +76,24 @@
     "mem 0x1900 le16:0 le16:1 le16:0\n"                                                            \
     "mem 0x2000 fill:12:0 ffffffffffff 525400123456 0806\n"
 
+/* A driver has been here: three rings of 8, receive buffers, a REQUEST and data to go. */
+#define VSOCK_DRIVER                                                                               \
+    "vsk open\nvsk echo\nvsk listen 80\nvsk peer 81\n"                                             \
+    "device virtio-vsock as vs mmio=0xfe800000 cid=5\n"                                            \
+    "write 0xfe800070 4 3\nwrite 0xfe800024 4 1\nwrite 0xfe800020 4 1\n"                           \
+    "write 0xfe800070 4 0xb\n"                                                                     \
+    "repeat 3 q\nwrite 0xfe800030 4 q\nwrite 0xfe800038 4 8\n"                                     \
+    "write 0xfe800080 4 0x1000+q*0x1000\nwrite 0xfe800090 4 0x1400+q*0x1000\n"                     \
+    "write 0xfe8000a0 4 0x1800+q*0x1000\nwrite 0xfe800044 4 1\nend\n"                              \
+    "write 0xfe800070 4 0xf\n"                                                                     \
+    "repeat 8 i\nmem 0x1000+i*16 le64:0x20000+i*0x100 le32:64 le16:2 le16:0\n"                     \
+    "mem 0x1404+i*2 le16:i\nmem 0x2404+i*2 le16:0\nend\nmem 0x1402 le16:6\nmem 0x2406 le16:3\n"    \
+    "mem 0x2000 le64:0x10000 le32:44 le16:0 le16:0\n"                                              \
+    "mem 0x2030 le64:0x10040 le32:44 le16:1 le16:4 le64:0x10100 le32:256 le16:0 le16:0\n"          \
+    "mem 0x10000 le64:5 le64:2 le32:1000 le32:80 le32:0 le16:1 le16:1 le32:0 le32:100 le32:0\n"    \
+    "mem 0x10040 le64:5 le64:2 le32:1000 le32:80 le32:99 le16:1 le16:5 le32:0 le32:100 le32:0\n"   \
+    "mem 0x3000 le64:0x40000 le32:8 le16:2 le16:0\nmem 0x3400 le16:0 le16:1 le16:0\n"
+
 const struct world worlds[] = {
     {"acpipm",
      "device acpipm pm1_evt=0x600 pm1_cnt=0x604 pm_tmr=0x608 gpe0=0x620 reset=0x610 "
@@ -179,5 +197,9 @@ const struct world worlds[] = {
      VBLK,
      {MMIO(0xe0000000, 0x38), MMIO(0xe0020000, 0x20), MMIO(0xe0000000, 0x4000), PIO(0xcf8, 8),
       MMIO(0xe0010000, 0x1000), MMIO(0xe0020800, 8)}},
+    {"vsock",
+     VSOCK_DRIVER,
+     {MMIO(0xfe800050, 4), MMIO(0xfe800000, 0x108), MEM(0x10000, 0x80), MEM(0x2000, 0x40),
+      MEM(0x2400, 0x20), MEM(0x1000, 0x80), MEM(0x1400, 0x20)}},
     {0},
 };

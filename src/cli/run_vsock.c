@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+
+#define DESCRIPTORS 4096
 
 /* 5.10.4: 0 to 2 and 2^32-1 are nobody's or the host's. */
 static int cid_parse(uint32_t *cid, const char *s, char **end)
@@ -62,6 +65,17 @@ static int word_take(struct vm_vsock *v, const char *word, struct error *err)
     return error_set(err, -EINVAL, "--vsock %s: no such word; there are %s", word, RUN_VSOCK_VALUE);
 }
 
+/* A connection is a descriptor, and there may be more than a login's soft limit of 1,024. */
+static void descriptors(void)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur >= DESCRIPTORS)
+        return;
+    r.rlim_cur = r.rlim_max < DESCRIPTORS ? r.rlim_max : DESCRIPTORS;
+    setrlimit(RLIMIT_NOFILE, &r);
+}
+
 int run_vsock_take(struct vm_vsock *v, const char *value, struct error *err)
 {
     char copy[1024], *save = NULL;
@@ -76,5 +90,6 @@ int run_vsock_take(struct vm_vsock *v, const char *value, struct error *err)
         code = word_take(v, s, err);
     if (!code && (!v->cid || !*v->host.path))
         code = error_set(err, -EINVAL, "--vsock %s: needs cid= and path=", value);
+    descriptors();
     return code;
 }

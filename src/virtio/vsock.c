@@ -107,11 +107,9 @@ static void vsock_stop(void *dev)
 static void vsock_state(void *dev, struct state *st)
 {
     struct vsock *d = dev;
-    bool event = st->load || d->event;
 
     state_section(st, "virtio-vsock", 1);
     vport_state(&d->port, st);
-    state_bool(st, &event);
     if (st->load)
         d->event = virtio_running(&d->v);
 }

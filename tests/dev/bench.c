@@ -1,6 +1,7 @@
 /* The test bench: what is behind tests/dev/bench.h except the verbs of scripts. */
 #include "bench.h"
 #include "bench_net.h"
+#include "bench_vsk.h"
 #include "bus/pci.h"
 #include "core/ledger.h"
 #include "core/state.h"
@@ -64,6 +65,7 @@ void bench_close(struct bench *b)
     for (i = 0; i < b->disks; i++)
         blk_close(b->disk[i].blk);
     bench_nets_close(b);
+    bench_vsk_close(b);
     pthread_mutex_unlock(&b->lock);
     dispatch_free(&b->dispatch);
     if (b->pci)

@@ -29,6 +29,7 @@
 #define BENCH_NAME   32
 #define BENCH_CABLE  65536
 
+struct bench_vsk;
 struct i8042;
 
 struct bench_line { /* an interrupt line that a device drives */
@@ -81,6 +82,7 @@ struct bench {
     unsigned cables;
     struct bench_net *net[BENCH_NETS]; /* bench_net.h */
     unsigned nets;
+    struct bench_vsk *vsk; /* bench_vsk.h; or NULL */
     struct bench_pins pins[BENCH_PINS];
     unsigned pin_sets;
     struct irq gsi[24], isa[16]; /* inputs of the fixture chip */

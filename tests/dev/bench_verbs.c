@@ -1,6 +1,7 @@
 /* The verbs that the bench adds to register scripts; docs/script.md tells what they do. */
 #include "bench.h"
 #include "bench_net.h"
+#include "bench_vsk.h"
 #include "core/ledger.h"
 
 #include <errno.h>
@@ -317,6 +318,7 @@ int bench_verb(void *bench, struct script *s, int argc, char **argv, struct erro
         {"event", verb_event, 2},   {"pin", verb_pin, 4},       {"intr", verb_intr, 4},
         {"input", verb_input, 3},   {"output", verb_output, 3}, {"disk", verb_disk, 4},
         {"msr", verb_msr, 3},       {"net", bench_net_verb, 3}, {"page", bench_page_verb, 4},
+        {"vsk", bench_vsk_verb, 2},
     };
     size_t i;
 
