@@ -69,6 +69,11 @@ static uint32_t get32(uint32_t off)
     return *(volatile uint32_t *)(uintptr_t)(common + off);
 }
 
+static uint8_t get8(uint32_t off)
+{
+    return *(volatile uint8_t *)(uintptr_t)(common + off);
+}
+
 static uint16_t get16(uint32_t off)
 {
     return *(volatile uint16_t *)(uintptr_t)(common + off);
@@ -138,7 +143,7 @@ static bool features(uint64_t layout)
     set32(TAKEN_SELECT, 1);
     set32(TAKEN, (uint32_t)(want >> 32));
     set8(STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK);
-    return get16(STATUS) & FEATURES_OK;
+    return get8(STATUS) & FEATURES_OK;
 }
 
 static void nothing(void)

@@ -22,6 +22,7 @@ struct run {
     struct run_net_text net_text;
     struct record_opt record;
     struct vwatch watch;
+    struct watch_evil evil;
     bool report;
 };
 

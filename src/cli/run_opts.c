@@ -157,6 +157,15 @@ static int take_check(void *ctx, const char *value, struct error *err)
     return watch_check_parse(&r->watch, value, err);
 }
 
+static int take_evil(void *ctx, const char *value, struct error *err)
+{
+    struct run *r = ctx;
+
+    r->vm.vwatch = &r->watch;
+    r->watch.evil = &r->evil.opts;
+    return watch_evil_parse(&r->evil, value, err);
+}
+
 static int take_report(void *ctx, const char *value, struct error *err)
 {
     (void)value;
@@ -258,6 +267,10 @@ const struct opt run_options[] = {
      take_record},
     {"check", "virtio", "watch the guest's virtio drivers keep the rules (docs/virtio-check.md)",
      take_check},
+    {"evil", "seed=N[,rate=N][,device=NAME][,kind=NAME+NAME…]",
+     "virtio devices misbehave towards their drivers, one chance in rate (100);\n"
+     "      the guest's data is no longer safe (docs/virtio-evil.md)",
+     take_evil},
     {"report", NULL, "at exit, print VMM memory beyond guest RAM (--ledger - does too)",
      take_report},
     {"debug-exit", NULL, "an exit port at 0xf4: a 32-bit write exits with (value << 1) | 1",

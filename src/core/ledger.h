@@ -24,6 +24,7 @@ enum ledger_kind {
     LEDGER_NET,   /* frames by backend: writes = from the guest; refused = dropped */
     LEDGER_CHECK, /* rules a driver broke (--check): writes and refused = how often */
     LEDGER_SHARE, /* requests of a shared directory: writes = those that change; refused = errors */
+    LEDGER_EVIL,  /* what a device did that it must not (--evil): writes = how often */
     LEDGER_EXIT,  /* vCPU exits by kind: writes = count */
     LEDGER_CALL,  /* a program's system calls by ABI: writes = calls; bytes as the calls moved them
                    */

@@ -11,6 +11,7 @@
 #include "core/state.h"
 #include "mem/dma.h"
 #include "virtio/vcheck.h"
+#include "virtio/vevil.h"
 #include <string.h>
 
 enum {
@@ -39,14 +40,21 @@ static void queue_show(struct virtio *v, unsigned queue)
         v->out.queue_irq(v->out.transport, queue);
 }
 
-void virtio_show(struct virtio *v)
+static void show(struct virtio *v)
 {
-    uint32_t show = v->unsignalled;
+    uint32_t queues = v->unsignalled;
 
     v->unsignalled = 0;
     for (unsigned i = 0; i < v->queues; i++)
-        if (show >> i & 1)
+        if (queues >> i & 1)
             queue_show(v, i);
+}
+
+void virtio_settle(struct virtio *v)
+{
+    if (v->evil)
+        vevil_release(v->evil);
+    show(v);
 }
 
 static void work_run(void *arg)
@@ -54,7 +62,7 @@ static void work_run(void *arg)
     struct virtio *v = arg;
     uint32_t walk = v->unwalked;
 
-    virtio_show(v);
+    show(v);
     v->unwalked = 0;
     for (unsigned i = 0; i < v->queues; i++)
         if (walk >> i & 1)
@@ -75,7 +83,7 @@ void virtio_again(struct virtio *v, unsigned queue)
 
 void virtio_notify(struct virtio *v, unsigned queue)
 {
-    if (queue_running(v, queue))
+    if (queue_running(v, queue) && __builtin_expect(!v->evil || !vevil_kick(v->evil, queue), 1))
         v->cls->notify(v->dev, queue);
 }
 
@@ -126,15 +134,20 @@ void virtio_set_status(struct virtio *v, uint8_t val)
         v->cls->start(v->dev);
 }
 
+void virtio_ask_reset(struct virtio *v)
+{
+    v->status |= VIRTIO_NEEDS_RESET;
+    if (v->status & VIRTIO_DRIVER_OK)
+        virtio_config_changed(v);
+}
+
 void virtio_needs_reset(struct virtio *v, const char *why)
 {
     if (v->status & VIRTIO_NEEDS_RESET)
         return;
     log_guest(&v->log, "%s: the driver broke the rules (%s); the device waits for a reset", v->name,
               why);
-    v->status |= VIRTIO_NEEDS_RESET;
-    if (v->status & VIRTIO_DRIVER_OK)
-        virtio_config_changed(v);
+    virtio_ask_reset(v);
 }
 
 /* ---- queues ---- */
@@ -151,6 +164,7 @@ static void queue_watch(struct virtio *v, unsigned queue)
 {
     if (v->check)
         v->queue[queue].vq.check = vcheck_enabled(v->check, queue);
+    v->queue[queue].vq.evil = v->evil;
 }
 
 void virtio_enable(struct virtio *v, unsigned queue)
@@ -180,15 +194,15 @@ enum { CFG_MAX = 128 };
 uint32_t virtio_cfg_read(struct virtio *v, uint32_t off, unsigned size)
 {
     uint8_t cfg[CFG_MAX + 4];
+    uint32_t val;
 
     if (__builtin_expect(v->check != NULL, 0))
         vcheck_config(v->check, off, size, false);
     if (v->cls->cfg_len > CFG_MAX || !range_in(off, size, 0, v->cls->cfg_len))
         return UINT32_MAX >> (32 - 8 * size);
     v->cls->cfg_read(v->dev, cfg);
-    if (size == 4)
-        return le32_get(cfg + off);
-    return size == 2 ? le16_get(cfg + off) : cfg[off];
+    val = size == 4 ? le32_get(cfg + off) : size == 2 ? le16_get(cfg + off) : cfg[off];
+    return __builtin_expect(v->evil != NULL, 0) ? vevil_config(v->evil, off, size, val) : val;
 }
 
 void virtio_cfg_write(struct virtio *v, uint32_t off, unsigned size, uint32_t val)
@@ -230,6 +244,8 @@ void virtio_queue_stop(struct virtio *v, unsigned queue)
     q->enabled = false;
     v->unsignalled &= ~(1u << queue);
     v->unwalked &= ~(1u << queue);
+    if (v->evil)
+        vevil_forget(v->evil, queue);
     if (v->cls->queue_reset)
         v->cls->queue_reset(v->dev, queue);
     queue_clear(v, q);
@@ -251,6 +267,8 @@ void virtio_reset(struct virtio *v)
 {
     v->status = 0; /* first: nothing is pushed or shown from here on */
     v->cls->reset(v->dev);
+    if (v->evil)
+        vevil_release(v->evil); /* nothing answers any more: they are forgotten */
     virtio_stop(v);
     for (unsigned i = 0; i < v->queues; i++)
         queue_clear(v, &v->queue[i]);

@@ -34,6 +34,7 @@ enum { /* chapter 6, reserved feature bits: numbers, not masks */
 #define VIRTIO_BIT(n) (1ull << (n))
 
 struct vcheck;
+struct vevil;
 struct virtio;
 
 struct virtio_class { /* what makes a device that device; constant data */
@@ -83,6 +84,7 @@ struct virtio {
     struct loop_work work;
     struct log_budget log;
     struct vcheck *check; /* who watches the driver; NULL: nobody */
+    struct vevil *evil;   /* who misbehaves towards it; NULL: nobody */
 };
 
 /* queues: 0 is the class's number. Rings are offered split; VIRTIO_F_RING_PACKED is a feature. */
@@ -101,8 +103,8 @@ void virtio_enable(struct virtio *v, unsigned queue);      /* latches queue[].co
 void virtio_queue_reset(struct virtio *v, unsigned queue); /* 2.6.1: as never enabled */
 void virtio_queue_stop(struct virtio *v, unsigned queue);  /* the same, negotiated or not */
 void virtio_notify(struct virtio *v, unsigned queue);      /* a kick; any number is tolerated */
-/* What is deferred, at once: before a state walk that saves. */
-void virtio_show(struct virtio *v);
+/* What is deferred or held back, at once: before a state walk that saves. */
+void virtio_settle(struct virtio *v);
 uint32_t virtio_cfg_read(struct virtio *v, uint32_t off, unsigned size);
 void virtio_cfg_write(struct virtio *v, uint32_t off, unsigned size, uint32_t val);
 
@@ -120,6 +122,8 @@ void virtio_again(struct virtio *v, unsigned queue);
 void virtio_config_changed(struct virtio *v);
 /* The driver broke a rule that no request can carry: stop until it resets (2.1.1). */
 void virtio_needs_reset(struct virtio *v, const char *why);
+/* The same with no reason: for vevil.c. */
+void virtio_ask_reset(struct virtio *v);
 /* DRIVER_OK, and neither FAILED nor NEEDS_RESET. */
 bool virtio_running(const struct virtio *v);
 

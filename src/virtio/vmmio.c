@@ -281,7 +281,7 @@ void vmmio_reset(struct vmmio *m)
 void vmmio_state(struct vmmio *m, struct state *st)
 {
     if (!st->load)
-        virtio_show(m->v); /* before the rest: it may raise the line */
+        virtio_settle(m->v); /* before the rest: it may raise the line */
     state_section(st, "vmmio", 1);
     virtio_state(m->v, st);
     state_u32(st, &m->feature_sel);

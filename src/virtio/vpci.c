@@ -442,7 +442,7 @@ void vpci_reset(struct vpci *p)
 void vpci_state(struct vpci *p, struct state *st)
 {
     if (!st->load)
-        virtio_show(p->v); /* before the function: it may raise its interrupt */
+        virtio_settle(p->v); /* before the function: it may raise its interrupt */
     state_section(st, "vpci", 1);
     pci_func_state(&p->func, st);
     virtio_state(p->v, st);

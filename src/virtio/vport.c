@@ -1,16 +1,32 @@
-/* A virtio device comes to its transport, and those who watch it (--check) to the device. */
+/* A virtio device comes to its transport, and those who watch it (--check) or make it misbehave
+ * (--evil) to the device. */
 #include "virtio/vport.h"
 #include "bus/dev.h"
 #include "virtio/vcheck.h"
+#include "virtio/vevil.h"
 #include "virtio/vwatch.h"
 #include <errno.h>
+#include <string.h>
+
+static void unwatch(struct virtio *v)
+{
+    vcheck_close(v->check);
+    vevil_close(v->evil);
+    v->check = NULL;
+    v->evil = NULL;
+}
 
 static int watch(struct virtio *v, const struct dev_env *env, bool mmio)
 {
-    if (!env->vwatch || !env->vwatch->check)
+    struct vwatch *w = env->vwatch;
+
+    if (w && w->check && !(v->check = vcheck_open(v, env, mmio)))
+        return -ENOMEM;
+    if (!w || !w->evil || (w->evil->device && strcmp(w->evil->device, env->name)))
         return 0;
-    v->check = vcheck_open(v, env, mmio);
-    return v->check ? 0 : -ENOMEM;
+    v->evil = vevil_open(v, env, w->evil);
+    w->evils++;
+    return v->evil ? 0 : -ENOMEM;
 }
 
 int vport_attach(struct vport *p, struct virtio *v, const struct dev_env *env, uint64_t mmio)
@@ -20,10 +36,8 @@ int vport_attach(struct vport *p, struct virtio *v, const struct dev_env *env, u
     p->mmio = mmio != 0;
     if (!err)
         err = p->mmio ? vmmio_attach(&p->regs, v, env, mmio) : vpci_attach(&p->pci, v, env);
-    if (err) {
-        vcheck_close(v->check);
-        v->check = NULL;
-    }
+    if (err)
+        unwatch(v);
     return err;
 }
 
@@ -35,6 +49,5 @@ void vport_detach(struct vport *p)
         vmmio_detach(&p->regs);
     else
         vpci_detach(&p->pci);
-    vcheck_close(v->check);
-    v->check = NULL;
+    unwatch(v);
 }

@@ -17,6 +17,7 @@
 #include "core/state.h"
 #include "mem/dma.h"
 #include "virtio/vcheck.h"
+#include "virtio/vevil.h"
 #include "virtio/vq_ring.h"
 #include <errno.h>
 #include <string.h>
@@ -155,8 +156,11 @@ int vq_put(struct vq *q, const struct vq_chain *c, uint64_t off, const void *buf
     struct vq_seg piece;
     struct cursor cur;
     const uint8_t *from = buf;
-    int err = cursor_begin(&cur, c, true, off, len);
+    int err;
 
+    if (__builtin_expect(q->evil != NULL, 0))
+        len = vevil_put(q->evil, q, len);
+    err = cursor_begin(&cur, c, true, off, len);
     while (!err && cursor_next(&cur, &piece)) {
         err = dma_write(q->dma, piece.gpa, from, piece.len);
         from += piece.len;
@@ -195,6 +199,29 @@ void vq_drop(struct vq *q, const struct vq_chain *c, uint64_t off, uint64_t len)
         dma_drop(q->dma, piece.gpa, piece.len, true);
 }
 
+void vq_lose(struct vq *q, uint16_t head)
+{
+    if (!q->desc || head >= q->conf.size || !busy_get(q, head))
+        return;
+    if (__builtin_expect(q->check != NULL, 0))
+        vq_check_push(q->check, q, head);
+    q->busy[head / 64] &= ~(1ull << head % 64);
+    q->in_flight--;
+}
+
+void vq_give(struct vq *q, uint16_t head, uint16_t id, uint32_t written)
+{
+    if (!q->desc || head >= q->conf.size || !busy_get(q, head))
+        return;
+    vq_lose(q, head);
+    if (q->conf.packed && id != head) {
+        q->pk.id[head] = id;
+        id = head;
+    }
+    q->ring->push(q, id, written);
+    q->unshown++;
+}
+
 static void give_back(struct vq *q, uint16_t head, uint32_t written)
 {
     if (__builtin_expect(q->check != NULL, 0))
@@ -228,16 +255,19 @@ void vq_push(struct vq *q, uint16_t head, uint32_t written)
         return;
     if (q->conf.in_order)
         line_leave(q, head, written);
-    else
+    else if (__builtin_expect(!q->evil || !vevil_give(q->evil, q, head, written), 1))
         give_back(q, head, written);
 }
 
 bool vq_signal(struct vq *q)
 {
-    bool wanted = q->desc && q->unshown && q->ring->show(q);
+    bool heard = true, wanted;
 
+    if (__builtin_expect(q->evil != NULL, 0) && q->desc && q->unshown)
+        heard = vevil_show(q->evil, q);
+    wanted = q->desc && q->unshown && q->ring->show(q);
     q->unshown = 0;
-    return wanted;
+    return wanted && heard;
 }
 
 void vq_quiet(struct vq *q)

@@ -14,6 +14,7 @@
 
 struct dma;
 struct state;
+struct vevil;
 struct vq_check;
 struct vq_ring;
 
@@ -60,6 +61,7 @@ struct vq {
         uint64_t done[VQ_SIZE_MAX / 64];
     } line;
     struct vq_check *check;          /* who watches the driver; NULL: nobody. After vq_start */
+    struct vevil *evil;              /* who misbehaves; NULL: nobody. After vq_start */
     const char *broken;              /* why the queue was given up, else NULL */
     uint64_t busy[VQ_SIZE_MAX / 64]; /* heads popped and not yet pushed */
 };
@@ -91,6 +93,10 @@ bool vq_signal(struct vq *q);
 void vq_quiet(struct vq *q);
 /* Kicks again. True: chains arrived meanwhile, for which no kick will come. */
 bool vq_listen(struct vq *q);
+
+/* For vq_evil.c: a head is given back as id, at once; its chain is forgotten, and nothing shown. */
+void vq_give(struct vq *q, uint16_t head, uint16_t id, uint32_t written);
+void vq_lose(struct vq *q, uint16_t head);
 
 /* The indices. Nothing may be in flight; on load the caller has called vq_start with its conf. */
 void vq_state(struct vq *q, struct state *st);

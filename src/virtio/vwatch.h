@@ -11,6 +11,7 @@ struct vwatch {
     bool check;                    /* drivers are watched: vcheck.h */
     const struct vevil_opts *evil; /* NULL: devices behave. vevil.h */
     bool quiet;                    /* nothing is said of it, only counted */
+    unsigned evils;                /* devices that it is for */
     /* What was seen of drivers that broke rules, by all devices. Under the VM lock. */
     uint64_t broken;
     unsigned last; /* enum vrule: the newest */

@@ -321,6 +321,20 @@ struct world *watched(uint64_t mib, uint64_t mmio, uint64_t offer)
     return w;
 }
 
+struct world *evil(const struct vevil_opts *how)
+{
+    struct vblk_opts o = {.packed = true};
+    struct world *w;
+
+    setup((void **)&w);
+    assert_int_equal(blk_mem_open(&w->blk, 1 << 20, "disk0", w->loop, w->ledger, NULL), 0);
+    w->watch.evil = how;
+    w->env.vwatch = &w->watch;
+    assert_int_equal(vblk_create(&w->d, &w->env, w->blk, &o), 0);
+    place(w);
+    return w;
+}
+
 int teardown(void **state)
 {
     struct world *w = *state;

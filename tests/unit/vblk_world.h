@@ -11,6 +11,7 @@
 #include "core/state.h"
 #include "mem/ram.h"
 #include "virtio/vblk.h"
+#include "virtio/vevil.h"
 #include "virtio/vwatch.h"
 
 enum { DEVFN = 0x18, CFG = 0xe0000000, BELL = 0xe0010000, MSIX = 0xe0020000 };
@@ -69,6 +70,8 @@ int setup_bells(void **state);
 int setup_slow(void **state);
 /* A slow backend, a watched driver; RAM in MiB, registers at mmio or on PCI, features offered. */
 struct world *watched(uint64_t mib, uint64_t mmio, uint64_t offer);
+/* A disk in memory whose device misbehaves. */
+struct world *evil(const struct vevil_opts *o);
 int teardown(void **state);
 
 #define BELLS(f) cmocka_unit_test_setup_teardown(f, setup_bells, teardown)
