@@ -5,14 +5,15 @@
  *
  * Options: port: by the port even if VMCALL is seen; sectors=N (default 64). Instead of all that:
  * form=call, batch, ring, intr or poll with n=N and depth=D reads N sectors in that form: D units a
- * batch or in flight, ends found by looking (intr: by interrupt; poll: the host looks too); time
- * says what a request takes.
+ * batch or in flight, ends found by looking (intr: by interrupt; poll: the host looks too), of
+ * size=BYTES each (default 512), or writes them (write); time says what a request takes.
  */
 #include "hcall.h"
 
-#define SPINS   400000000u
-#define ENTRIES 64
-#define RING    2 /* any number would do */
+#define SPINS          400000000u
+#define ENTRIES        64
+#define SIZE_MAX_BYTES 4096 /* of a request that is counted or timed */
+#define RING           2    /* any number would do */
 
 static struct {
     volatile struct pv_ring head;
@@ -22,12 +23,14 @@ static struct {
 
 static volatile struct pv_unit batch[PV_BATCH_MAX] __attribute__((aligned(64)));
 static volatile struct pv_device about;
-static uint8_t buf[ENTRIES * 512] __attribute__((aligned(4096)));
+static uint8_t buf[ENTRIES * SIZE_MAX_BYTES] __attribute__((aligned(4096)));
 static uint8_t other[4096] __attribute__((aligned(4096)));
 static volatile unsigned irqs;
 static unsigned nics, first_nic, disks, first_disk, console, consoles;
 static uint8_t mac[2][6];
-static uint32_t taken; /* of ring.head.used */
+static uint32_t taken;           /* of ring.head.used */
+static uint32_t lean_size = 512; /* bytes of a request that is counted or timed */
+static unsigned lean_y = PV_READ;
 
 static bool on_irq(struct frame *f)
 {
@@ -171,7 +174,7 @@ static void batch_trip(void)
     units_make(batch, n, PV_WRITE);
     check_eq("a batch of writes", (uint64_t)hcall(PV_CALL_BATCH, (uintptr_t)batch, n, 1, 0, 0), n);
     check("each of them moved", moved_all(batch, n));
-    mem_set(buf, 0, sizeof(buf));
+    mem_set(buf, 0, ENTRIES * 512);
     units_make(batch, n, PV_READ);
     batch[7].x = ~0ull;
     batch[9].devid = 999;
@@ -208,7 +211,7 @@ static void ring_trip(const char *name, bool by_irq)
             ok &= moved_all(ring.unit, n / 2);
         }
         if (y == PV_WRITE)
-            mem_set(buf, 0, sizeof(buf));
+            mem_set(buf, 0, ENTRIES * 512);
     }
     check(name, ok && buf_same(n, 3 + by_irq));
     if (by_irq)
@@ -382,7 +385,7 @@ static void con_forms(void)
 static bool some(unsigned form, unsigned depth)
 {
     if (form == 'c')
-        return device_io(1, PV_READ, buf, PV_CMD_START, first_disk, 512) == 512;
+        return device_io(8, lean_y, buf, PV_CMD_START, first_disk, lean_size) == lean_size;
     if (form == 'b')
         return hcall(PV_CALL_BATCH, (uintptr_t)batch, depth, 0, 0, 0) == depth &&
                !batch[depth - 1].status;
@@ -392,29 +395,23 @@ static bool some(unsigned form, unsigned depth)
     return form == 'i' ? ring_sleep(depth) : ring_wait(depth);
 }
 
-/* 32-bit guests have no libgcc to divide 64 bits. The quotient fits 32. */
-static word divided(uint64_t t, uint32_t by)
+static void lean_units(volatile struct pv_unit *u, unsigned n)
 {
-    uint32_t each, rest;
-
-    asm("divl %4"
-        : "=a"(each), "=d"(rest)
-        : "a"((uint32_t)t), "d"((uint32_t)(t >> 32)), "r"(by)
-        : "cc");
-    return each;
+    for (unsigned i = 0; i < n; i++)
+        unit_set(&u[i], i * 8, lean_y, buf + lean_size * i, lean_size, first_disk);
 }
 
 static void lean(unsigned form, uint64_t n, unsigned depth, bool timed)
 {
-    uint64_t per_us = timed ? divided(tsc_10ms(), 10000) : 0, t;
+    uint64_t t;
     bool ok = true;
 
     if (depth < 1 || depth > ENTRIES)
         depth = ENTRIES;
-    units_make(batch, depth, PV_READ);
+    lean_units(batch, depth);
     if (form == 'r' || form == 'i' || form == 'p') {
         ok = ring_open(form == 'p' ? PV_RING_POLL : 0);
-        units_make(ring.unit, depth, PV_READ);
+        lean_units(ring.unit, depth);
         never();
     }
     t = rdtsc();
@@ -423,8 +420,8 @@ static void lean(unsigned form, uint64_t n, unsigned depth, bool timed)
     t = rdtsc() - t;
     check("each request", ok);
     if (timed)
-        say("bench %lu requests, %lu us, %lu calls\n", (word)n, divided(t, (uint32_t)per_us),
-            hcalls);
+        say("bench %lu requests, %lu calls, ticks %08x%08x\n", (word)n, hcalls, (uint32_t)(t >> 32),
+            (uint32_t)t);
 }
 
 /* ---- what there is ---- */
@@ -509,6 +506,10 @@ void guest_main(const uint8_t *mbi)
     pic_init();
     trap_hook[PIC_BASE + MAP_IRQ_PV] = on_irq;
     pic_unmask(MAP_IRQ_PV);
+    lean_size = (uint32_t)guest_opt(mbi, "size", 512);
+    lean_y = guest_has(mbi, "write") ? PV_WRITE : PV_READ;
+    if (lean_size > SIZE_MAX_BYTES)
+        lean_size = SIZE_MAX_BYTES;
     for (unsigned i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
         if (guest_has(mbi, forms[i].word)) {
             lean(forms[i].form, guest_opt(mbi, "n", 0), (unsigned)guest_opt(mbi, "depth", 32),
