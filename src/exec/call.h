@@ -15,6 +15,8 @@ int64_t io_move(struct prog *p, struct file *f, uint64_t at, uint64_t len, bool 
 call_fn call_openat, call_fstat, call_fstatat, call_statx, call_faccessat, call_faccessat2,
     call_readlinkat, call_getdents64, call_getcwd, call_chdir, call_fchdir, call_fstatfs,
     call_statfs, call_truncate;
+int64_t file_entry_seek(struct file *f,
+                        int64_t to); /* directories of programs with narrow offsets */
 /* call_name.c: changes of names and attributes */
 call_fn call_unlinkat, call_mkdirat, call_renameat2, call_linkat, call_symlinkat, call_fchmodat,
     call_fchmod, call_fchownat, call_fchown, call_utimensat, call_umask;

@@ -221,6 +221,44 @@ int64_t call_readlinkat(struct prog *p, const uint64_t a[6])
     return space_write(&p->space, a[2], text, (size_t)n) ? -EFAULT : n;
 }
 
+/* File systems' positions in directories have 64 bits, but to a kernel's own 32-bit programs: these
+ * get the entry's number instead. */
+static void number(struct file *f, uint8_t *buf, int64_t n)
+{
+    for (int64_t at = 0; at + 19 <= n;) { /* the kernel's own records: d_reclen is never 0 */
+        le64_put(buf + at + 8, ++f->entry);
+        at += le16_get(buf + at + 16);
+    }
+}
+
+static int64_t dents(struct file *f, uint8_t *buf, size_t room, bool narrow)
+{
+    int64_t n = syscall(SYS_getdents64, f->fd, buf, room);
+
+    if (n < 0)
+        return -errno;
+    if (narrow)
+        number(f, buf, n);
+    return n;
+}
+
+/* lseek to an entry's number: again from the first, an entry at a time. */
+int64_t file_entry_seek(struct file *f, int64_t to)
+{
+    uint8_t buf[19 + 256 + 8];
+    off_t at = 0;
+
+    if (to < 0 || to > UINT32_MAX || lseek(f->fd, 0, SEEK_SET) < 0)
+        return -EINVAL;
+    for (f->entry = 0; f->entry < to; f->entry++) { /* ends with the directory */
+        if (syscall(SYS_getdents64, f->fd, buf, sizeof(buf)) <= 0)
+            break;
+        at = (off_t)le64_get(buf + 8); /* behind the first of those that came */
+        lseek(f->fd, at, SEEK_SET);
+    }
+    return to;
+}
+
 /* struct linux_dirent64 is the same in both ABIs. */
 int64_t call_getdents64(struct prog *p, const uint64_t a[6])
 {
@@ -236,12 +274,10 @@ int64_t call_getdents64(struct prog *p, const uint64_t a[6])
     buf = malloc(DENTS);
     if (!buf)
         return -ENOMEM;
-    n = syscall(SYS_getdents64, f->fd, buf, room);
-    if (n < 0)
-        n = -errno;
-    else if (n && space_write(&p->space, a[1], buf, (size_t)n))
+    n = dents(f, buf, room, p->abi->word == 4);
+    if (n > 0 && space_write(&p->space, a[1], buf, (size_t)n))
         n = -EFAULT;
-    else
+    if (n > 0)
         prog_bytes(p, true, (uint64_t)n);
     free(buf);
     return n;

@@ -28,6 +28,14 @@ static int64_t pipe_gone(struct prog *p)
     return -EPIPE;
 }
 
+/* A pipe that is empty or full stays so: the one thread that could change it waits here. */
+static int64_t pipe_stuck(struct prog *p, const struct file *f)
+{
+    if (!f->pipe || (f->flags & O_NONBLOCK))
+        return -EAGAIN;
+    return prog_refuse(p, prog_nr(p), "nobody is at the pipe's other end", -EDEADLK);
+}
+
 int64_t io_move(struct prog *p, struct file *f, uint64_t at, uint64_t len, bool write, int64_t off)
 {
     struct iovec iov[CHUNK_IOVS];
@@ -43,6 +51,8 @@ int64_t io_move(struct prog *p, struct file *f, uint64_t at, uint64_t len, bool 
                       : file_read(f, iov, n, off < 0 ? -1 : off + (int64_t)done);
         if (r == -EPIPE)
             r = pipe_gone(p);
+        if (r == -EAGAIN && !done)
+            r = pipe_stuck(p, f);
         if (r < 0)
             return done ? (int64_t)done : r;
         if (!write)
@@ -146,6 +156,8 @@ int64_t call_lseek(struct prog *p, const uint64_t a[6])
 
     if (!f || (f->flags & O_PATH))
         return -EBADF;
+    if (f->dir && p->abi->word == 4)
+        return file_entry_seek(f, (int)a[2] == SEEK_SET ? (int64_t)a[1] : -1);
     return f->ops->seek(f, (int64_t)a[1], (int)a[2]);
 }
 
@@ -242,7 +254,7 @@ static int64_t pipe_install(struct prog *p, int host, int flags, bool cloexec)
     struct file *f = file_host(host, flags);
 
     if (f)
-        f->stream = true;
+        f->stream = f->pipe = true;
     return prog_install(p, f, cloexec);
 }
 
@@ -255,7 +267,7 @@ int64_t call_pipe2(struct prog *p, const uint64_t a[6])
 
     if (a[1] & ~(uint64_t)(O_NONBLOCK | O_CLOEXEC))
         return -EINVAL;
-    if (pipe2(fd, O_CLOEXEC | nonblock))
+    if (pipe2(fd, O_CLOEXEC | O_NONBLOCK))
         return -errno;
     in = pipe_install(p, fd[0], O_RDONLY | nonblock, cloexec);
     out = pipe_install(p, fd[1], O_WRONLY | nonblock, cloexec);
@@ -324,7 +336,7 @@ static int64_t flags_set(struct file *f, int flags)
     int now;
 
     f->flags = (f->flags & ~FCNTL_SETS) | (flags & FCNTL_SETS);
-    if (f->fd < 0)
+    if (f->fd < 0 || f->pipe)
         return 0;
     now = fcntl(f->fd, F_GETFL);
     return fcntl(f->fd, F_SETFL, (now & ~FCNTL_SETS) | (flags & FCNTL_SETS)) ? -errno : 0;

@@ -30,8 +30,7 @@ static int64_t file_for(struct prog *p, struct area *a, unsigned flags, uint64_t
     if (f->dir || f->stream)
         return -ENODEV;
     if ((flags & MAP_SHARED) && (a->prot & SPACE_WRITE)) /* nothing would write it back */
-        return prog_refuse(p, (uint64_t)(p->now - p->abi->call),
-                           "a shared writable mapping of a file", -ENODEV);
+        return prog_refuse(p, prog_nr(p), "a shared writable mapping of a file", -ENODEV);
     a->file = f;
     a->offset = off;
     return 0;

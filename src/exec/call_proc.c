@@ -243,11 +243,9 @@ static int64_t signal_self(struct prog *p, uint64_t sig)
         sig == SIGWINCH)
         return 0;
     if (p->sig_handler[sig])
-        return prog_refuse(p, (uint64_t)(p->now - p->abi->call),
-                           "no signal is delivered to a handler", -ENOSYS);
+        return prog_refuse(p, prog_nr(p), "no signal is delivered to a handler", -ENOSYS);
     if (sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU)
-        return prog_refuse(p, (uint64_t)(p->now - p->abi->call), "nobody could let it go on",
-                           -ENOSYS);
+        return prog_refuse(p, prog_nr(p), "nobody could let it go on", -ENOSYS);
     prog_die(p, (int)sig);
     return 0;
 }
@@ -337,15 +335,13 @@ int64_t call_futex(struct prog *p, const uint64_t a[6])
     if (op == FUTEX_WAKE || op == FUTEX_WAKE_BITSET)
         return 0;
     if (op != FUTEX_WAIT && op != FUTEX_WAIT_BITSET)
-        return prog_refuse(p, (uint64_t)(p->now - p->abi->call), "there is one thread only",
-                           -ENOSYS);
+        return prog_refuse(p, prog_nr(p), "there is one thread only", -ENOSYS);
     if (space_read(&p->space, a[0], b, sizeof(b)))
         return -EFAULT;
     if (le32_get(b) != (uint32_t)a[2])
         return -EAGAIN;
     if (!a[3])
-        return prog_refuse(p, (uint64_t)(p->now - p->abi->call), "nobody would ever wake it",
-                           -EDEADLK);
+        return prog_refuse(p, prog_nr(p), "nobody would ever wake it", -EDEADLK);
     if (prog_get_time(p, a[3], &ts))
         return -EFAULT;
     clock_nanosleep(a[1] & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC,

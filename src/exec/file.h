@@ -27,11 +27,13 @@ struct file_ops {
 struct file {
     const struct file_ops *ops;
     unsigned users;
-    int flags;              /* O_ACCMODE, O_APPEND, O_NONBLOCK, O_PATH as the program gave them */
-    bool stream;            /* a pipe or terminal: a read takes what is there */
-    int fd;                 /* the host's, or -1: for poll, getdents and the like */
-    uint64_t disk_bytes;    /* virtual disks: their size; else 0 */
-    char *dir;              /* directories: the path below the root, with no slash at its end */
+    int flags;           /* O_ACCMODE, O_APPEND, O_NONBLOCK, O_PATH as the program gave them */
+    bool pipe;           /* the program made it, so nobody else is at its other end */
+    bool stream;         /* a pipe or terminal: a read takes what is there */
+    int fd;              /* the host's, or -1: for poll, getdents and the like */
+    uint64_t disk_bytes; /* virtual disks: their size; else 0 */
+    char *dir;           /* directories: the path below the root, with no slash at its end */
+    uint32_t entry; /* directories: which entry comes next, for programs whose offsets are narrow */
     struct ledger_row *row; /* bytes read and written; NULL: not counted by itself */
 };
 

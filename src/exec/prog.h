@@ -100,6 +100,7 @@ void prog_exit(struct prog *p, int status);
 void prog_die(struct prog *p, int sig);
 /* A call that this ABI has and viaduct serves not at all, or not so: named once; -ENOSYS or err. */
 int64_t prog_refuse(struct prog *p, uint64_t nr, const char *why, int err);
+uint64_t prog_nr(const struct prog *p); /* the number of the call in hand */
 /* Bytes that the call in hand moved to (or from) the program. */
 void prog_bytes(struct prog *p, bool to_program, uint64_t n);
 

@@ -28,9 +28,14 @@ void prog_die(struct prog *p, int sig)
     p->end = (struct exec_end){.signalled = true, .value = sig};
 }
 
+uint64_t prog_nr(const struct prog *p)
+{
+    return (uint64_t)(p->now - p->abi->call);
+}
+
 void prog_bytes(struct prog *p, bool to_program, uint64_t n)
 {
-    struct ledger_row *row = p->row_call[p->now - p->abi->call];
+    struct ledger_row *row = p->row_call[prog_nr(p)];
 
     if (to_program)
         row->read_bytes += n;
@@ -67,7 +72,6 @@ int64_t prog_refuse(struct prog *p, uint64_t nr, const char *why, int err)
     return err;
 }
 
-/* The number by which the call in hand was called. */
 static uint64_t call_unknown(struct prog *p, uint64_t nr)
 {
     p->row_unknown->writes++;
