@@ -32,7 +32,7 @@ struct way {
 };
 
 extern const struct way way_regdisk_pio, way_regdisk_mmio, way_ide_pio, way_ide_dma,
-    way_virtio_split, way_virtio_packed;
+    way_virtio_split, way_virtio_packed, way_hypercall, way_batch, way_ring, way_ring_polled;
 
 extern bool polled;           /* completion is looked for, not announced */
 extern unsigned request_size; /* bytes; a multiple of SECTOR */

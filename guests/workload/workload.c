@@ -14,8 +14,9 @@
 bool polled;
 unsigned request_size;
 
-static const struct way *const ways[] = {&way_regdisk_pio, &way_regdisk_mmio, &way_ide_pio,
-                                         &way_ide_dma,     &way_virtio_split, &way_virtio_packed};
+static const struct way *const ways[] = {
+    &way_regdisk_pio,   &way_regdisk_mmio, &way_ide_pio, &way_ide_dma, &way_virtio_split,
+    &way_virtio_packed, &way_hypercall,    &way_batch,   &way_ring,    &way_ring_polled};
 #define WAYS (sizeof(ways) / sizeof(ways[0]))
 
 #define ROUNDS_MAX 64
