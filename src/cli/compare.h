@@ -71,7 +71,7 @@ struct compare_ledger {
 int compare_ledger_read(struct compare_ledger *l, int fd, struct error *err);
 void compare_ledger_free(struct compare_ledger *l);
 
-struct figures { /* a request, but for the last four */
+struct figures { /* a request, but for the last four; NAN: not determined */
     double traps, pio, mmio, patch, hcall;
     double eoi;       /* of the traps: interrupt controllers' */
     double crossings; /* traps and bells */

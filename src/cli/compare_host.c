@@ -1,5 +1,6 @@
 /* viaduct compare: on which machine and when; figures as people read them. */
 #include "cli/compare.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -43,11 +44,16 @@ void compare_host(struct compare *c)
     strftime(c->when, sizeof(c->when), "%Y-%m-%d %H:%M UTC", &tm);
 }
 
-/* No more digits than mean something; none behind the point if they are noughts. */
+/* No more digits than mean something; none behind the point if they are noughts. n/d: not
+ * determined. */
 void compare_count_show(char *to, size_t room, double v)
 {
     char *end;
 
+    if (isnan(v)) {
+        snprintf(to, room, "n/d");
+        return;
+    }
     if (v > -0.0005 && v < 0.0005)
         v = 0;
     snprintf(to, room, v < 0.1 ? "%.3f" : v < 10 ? "%.2f" : "%.1f", v);
@@ -69,11 +75,11 @@ void compare_time_show(char *to, size_t room, double ns)
 void compare_bytes_show(char *to, size_t room, double v)
 {
     char plain[32];
-    int len = snprintf(plain, sizeof(plain), "%.0f", v);
+    int len = snprintf(plain, sizeof(plain), isnan(v) ? "n/d" : "%.0f", v);
     size_t at = 0;
 
     for (int i = 0; i < len && at + 2 < room; i++) {
-        if (i && (len - i) % 3 == 0)
+        if (i && (len - i) % 3 == 0 && !isnan(v))
             to[at++] = ',';
         to[at++] = plain[i];
     }

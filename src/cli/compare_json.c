@@ -2,11 +2,15 @@
 #include "cli/compare.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 static void put(cJSON *o, const char *name, double v)
 {
-    cJSON_AddNumberToObject(o, name, v);
+    if (isnan(v))
+        cJSON_AddNullToObject(o, name); /* not determined */
+    else
+        cJSON_AddNumberToObject(o, name, v);
 }
 
 static void put_text(cJSON *o, const char *name, const char *s)

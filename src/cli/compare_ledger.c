@@ -2,6 +2,7 @@
 #include "cli/compare.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -125,19 +126,30 @@ static double bytes(struct compare_row r)
     return r.read_bytes + r.write_bytes;
 }
 
+/* What depends on time may be more in the short run: then the difference says nothing. */
+static double judged(double v)
+{
+    return v < -1e-9 ? NAN : v;
+}
+
+static double exits(const struct compare_runs *p, const char *kind)
+{
+    return judged(grown(p, "exit", DEV_ANY, kind).writes);
+}
+
 /* The console is the report's, not the workload's: each of its crossings is one exit. */
 static void traps_count(struct figures *f, const struct compare_runs *p)
 {
-    f->pio =
-        grown(p, "exit", DEV_ANY, "pio").writes - crossings(grown(p, "pio", DEV_CONSOLE, NULL));
-    f->mmio = grown(p, "exit", DEV_ANY, "mmio").writes;
-    f->patch = grown(p, "exit", DEV_ANY, "patch").writes;
-    f->hcall = grown(p, "exit", DEV_ANY, "hcall").writes;
+    f->pio = judged(grown(p, "exit", DEV_ANY, "pio").writes -
+                    crossings(grown(p, "pio", DEV_CONSOLE, NULL)));
+    f->mmio = exits(p, "mmio");
+    f->patch = exits(p, "patch");
+    f->hcall = exits(p, "hcall");
     f->traps = f->pio + f->mmio + f->patch + f->hcall;
-    f->eoi =
-        crossings(grown(p, "mmio", DEV_CHIPS, NULL)) + crossings(grown(p, "pio", DEV_CHIPS, NULL));
-    f->halts = grown(p, "exit", DEV_ANY, "halt").writes;
-    f->stops = grown(p, "exit", DEV_ANY, "cage").writes;
+    f->eoi = judged(crossings(grown(p, "mmio", DEV_CHIPS, NULL)) +
+                    crossings(grown(p, "pio", DEV_CHIPS, NULL)));
+    f->halts = exits(p, "halt");
+    f->stops = exits(p, "cage");
 }
 
 void compare_count(struct figures *f, const struct compare_runs *p)
@@ -146,15 +158,16 @@ void compare_count(struct figures *f, const struct compare_runs *p)
     struct compare_row blk = grown(p, "blk", DEV_DISK, NULL);
 
     traps_count(f, p);
-    f->bells = grown(p, "bell", DEV_DISK, "notify").writes;
+    f->bells = judged(grown(p, "bell", DEV_DISK, "notify").writes);
     f->irqs = grown(p, "msi", DEV_DISK, NULL).writes;
     if (p->line)
         f->irqs += grown(p, "irq", DEV_ANY, p->line).writes;
-    f->taken = grown(p, "vec", DEV_ANY, NULL).writes;
+    f->irqs = judged(f->irqs);
+    f->taken = judged(grown(p, "vec", DEV_ANY, NULL).writes);
     f->register_bytes =
         bytes(grown(p, "pio", DEV_DISK, NULL)) + bytes(grown(p, "mmio", DEV_DISK, NULL));
     f->crossings = f->traps + f->bells;
-    f->bytes_per_trap = f->crossings > 0 ? p->size / f->crossings : 0;
+    f->bytes_per_trap = f->crossings == 0 ? 0 : p->size / f->crossings;
     f->copies = (dma.copied + blk.copied + f->register_bytes) / p->size;
     f->backend = crossings(blk);
     f->backend_bytes = bytes(blk);

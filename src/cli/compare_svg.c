@@ -35,7 +35,7 @@ struct plot {
 
 static bool shown(const struct column *col, const struct figures *f)
 {
-    return !col->there || col->there(f);
+    return !isnan(col->value(f)) && (!col->there || col->there(f));
 }
 
 /* Rounding leaves a little where nothing is. */

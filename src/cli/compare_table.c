@@ -49,7 +49,7 @@ static void measured(const struct cell *cell)
     compare_time_show(low, sizeof(low), f->ns_p5);
     compare_time_show(high, sizeof(high), f->ns_p95);
     printf("%-16s %5u %9s %7s %7s %11s %7s %s   %s – %s\n", cell->way->name, cell->depth, traps,
-           bells, irqs, f->crossings > 0 ? each : "no traps", copies, ns, low, high);
+           bells, irqs, f->crossings == 0 ? "no traps" : each, copies, ns, low, high);
 }
 
 void compare_table_cell(const struct compare *c, const struct cell *cell)
