@@ -75,7 +75,7 @@ static int machine_run(struct run *r, struct error *err)
         code = irqchip_choose(r->irqchip, r->vm.engine, &r->vm.split, err);
     if (!code)
         code = vm_open(&vm, &r->vm, err);
-    if (!code && (code = watch_fits(&r->watch, err)))
+    if (!code && (code = watch_fits(&r->watch, r->vm.record, err)))
         vm_close(vm);
     if (!code && r->ctl && (code = ctl_open(&ctl, vm, r->ctl, err)))
         vm_close(vm);

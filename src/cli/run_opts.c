@@ -157,6 +157,14 @@ static int take_check(void *ctx, const char *value, struct error *err)
     return watch_check_parse(&r->watch, value, err);
 }
 
+static int take_offer(void *ctx, const char *value, struct error *err)
+{
+    struct run *r = ctx;
+
+    r->vm.vwatch = &r->watch;
+    return watch_offer_parse(&r->watch, value, err);
+}
+
 static int take_evil(void *ctx, const char *value, struct error *err)
 {
     struct run *r = ctx;
@@ -267,6 +275,8 @@ const struct opt run_options[] = {
      take_record},
     {"check", "virtio", "watch the guest's virtio drivers keep the rules (docs/virtio-check.md)",
      take_check},
+    {"offer", "in-order+notification-data",
+     "virtio devices offer these features too (docs/virtio.md)", take_offer},
     {"evil", "seed=N[,rate=N][,device=NAME][,kind=NAME+NAME…]",
      "virtio devices misbehave towards their drivers, one chance in rate (100);\n"
      "      the guest's data is no longer safe (docs/virtio-evil.md)",

@@ -1,8 +1,10 @@
-/* viaduct run --check virtio (docs/virtio-check.md) and --evil (docs/virtio-evil.md). */
+/* viaduct run --check virtio (docs/virtio-check.md), --evil (docs/virtio-evil.md) and --offer
+ * (docs/virtio.md). */
 #include "cli/watch.h"
 #include "cli/cli.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "virtio/virtio.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,25 @@ int watch_check_parse(struct vwatch *w, const char *value, struct error *err)
         return error_set(err, -EINVAL, "--check %s: must be virtio", value);
     w->check = true;
     return 0;
+}
+
+int watch_offer_parse(struct vwatch *w, const char *value, struct error *err)
+{
+    char list[64], *save = NULL;
+
+    snprintf(list, sizeof(list), "%s", value);
+    for (char *s = strtok_r(list, "+", &save); s; s = strtok_r(NULL, "+", &save)) {
+        if (!strcmp(s, "in-order"))
+            w->offer |= VIRTIO_BIT(VIRTIO_F_IN_ORDER);
+        else if (!strcmp(s, "notification-data"))
+            w->offer |= VIRTIO_BIT(VIRTIO_F_NOTIFICATION_DATA);
+        else
+            return error_set(err, -EINVAL,
+                             "--offer %s: must be in-order, notification-data, or "
+                             "both joined by +",
+                             s);
+    }
+    return w->offer ? 0 : error_set(err, -EINVAL, "--offer: names no feature");
 }
 
 static int kinds_parse(char *list, uint32_t *kinds, struct error *err)
@@ -80,10 +101,12 @@ int watch_evil_parse(struct watch_evil *e, const char *value, struct error *err)
     return seeded ? 0 : error_set(err, -EINVAL, "--evil: name a seed, as in --evil seed=1");
 }
 
-int watch_fits(const struct vwatch *w, struct error *err)
+int watch_fits(const struct vwatch *w, bool recorded, struct error *err)
 {
     const char *name = w->evil ? w->evil->device : NULL;
 
+    if (recorded && (w->evil || w->offer))
+        return error_set(err, -EINVAL, "--record: not together with --evil or --offer");
     if (!w->evil || w->evils)
         return 0;
     return error_set(err, -EINVAL, "--evil: there is no virtio device%s%s", name ? " " : "",

@@ -323,7 +323,6 @@ static uint64_t features(const struct blk *b, const struct vblk_opts *o)
     uint64_t f = VIRTIO_BIT(VIRTIO_BLK_F_SIZE_MAX) | VIRTIO_BIT(VIRTIO_BLK_F_SEG_MAX) |
                  VIRTIO_BIT(VIRTIO_BLK_F_BLK_SIZE) | VIRTIO_BIT(VIRTIO_BLK_F_TOPOLOGY);
 
-    f |= o->offer;
     if (o->packed)
         f |= VIRTIO_BIT(VIRTIO_F_RING_PACKED);
     if (o->queues > 1)

@@ -16,7 +16,6 @@ struct vblk_opts {
     unsigned queues;    /* 0: one */
     uint64_t mmio;      /* where its registers go; 0: a PCI function */
     bool packed;        /* offer packed rings: a driver that knows them takes them */
-    uint64_t offer;     /* more features of chapter 6: IN_ORDER, NOTIFICATION_DATA */
 };
 
 /* blk stays the caller's and must outlive the device. 0, -ENOMEM, -EINVAL (queues), or -EBUSY when

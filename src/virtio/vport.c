@@ -20,6 +20,8 @@ static int watch(struct virtio *v, const struct dev_env *env, bool mmio)
 {
     struct vwatch *w = env->vwatch;
 
+    if (w)
+        v->offered |= w->offer;
     if (w && w->check && !(v->check = vcheck_open(v, env, mmio)))
         return -ENOMEM;
     if (!w || !w->evil || (w->evil->device && strcmp(w->evil->device, env->name)))

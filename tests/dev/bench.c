@@ -272,6 +272,7 @@ static int device_make(struct bench *b, const struct fixture *f, const char *nam
     snprintf(b->dev_name[b->devs], BENCH_NAME, "%s", name);
     env.devfn = (uint8_t)bench_arg(a, "devfn", b->devs * 8);
     b->watch.check |= bench_arg(a, "check", 0) != 0;
+    b->watch.offer = bench_arg(a, "offer", 0);
     dev->cls = f->cls;
     dev->name = env.name;
     pthread_mutex_lock(&b->lock);

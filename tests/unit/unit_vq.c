@@ -394,6 +394,40 @@ static void no_bus_master_no_walk(void **state)
     assert_int_equal(vq_pop(&w->q, &w->c), 1);
 }
 
+/* 2.7.9: whatever order they end in, they are given back as they came. */
+static void in_order(void **state)
+{
+    struct world *w = *state;
+    struct vq_conf conf = w->q.conf;
+    struct vq_chain c[3];
+
+    conf.in_order = true;
+    assert_int_equal(vq_start(&w->q, &w->dma, &conf), 0);
+    for (unsigned round = 0; round < 200; round++) { /* well around the line */
+        for (unsigned i = 0; i < 3; i++) {
+            desc(w, DESC, 2 * i, DATA, 1, WRITE, 0);
+            offer(w, (uint16_t)(2 * i));
+            assert_int_equal(vq_pop(&w->q, &c[i]), 1);
+        }
+        vq_unpop(&w->q, &c[2]);
+        assert_int_equal(vq_pop(&w->q, &c[2]), 1);
+        vq_push(&w->q, c[2].head, 12);
+        vq_push(&w->q, c[2].head, 13); /* once is enough; the newest counts */
+        vq_push(&w->q, c[1].head, 11);
+        assert_false(vq_signal(&w->q));
+        assert_int_equal(word(w, USED + 2), (uint16_t)(3 * round));
+        assert_int_equal(w->q.in_flight, 3);
+        vq_push(&w->q, c[0].head, 10);
+        assert_true(vq_signal(&w->q));
+        assert_int_equal(word(w, USED + 2), (uint16_t)(3 * round + 3));
+        for (unsigned i = 0; i < 3; i++)
+            assert_int_equal(word(w, USED + 4 + 8 * ((3ull * round + i) % SIZE)), 2 * i);
+        assert_true(vq_sane(&w->q));
+    }
+    vq_push(&w->q, c[0].head, 1);
+    assert_int_equal(w->q.in_flight, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +442,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(notifications_by_flags, setup, teardown),
         cmocka_unit_test_setup_teardown(notifications_by_event_idx, setup, teardown),
         cmocka_unit_test(event_math),
+        cmocka_unit_test_setup_teardown(in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(absurd_configurations_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(no_bus_master_no_walk, setup, teardown),
     };

@@ -307,13 +307,14 @@ int setup_slow(void **state)
 
 struct world *watched(uint64_t mib, uint64_t mmio, uint64_t offer)
 {
-    struct vblk_opts o = {.mmio = mmio, .packed = true, .offer = offer};
+    struct vblk_opts o = {.mmio = mmio, .packed = true};
     struct world *w;
 
     setup_ram((void **)&w, mib);
     slow_make(w);
     w->blk = &w->slow.blk;
     w->watch.check = true;
+    w->watch.offer = offer;
     w->env.vwatch = &w->watch;
     assert_int_equal(vblk_create(&w->d, &w->env, w->blk, &o), 0);
     if (!mmio)
