@@ -217,8 +217,9 @@ static enum blk_eh_timer_return regs_late(struct disk *d, struct request *rq)
     ended = regs_give_up(r, &end);
     if (ended) {
         r->rq = NULL;
-        if (r->looks)
-            regs_enable(r, false);
+        reg_set(r, REGDISK_INTR_ACK, REGDISK_STATUS_DONE | REGDISK_STATUS_FAILED);
+        r->enabled = r->looks; /* whatever it is: written anew */
+        regs_enable(r, !r->looks);
     }
     spin_unlock_irqrestore(&r->lock, flags);
     if (!ended)
