@@ -176,11 +176,24 @@ int space_unmap(struct space *s, uint64_t at, uint64_t len)
     return 0;
 }
 
+static uint64_t total(const struct space *s)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < s->areas; i++)
+        sum += s->area[i].end - s->area[i].at;
+    return sum;
+}
+
 int space_map(struct space *s, const struct area *a)
 {
-    int err = space_unmap(s, a->at, a->end - a->at);
-    unsigned i = space_index(s, a->at);
+    unsigned i;
+    int err;
 
+    if (a->end - a->at > SPACE_TOTAL_MAX - total(s))
+        return -ENOMEM;
+    err = space_unmap(s, a->at, a->end - a->at);
+    i = space_index(s, a->at);
     if (!err)
         err = area_insert(s, i, a);
     if (err)
@@ -250,9 +263,11 @@ int space_move(struct space *s, uint64_t at, uint64_t len, uint64_t to)
     if (err)
         return err;
     file_get(a.file);
-    for (uint64_t n = 0; n < len; n += SPACE_PAGE) {
+    for (uint64_t n = 0; n < len; n += SPACE_PAGE) { /* as each_pte */
         uint64_t *from = space_pte(s, at + n, false), *e;
 
+        if (!from)
+            n = ((at + n) | (REGION - 1)) - SPACE_PAGE + 1 - at;
         if (!from || !(*from & PTE_HELD))
             continue;
         e = space_pte(s, to + n, true);

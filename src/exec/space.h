@@ -11,6 +11,7 @@
 
 #define SPACE_PAGE      4096ull
 #define SPACE_AREAS_MAX 1024u
+#define SPACE_TOTAL_MAX (256ull << 30) /* of all areas: what bounds the walks over page tables */
 
 struct ram;
 struct file;
