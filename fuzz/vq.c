@@ -33,7 +33,8 @@ static void start(struct play *p)
     if (how & 32)
         c.size = take_u16(&p->in);
     c.packed = c.size >> 15;
-    c.size &= 0x7fff;
+    c.in_order = c.size >> 14 & 1;
+    c.size &= 0x3fff;
     if (how & 64)
         c.desc = take_int(&p->in, 8);
     if (how & 128)
