@@ -29,7 +29,7 @@ struct play {
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
-static char base[] = "/tmp/viaduct-fuzz-p9-XXXXXX";
+static char base[] = "/dev/shm/viaduct-fuzz-p9-XXXXXX";
 
 static void file_put(int at, const char *name, const char *text)
 {
@@ -67,8 +67,7 @@ static void tree_make(void)
     share = openat(at, "share", O_DIRECTORY | O_CLOEXEC);
     file_put(share, "f", "in the share");
     mkdirat(share, "d", 0755);
-    symlinkat("../canary", share, "l");
-    symlinkat("..", share, "up");
+    PROMISE(!symlinkat("../canary", share, "l") && !symlinkat("..", share, "up"));
     close(share);
     close(at);
 }
@@ -104,7 +103,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     PROMISE(mkdtemp(base));
     at = open(base, O_DIRECTORY | O_CLOEXEC);
     file_put(at, "canary", "canary");
-    fchmodat(at, "canary", 0644, 0);
+    PROMISE(!fchmodat(at, "canary", 0644, 0));
     close(at);
     atexit(cleanup);
     return 0;

@@ -107,14 +107,14 @@ int p9_tgetlock(struct p9_server *s, struct p9_in *in, struct p9_out *out)
     struct flock l;
     int fd, err = range_get(in, false, &r);
 
-    if (!err && r.type == TYPE_NONE)
-        err = -EINVAL;
     if (err)
         return err;
     fd = lock_fid(s, id);
     if (fd < 0)
         return fd;
     l = flock_of(&r);
+    if (r.type == TYPE_NONE) /* what Linux sends whatever it was asked: any lock that is there */
+        l.l_type = F_WRLCK;
     if (fcntl(fd, F_OFD_GETLK, &l))
         return -errno;
     p9_put8(out, l.l_type == F_RDLCK ? TYPE_READ : l.l_type == F_WRLCK ? TYPE_WRITE : TYPE_NONE);

@@ -46,9 +46,12 @@ static int tree_make(char *dir)
     static const char text[] = "from the host\n";
     int at, fd, err = 0;
 
-    snprintf(dir, 32, "/tmp/viaduct-9p-XXXXXX");
-    if (!mkdtemp(dir))
-        return -errno;
+    snprintf(dir, 32, "/dev/shm/viaduct-9p-XXXXXX"); /* in memory, for fuzzers */
+    if (!mkdtemp(dir)) {
+        snprintf(dir, 32, "/tmp/viaduct-9p-XXXXXX");
+        if (!mkdtemp(dir))
+            return -errno;
+    }
     at = open(dir, O_DIRECTORY | O_CLOEXEC);
     fd = openat(at, "f", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     if (write(fd, text, strlen(text)) < 0 || mkdirat(at, "d", 0755) || symlinkat("/etc", at, "out"))

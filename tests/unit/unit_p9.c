@@ -311,6 +311,8 @@ static void locks(void **state)
     assert_int_equal(le64_get(w->body + 1), 0);
     assert_int_equal(le64_get(w->body + 9), 10);
     assert_memory_equal(w->body + 21, "\5\0guest", 7);
+    assert_int_equal(ask(w, GETLOCK, "dbqqds", 2, UN, 3ll, 1ll, 42, "guest"), 0);
+    assert_int_equal(w->body[0], WR); /* any, as Linux asks */
     assert_int_equal(LOCKS(1, UN, 0, 0), 0);
     assert_int_equal(ask(w, CLUNK, "d", 2), 0); /* and its lock */
     assert_int_equal(ask(w, GETLOCK, "dbqqds", 1, WR, 0ll, 0ll, 42, "guest"), 0);
