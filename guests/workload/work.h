@@ -1,5 +1,5 @@
 /*
- * The workload guest: one request loop (workload.c) over many ways to a disk, a file each. A way
+ * The workload guest: one request loop (loop.c) over many ways to a disk, a file each. A way
  * fills in a struct way; what it does with registers, rings or calls is all that differs.
  */
 #ifndef WORK_H
@@ -10,6 +10,7 @@
 #define DEPTH_MAX   64
 #define REQUEST_MAX 65536 /* bytes a request */
 #define BLOCKS_MAX  8192
+#define ROUNDS_MAX  64
 #define SECTOR      512u
 
 struct req {
@@ -33,6 +34,18 @@ struct way {
 
 extern const struct way way_regdisk_pio, way_regdisk_mmio, way_ide_pio, way_ide_dma,
     way_virtio_split, way_virtio_packed, way_hypercall, way_batch, way_ring, way_ring_polled;
+
+struct work { /* what is asked for */
+    uint32_t size, read, blocks, depth, n, rounds, flushes, seed;
+    bool polled;
+};
+
+/* loop.c: takes it over, and says whether it can be; then does and reports it. */
+bool work_set(const struct work *o, const struct way *w);
+void work_run(const struct work *o, const struct way *w);
+/* Of where it runs: interrupts open for a moment; sleep until there is one. */
+void work_open(void);
+void work_sleep(void);
 
 extern bool polled;           /* completion is looked for, not announced */
 extern unsigned request_size; /* bytes; a multiple of SECTOR */

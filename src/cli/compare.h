@@ -23,15 +23,19 @@
 
 /* ---- what there is: compare_plan.c ---- */
 
+/* What a child runs: the guest, or a program without one. */
+enum compare_file { GUEST_64, GUEST_32, PROGRAM_64, PROGRAM_32, COMPARE_FILES };
+
 enum compare_at { AT_OPERATION, AT_DRIVER, AT_SYSCALL }; /* where the hypervisor intercepts */
 
 struct compare_way {
     const char *name;
-    const char *disk;  /* what follows the image in --disk */
-    const char *guest; /* the driver's name in the guest */
-    const char *line;  /* its interrupt's ledger row (of dev "irq"), or NULL: messages */
-    bool polled;       /* never by interrupt */
-    bool queue;        /* takes more than one request at a time */
+    const char *disk;          /* what follows the image in --disk */
+    const char *guest;         /* the driver's name in the guest */
+    const char *line;          /* its interrupt's ledger row (of dev "irq"), or NULL: messages */
+    bool polled;               /* never by interrupt */
+    enum compare_file program; /* PROGRAM_*: by viaduct exec; else there is a guest */
+    bool queue;                /* takes more than one request at a time */
     enum compare_at at;
     const char *what;               /* one sentence */
     const char *boundaries, *flush; /* what the backend knows of a request */
@@ -72,7 +76,7 @@ int compare_ledger_read(struct compare_ledger *l, int fd, struct error *err);
 void compare_ledger_free(struct compare_ledger *l);
 
 struct figures { /* a request, but for the last four; NAN: not determined */
-    double traps, pio, mmio, patch, hcall;
+    double traps, pio, mmio, patch, hcall, syscall;
     double eoi;       /* of the traps: interrupt controllers' */
     double crossings; /* traps and bells */
     double bells;     /* kicks that reached the host without an exit to viaduct */
@@ -123,8 +127,8 @@ struct compare {
     struct engine_note engine[8];
     double tsc_hz, took_s;
     char host[256], cpu[128], when[64];
-    uint32_t blocks;      /* on the image */
-    int image, kernel[2]; /* memory files: the disk, the guests for 64 and 32 bits */
+    uint32_t blocks;                /* on the image */
+    int image, file[COMPARE_FILES]; /* memory files: the disk; what runs on it */
 };
 
 /* compare_plan.c */
@@ -160,5 +164,6 @@ int compare_html(const struct compare *c, const char *path);
 /* ---- files in this binary (tools/embed.sh) ---- */
 extern const char compare_css[], compare_css_end[];
 extern const uint8_t workload64[], workload64_end[], workload32[], workload32_end[];
+extern const uint8_t program64[], program64_end[], program32[], program32_end[];
 
 #endif

@@ -59,11 +59,19 @@ static unsigned image_wrong(const struct compare *c)
 
 int compare_open(struct compare *c, struct error *err)
 {
+    static const struct {
+        const uint8_t *from, *to;
+    } what[COMPARE_FILES] = {[GUEST_64] = {workload64, workload64_end},
+                             [GUEST_32] = {workload32, workload32_end},
+                             [PROGRAM_64] = {program64, program64_end},
+                             [PROGRAM_32] = {program32, program32_end}};
+
+    for (unsigned i = 0; i < COMPARE_FILES; i++) {
+        c->file[i] = file_of(what[i].from, (size_t)(what[i].to - what[i].from), "guest", err);
+        if (c->file[i] < 0)
+            return -EIO;
+    }
     c->image = memfd_create("image", MFD_CLOEXEC);
-    c->kernel[0] = file_of(workload64, (size_t)(workload64_end - workload64), "guest", err);
-    c->kernel[1] = file_of(workload32, (size_t)(workload32_end - workload32), "guest", err);
-    if (c->kernel[0] < 0 || c->kernel[1] < 0)
-        return -EIO;
     if (c->image < 0 || ftruncate(c->image, (off_t)c->blocks * c->o.size))
         return error_set(err, -EIO, "no memory file for the image: %s", strerror(errno));
     c->tsc_hz = (double)tsc_hz();
@@ -73,8 +81,8 @@ int compare_open(struct compare *c, struct error *err)
 void compare_close(struct compare *c)
 {
     close(c->image);
-    close(c->kernel[0]);
-    close(c->kernel[1]);
+    for (unsigned i = 0; i < COMPARE_FILES; i++)
+        close(c->file[i]);
 }
 
 /* ---- times ---- */

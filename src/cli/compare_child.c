@@ -1,7 +1,7 @@
 /*
- * One run of the guest: viaduct run in a child process, from this same binary, with the image, the
- * guest, its console and the ledger as memory files that it inherits. A child that fails, hangs or
- * says something else than expected is an error, never a figure.
+ * One run of the guest, or of the program: viaduct run or exec in a child process, from this same
+ * binary, with the image, the guest, its console and the ledger as memory files that it inherits. A
+ * child that fails, hangs or says something else than expected is an error, never a figure.
  */
 #include "cli/compare.h"
 #include "core/log.h"
@@ -21,7 +21,7 @@
 #define CHILD_MS      90000 /* then it is killed: its own timeout should have ended it */
 #define SAID_MAX      16384
 
-enum { FD_LEDGER = 100, FD_IMAGE, FD_KERNEL }; /* in the child; far from those in here */
+enum { FD_LEDGER = 100, FD_IMAGE, FD_FILE }; /* in the child; far from those in here */
 
 struct files {
     int out, err, ledger;
@@ -66,7 +66,7 @@ static int start(pid_t *pid, char **argv, const struct files *f, const int given
     posix_spawn_file_actions_adddup2(&a, f->err, 2);
     posix_spawn_file_actions_adddup2(&a, f->ledger, FD_LEDGER);
     posix_spawn_file_actions_adddup2(&a, given[0], FD_IMAGE);
-    posix_spawn_file_actions_adddup2(&a, given[1], FD_KERNEL);
+    posix_spawn_file_actions_adddup2(&a, given[1], FD_FILE);
     code = posix_spawn(pid, "/proc/self/exe", &a, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&a);
     return -code;
@@ -117,7 +117,8 @@ static bool last_line(const char *text, const char *start, char *to, size_t room
     return found;
 }
 
-/* Status 2 is viaduct run refusing a combination; its message says why. */
+/* 1 is the guest's or the program's word that all went well. Status 2 is viaduct run refusing a
+ * combination; its message says why. */
 static int judge(int status, const struct files *f, struct error *err)
 {
     char said[SAID_MAX], line[300] = "";
@@ -161,41 +162,102 @@ static int rounds_read(struct child *k, const struct files *f, double tsc_hz, st
                : error_set(err, -EBADMSG, "the guest reported %u rounds of %u", found, k->rounds);
 }
 
-static void guest_words(char *to, size_t room, const struct compare *c, const struct child *k)
+#define WORDS_MAX 12
+#define ARGS_MAX  32
+
+struct command {
+    char *argv[ARGS_MAX];
+    unsigned args;
+    char words[256], disk[96], file[32], ledger[32];
+};
+
+static void arg(struct command *m, const char *s)
+{
+    if (m->args < ARGS_MAX - 1)
+        m->argv[m->args++] = (char *)(uintptr_t)s;
+}
+
+/* What the workload is told; the same words for guests and programs. */
+static void words_make(struct command *m, const struct compare *c, const struct child *k)
+{
+    const struct compare_way *w = k->cell->way;
+
+    snprintf(m->words, sizeof(m->words),
+             "way=%s size=%u read=%u depth=%u n=%u rounds=%u flushes=%u blocks=%u%s", w->guest,
+             c->o.size, c->o.read, k->cell->depth, k->per_round, k->rounds, COMPARE_FLUSHES,
+             c->blocks, w->polled || c->o.poll ? " poll" : "");
+}
+
+static void run_make(struct command *m, const struct cell *cell)
+{
+    static const char *const options[] = {"--memory", "32M", "--debug-exit", "--timeout",
+                                          GUEST_SECONDS};
+
+    arg(m, "--irqchip");
+    arg(m, cell->engine->irqchip);
+    for (unsigned i = 0; i < ARRAY_LEN(options); i++)
+        arg(m, options[i]);
+    arg(m, "--kernel");
+    arg(m, m->file);
+    arg(m, "--append");
+    arg(m, m->words);
+}
+
+/* A program has its words one by one. */
+static void exec_make(struct command *m)
+{
+    char *save = NULL;
+    unsigned n = 0;
+
+    arg(m, "--memory");
+    arg(m, "64M");
+    arg(m, m->file);
+    for (char *w = strtok_r(m->words, " ", &save); w && n < WORDS_MAX;
+         w = strtok_r(NULL, " ", &save))
+        arg(m, w);
+}
+
+static void command_make(struct command *m, const struct compare *c, const struct child *k)
 {
     const struct cell *cell = k->cell;
 
-    snprintf(to, room, "way=%s size=%u read=%u depth=%u n=%u rounds=%u flushes=%u blocks=%u%s",
-             cell->way->guest, c->o.size, c->o.read, cell->depth, k->per_round, k->rounds,
-             COMPARE_FLUSHES, c->blocks, cell->way->polled || c->o.poll ? " poll" : "");
+    *m = (struct command){.args = 0};
+    words_make(m, c, k);
+    snprintf(m->disk, sizeof(m->disk), "/proc/self/fd/%d%s", FD_IMAGE, cell->way->disk);
+    snprintf(m->file, sizeof(m->file), "/proc/self/fd/%d", FD_FILE);
+    snprintf(m->ledger, sizeof(m->ledger), "/proc/self/fd/%d", FD_LEDGER);
+    arg(m, "viaduct");
+    arg(m, cell->way->program ? "exec" : "run");
+    arg(m, "--engine");
+    arg(m, cell->engine->engine);
+    arg(m, "--disk");
+    arg(m, m->disk);
+    arg(m, "--ledger");
+    arg(m, m->ledger);
+    if (cell->way->program)
+        exec_make(m);
+    else
+        run_make(m, cell);
+}
+
+static int file_for(const struct compare *c, const struct cell *cell)
+{
+    if (cell->way->program)
+        return c->file[cell->way->program];
+    return c->file[strcmp(cell->engine->engine, "direct") ? GUEST_64 : GUEST_32];
 }
 
 int compare_child(struct compare *c, struct child *k, struct error *err)
 {
-    const struct compare_engine *e = k->cell->engine;
-    bool small = !strcmp(e->engine, "direct");
-    char words[256], disk[96], kernel[32], ledger[32];
-    char *argv[] = {"viaduct",      "run",
-                    "--engine",     (char *)(uintptr_t)e->engine,
-                    "--irqchip",    (char *)(uintptr_t)e->irqchip,
-                    "--memory",     "32M",
-                    "--debug-exit", "--kernel",
-                    kernel,         "--disk",
-                    disk,           "--append",
-                    words,          "--timeout",
-                    GUEST_SECONDS,  "--ledger",
-                    ledger,         NULL};
+    struct command m;
     struct files f;
     pid_t pid;
     int code = files_open(&f, err), status = 0;
 
-    guest_words(words, sizeof(words), c, k);
-    snprintf(disk, sizeof(disk), "/proc/self/fd/%d%s", FD_IMAGE, k->cell->way->disk);
-    snprintf(kernel, sizeof(kernel), "/proc/self/fd/%d", FD_KERNEL);
-    snprintf(ledger, sizeof(ledger), "/proc/self/fd/%d", FD_LEDGER);
+    command_make(&m, c, k);
     k->ledger = (struct compare_ledger){0};
     if (!code) {
-        code = start(&pid, argv, &f, (int[2]){c->image, c->kernel[small]});
+        code = start(&pid, m.argv, &f, (int[2]){c->image, file_for(c, k->cell)});
         if (code)
             error_set(err, code, "can't start another viaduct: %s", strerror(-code));
     }

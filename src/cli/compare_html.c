@@ -211,7 +211,8 @@ static void charts(FILE *out, const struct compare *c)
     chart(out, c, &crossings, "Traps a request",
           "Where single register accesses are intercepted, each costs a trap. A driver that hands "
           "over whole requests needs one to begin them and one to end the interrupt; several in a "
-          "queue (× 32) share both. Doorbells count as the traps they are. Marks to the left are "
+          "queue (× 32) share both. A system call is one. Doorbells count as the traps they are. "
+          "Marks to the left are "
           "better.");
     chart(out, c, &compare_columns[TIME], "Time a request",
           "What a trap costs is the engine's; how many there are is the interface's. Marks to the "
@@ -245,8 +246,8 @@ static void method(FILE *out, const struct compare *c)
         "by "
         "itself: the ledger counts what reaches viaduct, and doorbells.</li>\n<li>Copies inside "
         "the host's kernel below the backend's own, and inside the guest.</li>\n<li>The process "
-        "and the file behind a request: a guest's kernel does not pass them on to its "
-        "disk.</li>\n</ul>\n</section>\n");
+        "and the file behind a request, below the system-call interface: a guest's kernel does "
+        "not pass them on to its disk.</li>\n</ul>\n</section>\n");
 }
 
 int compare_html(const struct compare *c, const char *path)

@@ -86,6 +86,7 @@ static cJSON *traps(const struct figures *f)
     put(o, "mmio", f->mmio);
     put(o, "patched", f->patch);
     put(o, "hypercall", f->hcall);
+    put(o, "system_call", f->syscall);
     put(o, "of_interrupt_controllers", f->eoi);
     return o;
 }

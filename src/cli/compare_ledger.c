@@ -145,7 +145,8 @@ static void traps_count(struct figures *f, const struct compare_runs *p)
     f->mmio = exits(p, "mmio");
     f->patch = exits(p, "patch");
     f->hcall = exits(p, "hcall");
-    f->traps = f->pio + f->mmio + f->patch + f->hcall;
+    f->syscall = exits(p, "syscall") + exits(p, "int80") + exits(p, "sysenter");
+    f->traps = f->pio + f->mmio + f->patch + f->hcall + f->syscall;
     f->eoi = judged(crossings(grown(p, "mmio", DEV_CHIPS, NULL)) +
                     crossings(grown(p, "pio", DEV_CHIPS, NULL)));
     f->halts = exits(p, "halt");

@@ -10,6 +10,7 @@
 
 #define REASSEMBLED "reassembled by the controller from register writes; known at the command"
 #define WHOLE       "handed over whole"
+#define OWN_CALLS   "the program's own, before a kernel has cut or joined them"
 
 const struct compare_way compare_ways[] = {
     {.name = "regdisk-pio",
@@ -127,6 +128,30 @@ const struct compare_way compare_ways[] = {
      .what = "The split ring again, with the guest looking for what has ended: no interrupts.",
      .boundaries = WHOLE,
      .flush = "a request of its own"},
+    {.name = "syscall",
+     .disk = "",
+     .guest = "syscall",
+     .program = PROGRAM_64,
+     .polled = true,
+     .at = AT_SYSCALL,
+     .what =
+         "No guest kernel: a Linux program's own calls, pread64, pwrite64 and fsync on the disk "
+         "as a file, by SYSCALL (viaduct exec).",
+     .boundaries = OWN_CALLS,
+     .process = "the program that calls, and where it stands",
+     .file = "the path it opened, offset and length",
+     .flush = "fsync, as the program says it"},
+    {.name = "syscall-i386",
+     .disk = "",
+     .guest = "syscall",
+     .program = PROGRAM_32,
+     .polled = true,
+     .at = AT_SYSCALL,
+     .what = "The same program for the other ABI: other numbers, words of 32 bits, INT 0x80.",
+     .boundaries = OWN_CALLS,
+     .process = "the program that calls, and where it stands",
+     .file = "the path it opened, offset and length",
+     .flush = "fsync, as the program says it"},
 };
 const unsigned compare_ways_count = ARRAY_LEN(compare_ways);
 _Static_assert(ARRAY_LEN(compare_ways) <= COMPARE_WAYS_MAX, "room for all ways");

@@ -77,8 +77,9 @@ static void known(const struct cell *cell)
     char requests[16];
 
     compare_count_show(requests, sizeof(requests), cell->f.backend);
-    printf("%-16s %-13s %7s   %u of %u   %s\n", cell->way->name, compare_at_name(cell->way->at),
-           requests, (unsigned)cell->f.flushes, COMPARE_FLUSHES, cell->way->boundaries);
+    printf("%-16s %-13s %7s   %u of %u   %s%s\n", cell->way->name, compare_at_name(cell->way->at),
+           requests, (unsigned)cell->f.flushes, COMPARE_FLUSHES, cell->way->boundaries,
+           cell->way->process ? "; process and file too" : "");
 }
 
 void compare_table_end(const struct compare *c)
