@@ -7,6 +7,7 @@
 #ifndef CLI_COMPARE_H
 #define CLI_COMPARE_H
 
+#include "cli/cli.h"
 #include "core/error.h"
 #include "core/types.h"
 #include <stdio.h>
@@ -63,18 +64,6 @@ struct compare_opts {
 
 /* ---- what was found ---- */
 
-/* A ledger that was read back: compare_ledger.c */
-struct compare_row {
-    char kind[8], dev[32], name[32];
-    double reads, writes, read_bytes, write_bytes, refused, copied;
-};
-struct compare_ledger {
-    struct compare_row *row;
-    unsigned rows;
-};
-int compare_ledger_read(struct compare_ledger *l, int fd, struct error *err);
-void compare_ledger_free(struct compare_ledger *l);
-
 struct figures { /* a request, but for the last four; NAN: not determined */
     double traps, pio, mmio, patch, hcall, syscall;
     double eoi;       /* of the traps: interrupt controllers' */
@@ -94,13 +83,6 @@ struct figures { /* a request, but for the last four; NAN: not determined */
     double requests;
     unsigned rounds;
 };
-struct compare_runs { /* two of one cell, and what the second had more */
-    const struct compare_ledger *few, *many;
-    double requests;
-    uint32_t size;
-    const char *line; /* of its way */
-};
-void compare_count(struct figures *f, const struct compare_runs *runs);
 
 enum cell_state { CELL_WAITING, CELL_MEASURED, CELL_REFUSED, CELL_FAILED };
 
@@ -109,8 +91,7 @@ struct cell {
     const struct compare_engine *engine;
     unsigned depth;
     enum cell_state state;
-    char why[400];  /* refused, failed */
-    char note[200]; /* measured, but: */
+    char why[400]; /* refused, failed */
     struct figures f;
     double round_ns[COMPARE_ROUNDS_MAX];
 };
@@ -131,27 +112,23 @@ struct compare {
     int image, file[COMPARE_FILES]; /* memory files: the disk; what runs on it */
 };
 
+/* compare_opts.c */
+extern const struct opt compare_options[];
+
 /* compare_plan.c */
 int compare_plan(struct compare *c, struct error *err);
+
 /* compare_host.c: when and on what; and figures as people read them */
 void compare_count_show(char *to, size_t room, double v); /* 7, 0.031 */
 void compare_time_show(char *to, size_t room, double ns); /* 4.72 µs */
 void compare_bytes_show(char *to, size_t room, double v); /* 131,072 */
 const char *compare_at_name(enum compare_at at);
 void compare_host(struct compare *c);
-/* compare_cell.c, compare_child.c */
+
+/* compare_cell.c */
 int compare_open(struct compare *c, struct error *err);
 void compare_close(struct compare *c);
 void compare_cell(struct compare *c, struct cell *cell);
-
-struct child { /* one run of the guest */
-    const struct cell *cell;
-    uint32_t per_round, rounds;
-    double ns[COMPARE_ROUNDS_MAX]; /* out: a round */
-    struct compare_ledger ledger;  /* out */
-};
-/* 0; -ENOTSUP: refused, err says why; else it failed, err says how. */
-int compare_child(struct compare *c, struct child *k, struct error *err);
 
 /* How it is told: compare_table.c (as it goes), compare_json.c, compare_html.c. 0 or -errno */
 void compare_table_head(const struct compare *c);

@@ -4,7 +4,7 @@
  * and nothing else. The image is a memory file whose blocks carry their numbers; the guest judges
  * what it reads, and the stamps are looked at again from here.
  */
-#include "cli/compare.h"
+#include "cli/compare_child.h"
 #include "core/tsc.h"
 #include <errno.h>
 #include <math.h>

@@ -3,7 +3,7 @@
  * binary, with the image, the guest, its console and the ledger as memory files that it inherits. A
  * child that fails, hangs or says something else than expected is an error, never a figure.
  */
-#include "cli/compare.h"
+#include "cli/compare_child.h"
 #include "core/log.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -17,11 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define GUEST_SECONDS "60"
-#define CHILD_MS      90000 /* then it is killed: its own timeout should have ended it */
-#define SAID_MAX      16384
-
-enum { FD_LEDGER = 100, FD_IMAGE, FD_FILE }; /* in the child; far from those in here */
+#define CHILD_MS 90000 /* then it is killed: its own timeout should have ended it */
+#define SAID_MAX 16384
 
 struct files {
     int out, err, ledger;
@@ -137,7 +134,7 @@ static int judge(int status, const struct files *f, struct error *err)
     if (code < 0)
         return error_set(err, -EIO, "its process was ended by signal %d", WTERMSIG(status));
     if (code == 10)
-        return error_set(err, -EIO, "not done within " GUEST_SECONDS " s");
+        return error_set(err, -EIO, "not done within " CHILD_GUEST_SECONDS " s");
     return error_set(err, -EIO, "exit status %d%s%s", code, *line ? ": " : "", line);
 }
 
@@ -162,102 +159,17 @@ static int rounds_read(struct child *k, const struct files *f, double tsc_hz, st
                : error_set(err, -EBADMSG, "the guest reported %u rounds of %u", found, k->rounds);
 }
 
-#define WORDS_MAX 12
-#define ARGS_MAX  32
-
-struct command {
-    char *argv[ARGS_MAX];
-    unsigned args;
-    char words[256], disk[96], file[32], ledger[32];
-};
-
-static void arg(struct command *m, const char *s)
-{
-    if (m->args < ARGS_MAX - 1)
-        m->argv[m->args++] = (char *)(uintptr_t)s;
-}
-
-/* What the workload is told; the same words for guests and programs. */
-static void words_make(struct command *m, const struct compare *c, const struct child *k)
-{
-    const struct compare_way *w = k->cell->way;
-
-    snprintf(m->words, sizeof(m->words),
-             "way=%s size=%u read=%u depth=%u n=%u rounds=%u flushes=%u blocks=%u%s", w->guest,
-             c->o.size, c->o.read, k->cell->depth, k->per_round, k->rounds, COMPARE_FLUSHES,
-             c->blocks, w->polled || c->o.poll ? " poll" : "");
-}
-
-static void run_make(struct command *m, const struct cell *cell)
-{
-    static const char *const options[] = {"--memory", "32M", "--debug-exit", "--timeout",
-                                          GUEST_SECONDS};
-
-    arg(m, "--irqchip");
-    arg(m, cell->engine->irqchip);
-    for (unsigned i = 0; i < ARRAY_LEN(options); i++)
-        arg(m, options[i]);
-    arg(m, "--kernel");
-    arg(m, m->file);
-    arg(m, "--append");
-    arg(m, m->words);
-}
-
-/* A program has its words one by one. */
-static void exec_make(struct command *m)
-{
-    char *save = NULL;
-    unsigned n = 0;
-
-    arg(m, "--memory");
-    arg(m, "64M");
-    arg(m, m->file);
-    for (char *w = strtok_r(m->words, " ", &save); w && n < WORDS_MAX;
-         w = strtok_r(NULL, " ", &save))
-        arg(m, w);
-}
-
-static void command_make(struct command *m, const struct compare *c, const struct child *k)
-{
-    const struct cell *cell = k->cell;
-
-    *m = (struct command){.args = 0};
-    words_make(m, c, k);
-    snprintf(m->disk, sizeof(m->disk), "/proc/self/fd/%d%s", FD_IMAGE, cell->way->disk);
-    snprintf(m->file, sizeof(m->file), "/proc/self/fd/%d", FD_FILE);
-    snprintf(m->ledger, sizeof(m->ledger), "/proc/self/fd/%d", FD_LEDGER);
-    arg(m, "viaduct");
-    arg(m, cell->way->program ? "exec" : "run");
-    arg(m, "--engine");
-    arg(m, cell->engine->engine);
-    arg(m, "--disk");
-    arg(m, m->disk);
-    arg(m, "--ledger");
-    arg(m, m->ledger);
-    if (cell->way->program)
-        exec_make(m);
-    else
-        run_make(m, cell);
-}
-
-static int file_for(const struct compare *c, const struct cell *cell)
-{
-    if (cell->way->program)
-        return c->file[cell->way->program];
-    return c->file[strcmp(cell->engine->engine, "direct") ? GUEST_64 : GUEST_32];
-}
-
 int compare_child(struct compare *c, struct child *k, struct error *err)
 {
-    struct command m;
+    struct child_command m;
     struct files f;
     pid_t pid;
     int code = files_open(&f, err), status = 0;
 
-    command_make(&m, c, k);
+    child_command(&m, c, k);
     k->ledger = (struct compare_ledger){0};
     if (!code) {
-        code = start(&pid, m.argv, &f, (int[2]){c->image, file_for(c, k->cell)});
+        code = start(&pid, m.argv, &f, (int[2]){c->image, child_file(c, k->cell)});
         if (code)
             error_set(err, code, "can't start another viaduct: %s", strerror(-code));
     }

@@ -92,14 +92,14 @@ static void engine(FILE *out, const struct compare *c, unsigned e)
 {
     const struct engine_note *n = &c->engine[e];
 
-    fprintf(out, "<h3>Engine %s</h3>\n<p>", compare_engines[e].name);
-    html_text(out,
-              n->there ? compare_engines[e].what : "Not measured, since it does not work here");
+    fprintf(out, "<h3>Engine %s: ", compare_engines[e].name);
+    html_text(out, compare_engines[e].what);
+    fprintf(out, "</h3>\n");
     if (n->why[0]) {
-        fprintf(out, n->there ? "; " : ": ");
+        fprintf(out, n->there ? "<p>" : "<p>Not measured: ");
         html_text(out, n->why);
+        fprintf(out, ".</p>\n");
     }
-    fprintf(out, ".</p>\n");
     if (!n->there)
         return;
     fprintf(out, "<div class=\"wide\"><table>\n");

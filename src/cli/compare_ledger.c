@@ -1,5 +1,5 @@
 /* A child's ledger (docs/ledger.md, its JSON), and what the difference of two says of a request. */
-#include "cli/compare.h"
+#include "cli/compare_child.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <math.h>

@@ -11,11 +11,11 @@
 #define LEFT     184.0
 #define RIGHT    36.0
 #define TOP      44.0
-#define ROW      28.0
+#define ROW      32.0
 #define GROUP    26.0 /* the line that says where is intercepted */
 #define BOTTOM   52.0
 #define NOUGHT   34.0 /* room for noughts before a logarithmic axis */
-#define SPREAD   6.0  /* between the marks of two engines */
+#define SPREAD   8.5  /* between the marks of two engines */
 #define TICK_MAX 24
 
 struct axis {
@@ -139,13 +139,13 @@ static void axis_draw(const struct plot *p)
 static void mark(FILE *out, unsigned engine, double x, double y)
 {
     switch (engine) {
-    case 0: fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\"/>", x, y); break;
+    case 0: fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\"/>", x, y); break;
     case 1:
-        fprintf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"9\" height=\"9\"/>", x - 4.5, y - 4.5);
+        fprintf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"8\" height=\"8\"/>", x - 4, y - 4);
         break;
-    case 2: fprintf(out, "<path d=\"M%.1f %.1fl5.5 9.5h-11z\"/>", x, y - 6); break;
+    case 2: fprintf(out, "<path d=\"M%.1f %.1fl4.8 8.4h-9.6z\"/>", x, y - 5); break;
     default:
-        fprintf(out, "<path d=\"M%.1f %.1fl5.8 5.8l-5.8 5.8l-5.8 -5.8z\"/>", x, y - 5.8);
+        fprintf(out, "<path d=\"M%.1f %.1fl5.2 5.2l-5.2 5.2l-5.2 -5.2z\"/>", x, y - 5.2);
         break;
     }
 }
