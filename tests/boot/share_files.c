@@ -3,6 +3,7 @@
  * host's and the guest's own, files that are open and have no name any more, appending by two,
  * directories read while they change, attributes refused. Prints "OK …" or "BAD …" a thing.
  * Usage: share_files DIR; the host has a lock of all of DIR/locked.
+ *        share_files DIR many: opens files until no more can be had, then fewer again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -129,10 +130,36 @@ static void moving(void)
     is("fsync of file and directory", !fsync(open("log", O_RDWR)) && !fsync(open(".", O_RDONLY)));
 }
 
+/* As many as there may be, twice: all of them are let go in between. */
+static void many(void)
+{
+    int fd[900], n[2] = {0}, err[2] = {0};
+    char name[16];
+
+    for (int turn = 0; turn < 2; turn++) {
+        for (; n[turn] < 900; n[turn]++) {
+            snprintf(name, sizeof(name), "%d", n[turn]);
+            fd[n[turn]] = open(name, O_RDWR | O_CREAT, 0644);
+            err[turn] = errno;
+            if (fd[n[turn]] < 0)
+                break;
+        }
+        for (int i = 0; i < n[turn]; i++)
+            close(fd[i]);
+    }
+    printf("opened %d, then %s; and again %d\n", n[0], strerror(err[0]), n[1]);
+    is("as many again", n[0] > 3 && n[0] < 900 && err[0] == EMFILE && n[0] == n[1]);
+    is("and all is well", !unlink("0") && !access("1", R_OK | W_OK));
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 2 || chdir(argv[1]))
+    if (argc < 2 || chdir(argv[1]))
         return 2;
+    if (argc == 3) {
+        many();
+        return 0;
+    }
     locks();
     nameless();
     appending();
