@@ -64,6 +64,8 @@ struct hc_way {
     blk_status_t (*put)(struct hc_disk *p, struct request *rq, struct list_head *ended);
     void (*push)(struct hc_disk *p, struct list_head *ended);
     void (*reap)(struct hc_disk *p, struct list_head *ended);
+    /* Asks for an interrupt at the next end, if any is to come; false: look again first. */
+    bool (*arm)(struct hc_disk *p);
 };
 
 /* Of all ways: the block layer's side of a disk of units. */
@@ -71,6 +73,7 @@ blk_status_t hc_start(struct disk *d, struct request *rq, bool last);
 void hc_commit(struct disk *d);
 enum blk_eh_timer_return hc_late(struct disk *d, struct request *rq);
 void hc_free(struct disk *d);
+bool hc_armed(struct hc_disk *p); /* for ways that always interrupt */
 #define HC_WAY .start = hc_start, .commit = hc_commit, .late = hc_late, .free = hc_free
 
 extern const struct hc_way hc_io, hc_batch, hc_ring;

@@ -91,4 +91,5 @@ const struct hc_way hc_batch = {
     .put = batch_put,
     .push = batch_push,
     .reap = batch_reap,
+    .arm = hc_armed,
 };

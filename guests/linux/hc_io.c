@@ -73,4 +73,5 @@ const struct hc_way hc_io = {
     .put = io_put,
     .push = io_push,
     .reap = io_reap,
+    .arm = hc_armed,
 };

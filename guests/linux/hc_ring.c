@@ -11,23 +11,24 @@
 
 static void ring_reap(struct hc_disk *p, struct list_head *ended)
 {
-    struct pv_ring *r = p->ring;
+    while (p->seen != READ_ONCE(p->ring->used)) { /* each turn ends a unit, or it ends */
+        unsigned slot;
 
-    for (unsigned turns = 0; turns <= HC_UNITS; turns++) { /* each but the last ends a unit */
-        while (p->seen != READ_ONCE(r->used)) {
-            unsigned slot;
-
-            virt_rmb(); /* used before what it says is there */
-            slot = READ_ONCE(p->done[p->seen++ % HC_UNITS]);
-            if (!WARN_ON_ONCE(slot >= HC_UNITS || !test_bit(slot, p->busy)))
-                hc_ended(p, slot, READ_ONCE(p->unit[slot].status), ended);
-        }
-        /* At the next end; or, with nothing in flight, never. */
-        WRITE_ONCE(r->intr_at, p->flying ? p->seen : p->seen - 1);
-        virt_mb(); /* the other side reads it after it has written used, or we see that */
-        if (p->seen == READ_ONCE(r->used))
+        virt_rmb(); /* used before what it says is there */
+        slot = READ_ONCE(p->done[p->seen % HC_UNITS]);
+        if (WARN_ON_ONCE(slot >= HC_UNITS || !test_bit(slot, p->busy)))
             break;
+        p->seen++;
+        hc_ended(p, slot, READ_ONCE(p->unit[slot].status), ended);
     }
+}
+
+/* At the next end; or, with nothing in flight, never. */
+static bool ring_arm(struct hc_disk *p)
+{
+    WRITE_ONCE(p->ring->intr_at, p->flying ? p->seen : p->seen - 1);
+    virt_mb(); /* the other side reads it after it has written used, or we see that */
+    return p->seen == READ_ONCE(p->ring->used);
 }
 
 static void ring_push(struct hc_disk *p, struct list_head *ended)
@@ -38,7 +39,6 @@ static void ring_push(struct hc_disk *p, struct list_head *ended)
     if (pv_passed(READ_ONCE(p->ring->kick_at), p->avail, p->told))
         hc_kick(p);
     p->told = p->avail;
-    ring_reap(p, ended);
 }
 
 static blk_status_t ring_put(struct hc_disk *p, struct request *rq, struct list_head *ended)
@@ -99,4 +99,5 @@ const struct hc_way hc_ring = {
     .put = ring_put,
     .push = ring_push,
     .reap = ring_reap,
+    .arm = ring_arm,
 };
