@@ -39,6 +39,11 @@ static ssize_t move(const struct blk_raw *raw, struct blk_req *req, int flags)
     int n = raw_rest(req, &part, &iov);
     ssize_t moved;
 
+    if (n == 1 && !flags && req->op == BLK_READ) { /* the cheapest call there is */
+        moved = pread(raw->fd, iov->iov_base, iov->iov_len, at);
+        if (moved >= 0 || errno != EINTR)
+            return moved < 0 ? -errno : moved;
+    }
     do
         moved = req->op == BLK_READ ? preadv2(raw->fd, iov, n, at, flags)
                                     : pwritev2(raw->fd, iov, n, at, flags);

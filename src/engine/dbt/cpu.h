@@ -109,7 +109,7 @@ enum { /* cpu_seg.attr */
  * host address is linear - tag + host. An invalid entry's tag is a page of another set, so that no
  * linear address can match it.
  */
-#define TLB_BITS 10
+#define TLB_BITS 12
 #define TLB_SETS (1u << TLB_BITS)
 struct tlb_entry {
     uint64_t tag;  /* linear address of the page */

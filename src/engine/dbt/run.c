@@ -284,6 +284,15 @@ static struct block *block_here(struct cpu *cpu, uint64_t lin)
     return b;
 }
 
+/* Where a jump would go on: for who comes back from a helper, with no exit to link. */
+static const uint8_t *code_known(const struct cpu *cpu)
+{
+    const struct jc_entry *e = &cpu->jc[jc_slot(cpu->mode)][jc_index(cpu->rip)];
+    if (cpu->link || e->rip != cpu->rip || (cpu->mode & (MODE_STEP | MODE_NOGROUP)))
+        return NULL;
+    return e->code;
+}
+
 /* One stay in translated code. */
 static void step(struct cpu *cpu, bool alone)
 {
@@ -302,12 +311,17 @@ static void step(struct cpu *cpu, bool alone)
     bool trap = cpu->flags_sys & FL_TF;
     if ((cpu->dr[7] & 0xff) && !(cpu->flags_sys & FL_RF) && code_breakpoint(cpu, lin))
         cpu_fault(cpu, EXC_DB);
-    struct block *b = block_here(cpu, lin);
+    const uint8_t *code = code_known(cpu);
+    uint64_t next = 0; /* only a trap asks, and what traps is single-stepped */
+    if (!code) {
+        struct block *b = block_here(cpu, lin);
+        code = code_at(cpu->dbt, b->hot);
+        next = cpu->rip + b->len;
+    }
     cpu->flags_sys &= ~(uint32_t)FL_RF; /* it holds for one instruction; IRET may set it anew */
-    uint64_t next = cpu->rip + b->len;
     cpu->shadow = SHADOW_NONE;
     cpu_fpu_back(cpu);
-    ((enter_fn)(uintptr_t)cpu->dbt->thunk.enter)(cpu, code_at(cpu->dbt, b->hot));
+    ((enter_fn)(uintptr_t)cpu->dbt->thunk.enter)(cpu, code);
     /* A software interrupt clears TF and goes elsewhere: no trap after it. */
     if (trap && cpu->shadow != SHADOW_SS && ((cpu->flags_sys & FL_TF) || cpu->rip == next)) {
         cpu->dr[6] |= 0x4000;

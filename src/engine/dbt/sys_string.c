@@ -21,10 +21,10 @@ struct end {
 struct str {
     struct cpu *cpu;
     const struct insn *i;
-    unsigned size;
-    bool down;       /* DF */
-    uint64_t left;   /* iterations */
-    uint64_t budget; /* bytes until the next look at exit_request */
+    unsigned size, shift; /* size is 1 << shift */
+    bool down;            /* DF */
+    uint64_t left;        /* iterations */
+    uint64_t budget;      /* bytes until the next look at exit_request */
 };
 
 struct run {
@@ -38,6 +38,7 @@ static void str_begin(struct str *s, struct cpu *cpu, const struct insn *i)
     s->cpu = cpu;
     s->i = i;
     s->size = i->opsize;
+    s->shift = (unsigned)__builtin_ctz(s->size);
     s->down = cpu->flags_sys & FL_DF;
     s->left = i->rep ? cpu->gpr[REG_RCX] & size_mask(i->addrsize) : 1;
     s->budget = RUN_BYTES_MAX;
@@ -61,7 +62,7 @@ static uint64_t seg_room(const struct str *s, unsigned seg, uint64_t off)
         if (sg->limit < top)
             top = sg->limit;
     }
-    n = s->down ? off / s->size : (top - off) / s->size;
+    n = s->down ? off >> s->shift : (top - off) >> s->shift;
     return n ? n : 1;
 }
 
@@ -77,7 +78,7 @@ static void run_find(const struct str *s, const struct end *e, struct run *r)
         r->p = NULL; /* straddles */
     if (!r->p)
         return;
-    r->n = s->down ? (r->lin & 4095) / s->size + 1 : room / s->size;
+    r->n = s->down ? ((r->lin & 4095) >> s->shift) + 1 : room >> s->shift;
     room_seg = seg_room(s, e->seg, off);
     if (r->n > room_seg)
         r->n = room_seg;

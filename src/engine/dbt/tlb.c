@@ -107,7 +107,7 @@ static void tlb_fill(struct cpu *cpu, unsigned user, unsigned write, uint64_t pa
     if (!(*meta & TLBM_LISTED)) {
         *meta |= TLBM_LISTED;
         if (cpu->tlb_listed < FLUSH_LIST)
-            cpu->tlb_list[cpu->tlb_listed] = (uint16_t)(user << 11 | write << 10 | set);
+            cpu->tlb_list[cpu->tlb_listed] = (uint16_t)((user << 1 | write) << TLB_BITS | set);
         cpu->tlb_listed++;
     }
 }
@@ -157,7 +157,8 @@ void mmu_flush(struct cpu *cpu, bool global)
         return;
     }
     for (unsigned i = 0; i < cpu->tlb_listed; i++) {
-        unsigned at = cpu->tlb_list[i], u = at >> 11, w = at >> 10 & 1, s = at & (TLB_SETS - 1);
+        unsigned at = cpu->tlb_list[i], s = at & (TLB_SETS - 1);
+        unsigned u = at >> (TLB_BITS + 1), w = at >> TLB_BITS & 1;
         if (!(cpu->tlb_meta[u][w][s] & TLBM_GLOBAL))
             tlb_drop(cpu, u, w, s);
         cpu->tlb_meta[u][w][s] &= (uint8_t)~TLBM_LISTED;
