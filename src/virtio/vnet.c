@@ -108,6 +108,8 @@ static void vnet_queue_reset(void *dev, unsigned queue)
 
     if (queue < 2 * d->pairs && !(queue & 1))
         vnet_rx_forget(d, queue / 2);
+    else if (queue < 2 * d->pairs)
+        vnet_tx_forget(d, queue / 2);
 }
 
 static void vnet_stop(void *dev)
@@ -115,8 +117,10 @@ static void vnet_stop(void *dev)
     struct vnet *d = dev;
 
     net_attach(d->net, NULL);
-    for (unsigned i = 0; i < d->pairs; i++)
+    for (unsigned i = 0; i < d->pairs; i++) {
         vnet_rx_forget(d, i);
+        vnet_tx_forget(d, i);
+    }
     d->in_use = 1;
     d->touched = 0;
     d->announce = false;
@@ -200,6 +204,8 @@ static void vnet_destroy(void *dev)
     struct vnet *d = dev;
 
     net_attach(d->net, NULL);
+    for (unsigned i = 0; i < d->pairs; i++)
+        vnet_tx_forget(d, i);
     vport_detach(&d->port);
     vnet_rx_free(d);
     free(d);
@@ -251,6 +257,7 @@ int vnet_create(struct vnet **out, const struct dev_env *env, const struct vnet_
     d->pairs = pairs;
     d->in_use = 1;
     memcpy(d->mac, o->mac, 6);
+    vnet_tx_make(d, env->loop);
     if (vnet_rx_make(d))
         goto out;
     virtio_init(&d->v, &vnet_virtio, d, features(o, pairs), 2 * pairs + 1);

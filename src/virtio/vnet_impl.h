@@ -65,6 +65,14 @@ struct vnet_ring { /* one receive queue: buffers taken off it and not used yet, 
     uint64_t room; /* bytes in them */
 };
 
+struct vnet_tx { /* one transmit queue: see the top of vnet_tx.c */
+    struct vnet *d;
+    unsigned pair;
+    uint64_t kicked; /* when, VM time */
+    unsigned streak; /* kicks in close succession */
+    struct loop_timer timer;
+};
+
 struct vnet {
     struct vport port;
     struct virtio v;
@@ -77,12 +85,15 @@ struct vnet {
     bool announce;
     struct vnet_filter filter;
     struct vnet_ring rx[VNET_PAIRS_MAX];
+    struct vnet_tx tx[VNET_PAIRS_MAX];
     uint8_t flow[VNET_FLOWS]; /* by hash: the pair that last sent on this flow */
     uint32_t touched;         /* receive queues with pushes of this burst */
     struct vq_chain chain;    /* being sent, or a command */
 };
 
 /* vnet_tx.c */
+void vnet_tx_make(struct vnet *d, struct loop *loop);
+void vnet_tx_forget(struct vnet *d, unsigned pair);
 void vnet_send(struct vnet *d, unsigned pair);
 /* vnet_rx.c */
 int vnet_rx_make(struct vnet *d);

@@ -2,9 +2,21 @@
  * virtio-net, from the guest: VIRTIO 1.2, 5.1.6.1 and 5.1.6.2. A kick is served where it arrives:
  * the ring is walked to its end, each frame goes to the backend straight from guest memory, and the
  * burst is flushed. Work that the driver left to be done (checksum, segmentation) goes along.
+ *
+ * A driver that kicks for every single frame, one close upon the other, is asked for no kicks for a
+ * while: the ring is looked at by a timer, and a walk then costs one system call and one interrupt
+ * for all that has come. As soon as there is little to find, kicks are wanted again. A frame waits
+ * WAIT_NS at most for that; whoever sends and waits for an answer never kicks so fast.
  */
 #include "virtio/vnet_impl.h"
 #include <string.h>
+
+enum {
+    CLOSE_NS = 30000, /* kicks this close … */
+    STREAK = 16,      /* … so many in a row: the timer takes over, */
+    WAIT_NS = 100000, /* every so often, */
+    FEW = 4,          /* as long as it finds as many frames each time */
+};
 
 /* What the header asks for. False: it asks for what was not negotiated, or for nonsense. */
 static bool todo_of(const struct vnet *d, const uint8_t *hdr, struct net_frame *f)
@@ -57,12 +69,13 @@ static void frame_send(struct vnet *d, const struct vq_chain *c, unsigned pair, 
     net_send(d->net, &f);
 }
 
-/* Bound: one ring's worth a kick. 0, or -EINVAL: the driver must reset. */
+/* Bound: one ring's worth a kick. How many frames, or -EINVAL: the driver must reset. */
 static int walk(struct vnet *d, unsigned pair, struct vq *q)
 {
     int got = 0;
+    unsigned n = 0;
 
-    for (unsigned budget = q->conf.size; budget; budget--) {
+    for (; n < q->conf.size; n++) {
         if (net_full(d->net)) /* vnet_room comes back to it */
             break;
         got = vq_pop(q, &d->chain);
@@ -73,16 +86,65 @@ static int walk(struct vnet *d, unsigned pair, struct vq *q)
     }
     net_flush(d->net);
     virtio_done(&d->v, vnet_txq(pair));
-    return got < 0 ? got : 0;
+    return got < 0 ? got : (int)n;
+}
+
+/* wait: look again after a while instead of asking for a kick. */
+static int serve(struct vnet *d, unsigned pair, bool wait)
+{
+    struct vq *q = &d->v.queue[vnet_txq(pair)].vq;
+    int n;
+
+    vq_quiet(q);
+    n = walk(d, pair, q);
+    if (n < 0)
+        virtio_needs_reset(&d->v, q->broken);
+    else if (net_full(d->net))
+        return n;
+    else if (wait)
+        loop_timer_set(&d->tx[pair].timer, loop_now(d->v.loop) + WAIT_NS);
+    else if (vq_listen(q))
+        virtio_again(&d->v, vnet_txq(pair));
+    return n;
+}
+
+/* So few that asking for kicks costs less than looking: back to that. */
+static void on_timer(void *arg)
+{
+    struct vnet_tx *t = arg;
+    unsigned txq = vnet_txq(t->pair);
+
+    if (!virtio_running(&t->d->v) || !virtio_answers(&t->d->v, txq))
+        return;
+    if (serve(t->d, t->pair, true) >= FEW)
+        return;
+    loop_timer_stop(&t->timer);
+    t->streak = 0;
+    virtio_again(&t->d->v, txq);
 }
 
 void vnet_send(struct vnet *d, unsigned pair)
 {
-    struct vq *q = &d->v.queue[vnet_txq(pair)].vq;
+    struct vnet_tx *t = &d->tx[pair];
+    uint64_t now = loop_now(d->v.loop);
 
-    vq_quiet(q);
-    if (walk(d, pair, q))
-        virtio_needs_reset(&d->v, q->broken);
-    else if (!net_full(d->net) && vq_listen(q))
-        virtio_again(&d->v, vnet_txq(pair));
+    if (t->timer.due)
+        return; /* it comes soon */
+    t->streak = now - t->kicked < CLOSE_NS ? t->streak + 1 : 0;
+    t->kicked = now;
+    serve(d, pair, t->streak >= STREAK);
+}
+
+void vnet_tx_make(struct vnet *d, struct loop *loop)
+{
+    for (unsigned i = 0; i < d->pairs; i++) {
+        d->tx[i] = (struct vnet_tx){.d = d, .pair = i};
+        loop_timer_init(&d->tx[i].timer, loop, on_timer, &d->tx[i]);
+    }
+}
+
+void vnet_tx_forget(struct vnet *d, unsigned pair)
+{
+    loop_timer_stop(&d->tx[pair].timer);
+    d->tx[pair].streak = 0;
 }
