@@ -123,6 +123,8 @@ static int run(int argc, char **argv)
             c->blocks = COMPARE_BLOCKS_MAX;
         code = compare_all(c, &err);
     }
+    for (unsigned i = 0; c && i < c->withs; i++)
+        free(c->with[i]);
     free(c);
     return code;
 }

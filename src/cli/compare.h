@@ -19,6 +19,7 @@
 #define COMPARE_WAYS_MAX   16
 #define COMPARE_BLOCKS_MAX 2048u
 #define COMPARE_IMAGE_MAX  (64u << 20)
+#define COMPARE_WITH_MAX   8
 #define COMPARE_ENGINES    0xbu /* dbt, kvm, direct: by default */
 #define COMPARE_FLUSHES    2u   /* asked for at the end of each run */
 
@@ -106,6 +107,8 @@ struct compare {
     struct cell cell[COMPARE_CELLS_MAX];
     unsigned cells;
     struct engine_note engine[8];
+    char *with[COMPARE_WITH_MAX]; /* texts of other benchmarks */
+    unsigned withs;
     double tsc_hz, took_s;
     char host[256], cpu[128], when[64];
     uint32_t blocks;                /* on the image */
@@ -129,6 +132,9 @@ void compare_host(struct compare *c);
 int compare_open(struct compare *c, struct error *err);
 void compare_close(struct compare *c);
 void compare_cell(struct compare *c, struct cell *cell);
+
+/* compare_with.c: reads and judges such a text. 0, or -EINVAL with err filled */
+int compare_with_take(struct compare *c, const char *path, struct error *err);
 
 /* How it is told: compare_table.c (as it goes), compare_json.c, compare_html.c. 0 or -errno */
 void compare_table_head(const struct compare *c);

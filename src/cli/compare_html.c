@@ -3,6 +3,7 @@
  * image, nothing from a network. HTML5, written so that it is well-formed XML as well.
  */
 #include "cli/compare_html.h"
+#include "cli/compare_with.h"
 #include <errno.h>
 #include <string.h>
 
@@ -265,6 +266,8 @@ int compare_html(const struct compare *c, const char *path)
     fprintf(out, "</section>\n<section>\n<h2>The ways</h2>\n");
     compare_html_ways(out, c);
     fprintf(out, "</section>\n");
+    for (unsigned i = 0; i < c->withs; i++)
+        compare_with_html(out, c->with[i]);
     method(out, c);
     fprintf(out, "</main>\n</body>\n</html>\n");
     code = ferror(out) ? -EIO : 0;

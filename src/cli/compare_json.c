@@ -1,5 +1,5 @@
 /* viaduct compare --json: all that was measured, for programs (docs/compare.md has the format). */
-#include "cli/compare.h"
+#include "cli/compare_with.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <math.h>
@@ -159,7 +159,7 @@ static cJSON *cells(const struct compare *c)
 
 static cJSON *document(const struct compare *c)
 {
-    cJSON *o = cJSON_CreateObject(), *host;
+    cJSON *o = cJSON_CreateObject(), *host, *with;
 
     put(o, "version", 1);
     put_text(o, "program", "viaduct compare");
@@ -173,6 +173,9 @@ static cJSON *document(const struct compare *c)
     cJSON_AddItemToObject(o, "engines", engines(c));
     cJSON_AddItemToObject(o, "ways", ways(c));
     cJSON_AddItemToObject(o, "cells", cells(c));
+    with = cJSON_AddArrayToObject(o, "with");
+    for (unsigned i = 0; i < c->withs; i++)
+        cJSON_AddItemToArray(with, compare_with_json(c->with[i]));
     return o;
 }
 

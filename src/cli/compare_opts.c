@@ -165,6 +165,11 @@ static int take_json(void *ctx, const char *value, struct error *err)
     return opt_output("json", value, err);
 }
 
+static int take_with(void *ctx, const char *value, struct error *err)
+{
+    return compare_with_take(ctx, value, err);
+}
+
 const struct opt compare_options[] = {
     {"size", "BYTES", "of a request, a power of two from 512 to 64K (4K)", take_size},
     {"read", "PERCENT", "of the requests that read; the others write (70)", take_read},
@@ -176,6 +181,8 @@ const struct opt compare_options[] = {
     {"requests", "N", "how many requests a line, instead of how long", take_requests},
     {"rounds", "N", "in how many rounds they are timed, 3 to 64 (15)", take_rounds},
     {"html", "FILE", "write a report with charts, one file without anything external", take_html},
+    {"with", "FILE", "a table that a benchmark printed (bench/), for the report; may be repeated",
+     take_with},
     {"json", "FILE", "write all figures (docs/compare.md)", take_json},
     {0},
 };

@@ -97,5 +97,8 @@ void compare_table_end(const struct compare *c)
             known(cell);
             seen = cell->way;
         }
-    printf("(process and file: not known below the system-call interface)\n\n%.0f s\n", c->took_s);
+    printf("(process and file: not known below the system-call interface)\n\n");
+    for (unsigned i = 0; i < c->withs; i++)
+        printf("%s\n", c->with[i]);
+    printf("%.0f s\n", c->took_s);
 }
