@@ -185,6 +185,11 @@ struct exec_end exec_run(struct exec *x)
     return p->end;
 }
 
+struct prog *exec_prog(struct exec *x)
+{
+    return &x->p;
+}
+
 struct ledger *exec_ledger(struct exec *x)
 {
     return x->p.ledger;

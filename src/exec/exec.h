@@ -40,11 +40,13 @@ struct exec_end {
 };
 
 struct exec;
+struct prog;
 
 /* Everything the command line names is looked at here: 0, or -errno and why. */
 int exec_open(struct exec **out, const struct exec_setup *s, struct error *err);
 /* Until the program's end; on a thread of its own, since it may block. */
 struct exec_end exec_run(struct exec *x);
+struct prog *exec_prog(struct exec *x); /* for tests: exec/prog.h */
 struct ledger *exec_ledger(struct exec *x);
 void exec_close(struct exec *x); /* NULL is fine */
 

@@ -214,6 +214,19 @@ static bool all_mapped(const struct space *s, uint64_t at, uint64_t end)
     return true;
 }
 
+static void join_all(struct space *s, uint64_t at, uint64_t end)
+{
+    unsigned i = space_index(s, at);
+
+    i -= i > 0;
+    while (i + 1 < s->areas && s->area[i].end <= end) { /* one area fewer, or the next one */
+        unsigned before = s->areas;
+
+        area_join(s, i);
+        i += s->areas == before;
+    }
+}
+
 int space_protect(struct space *s, uint64_t at, uint64_t len, unsigned prot)
 {
     int err;
@@ -229,8 +242,7 @@ int space_protect(struct space *s, uint64_t at, uint64_t len, unsigned prot)
         s->area[i].prot = prot;
         each_pte(s, s->area[i].at, s->area[i].end, pte_protect, space_pte_bits(prot));
     }
-    for (unsigned i = space_index(s, at); i && i < s->areas && s->area[i].at <= at + len; i++)
-        area_join(s, i - 1);
+    join_all(s, at, at + len);
     return 0;
 }
 

@@ -77,4 +77,6 @@ void space_page_put(struct space *s, uint64_t gpa);
 int space_map_system(struct space *s, uint64_t at, uint64_t gpa, bool write);
 int space_poke(struct space *s, uint64_t gpa, const void *buf, size_t len);
 
+bool space_sane(const struct space *s); /* for tests; RAM below 3 GiB */
+
 #endif

@@ -33,8 +33,8 @@ static long tell(const char *what, long r)
         printf("%s: %ld\n", what, r);
     return r;
 }
-#define T(x)   tell(#x, (long)(x))
-#define OK(x)  printf("%s: %s\n", #x, (x) ? "yes" : "no")
+#define T(x)  tell(#x, (long)(x))
+#define OK(x) printf("%s: %s\n", #x, (x) ? "yes" : "no")
 
 static void files(void)
 {
@@ -124,7 +124,8 @@ static void memory(void)
     T(write(fd, p, 5 * page)), T(write(fd, p + 4 * page, 1)), T(write(fd, p + 6 * page, page));
     T(mprotect(p, page, PROT_READ)), T(read(fd, p, 0)), T(pread(fd, p, 10, 0));
     T(mprotect(p + 3 * page, 4 * page, PROT_READ));
-    T(mprotect(p, page, PROT_NONE)), T(write(fd, p, 1)), T(mprotect(p, page, PROT_READ | PROT_WRITE));
+    T(mprotect(p, page, PROT_NONE)), T(write(fd, p, 1)),
+        T(mprotect(p, page, PROT_READ | PROT_WRITE));
     OK(p[0] == 7 && p[3 * page] == 7);
     T(munmap(p + 1, page)), T(munmap(p, 0)), T(munmap(p, page)), T(munmap(p, page));
     q = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
@@ -184,7 +185,8 @@ static void the_rest(void)
     struct timeval tv;
     int sum = 0;
 
-    T(clock_gettime(CLOCK_MONOTONIC, &a)), T(nanosleep(&ts, NULL)), clock_gettime(CLOCK_MONOTONIC, &b);
+    T(clock_gettime(CLOCK_MONOTONIC, &a)), T(nanosleep(&ts, NULL)),
+        clock_gettime(CLOCK_MONOTONIC, &b);
     OK((b.tv_sec - a.tv_sec) * 1000000000ll + b.tv_nsec - a.tv_nsec >= 1000000);
     T(gettimeofday(&tv, NULL)), OK(tv.tv_sec > 1600000000 && tv.tv_usec < 1000000);
     OK(llabs((long long)time(NULL) - tv.tv_sec) < 3), T(clock_gettime(99, &a));
@@ -194,7 +196,8 @@ static void the_rest(void)
     for (int i = 0; i < 32; i++)
         sum += noise[i];
     OK(sum > 0);
-    T(sigaction(SIGUSR1, &sa, NULL)), T(sigaction(SIGUSR1, NULL, &old)), OK(old.sa_handler == SIG_IGN);
+    T(sigaction(SIGUSR1, &sa, NULL)), T(sigaction(SIGUSR1, NULL, &old)),
+        OK(old.sa_handler == SIG_IGN);
     T(sigaction(SIGKILL, &sa, NULL)), T(raise(SIGUSR1));
     sigemptyset(&set), sigaddset(&set, SIGUSR2), T(sigprocmask(SIG_BLOCK, &set, NULL));
     T(sigprocmask(0, NULL, &set)), OK(sigismember(&set, SIGUSR2));

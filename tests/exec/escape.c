@@ -17,8 +17,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define KERNEL ((void *)0xffff800000000000ul) /* where viaduct has the GDT */
-#define TOP    0x7ffffffff000ul
+#define KERNEL   ((void *)0xffff800000000000ul) /* where viaduct has the GDT */
+#define TOP      0x7ffffffff000ul
 #define DIE(sig) (128 + (sig))
 static int bad;
 
@@ -44,11 +44,29 @@ static void closed(const char *path, int flags)
 
 static void names(void)
 {
-    static const char *const path[] = {
-        "../secret", "/../secret", "../../../../../../../../etc/passwd", "/etc/passwd", "out", "abs",
-        "outdir/secret", "dir/../../secret", "dir/up/secret", "loop", "/proc/self/exe",
-        "/proc/self/mem", "/proc/self/root/etc/passwd", "/proc/self/fd/0", "/dev/mem", "/dev/kmem",
-        "/dev/tty", "/dev/fd/0", "dev_null", "socket", "/dev/vdz", "/dev/vda", "procexe"};
+    static const char *const path[] = {"../secret",
+                                       "/../secret",
+                                       "../../../../../../../../etc/passwd",
+                                       "/etc/passwd",
+                                       "out",
+                                       "abs",
+                                       "outdir/secret",
+                                       "dir/../../secret",
+                                       "dir/up/secret",
+                                       "loop",
+                                       "/proc/self/exe",
+                                       "/proc/self/mem",
+                                       "/proc/self/root/etc/passwd",
+                                       "/proc/self/fd/0",
+                                       "/dev/mem",
+                                       "/dev/kmem",
+                                       "/dev/tty",
+                                       "/dev/fd/0",
+                                       "dev_null",
+                                       "socket",
+                                       "/dev/vdz",
+                                       "/dev/vda",
+                                       "procexe"};
 
     for (size_t i = 0; i < sizeof(path) / sizeof(*path); i++) {
         closed(path[i], O_RDONLY);
@@ -105,16 +123,61 @@ static void fifo(void) /* neither hangs nor is a way to anybody */
 
 static void calls(void)
 {
-    static const long nr[] = {
-        SYS_ptrace, SYS_socket, SYS_connect, SYS_execve, SYS_execveat, SYS_fork, SYS_vfork, SYS_clone,
-        SYS_clone3, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_setns, SYS_unshare, SYS_iopl,
-        SYS_ioperm, SYS_modify_ldt, SYS_bpf, SYS_io_uring_setup, SYS_open_by_handle_at,
-        SYS_init_module, SYS_kexec_load, SYS_process_vm_readv, SYS_process_vm_writev,
-        SYS_userfaultfd, SYS_memfd_create, SYS_perf_event_open, SYS_personality, SYS_seccomp,
-        SYS_setuid, SYS_setgroups, SYS_shmget, SYS_shmat, SYS_keyctl, SYS_reboot, SYS_swapon,
-        SYS_timer_create, SYS_eventfd2, SYS_epoll_create1, SYS_inotify_init, SYS_mknodat, SYS_splice,
-        SYS_vmsplice, SYS_openat2, SYS_pidfd_open, SYS_name_to_handle_at, SYS_rt_sigreturn,
-        SYS_remap_file_pages, 335, 511, 512, 1000, 0x40000000 | SYS_write, 0x7fffffff, 0xffffffff};
+    static const long nr[] = {SYS_ptrace,
+                              SYS_socket,
+                              SYS_connect,
+                              SYS_execve,
+                              SYS_execveat,
+                              SYS_fork,
+                              SYS_vfork,
+                              SYS_clone,
+                              SYS_clone3,
+                              SYS_mount,
+                              SYS_umount2,
+                              SYS_pivot_root,
+                              SYS_setns,
+                              SYS_unshare,
+                              SYS_iopl,
+                              SYS_ioperm,
+                              SYS_modify_ldt,
+                              SYS_bpf,
+                              SYS_io_uring_setup,
+                              SYS_open_by_handle_at,
+                              SYS_init_module,
+                              SYS_kexec_load,
+                              SYS_process_vm_readv,
+                              SYS_process_vm_writev,
+                              SYS_userfaultfd,
+                              SYS_memfd_create,
+                              SYS_perf_event_open,
+                              SYS_personality,
+                              SYS_seccomp,
+                              SYS_setuid,
+                              SYS_setgroups,
+                              SYS_shmget,
+                              SYS_shmat,
+                              SYS_keyctl,
+                              SYS_reboot,
+                              SYS_swapon,
+                              SYS_timer_create,
+                              SYS_eventfd2,
+                              SYS_epoll_create1,
+                              SYS_inotify_init,
+                              SYS_mknodat,
+                              SYS_splice,
+                              SYS_vmsplice,
+                              SYS_openat2,
+                              SYS_pidfd_open,
+                              SYS_name_to_handle_at,
+                              SYS_rt_sigreturn,
+                              SYS_remap_file_pages,
+                              335,
+                              511,
+                              512,
+                              1000,
+                              0x40000000 | SYS_write,
+                              0x7fffffff,
+                              0xffffffff};
 
     for (size_t i = 0; i < sizeof(nr) / sizeof(*nr); i++) {
         errno = 0;
@@ -190,7 +253,8 @@ static void mappings(void)
     WANT(mremap(p, 8192, -4096ul, MREMAP_MAYMOVE), ENOMEM);
     WANT(madvise(KERNEL, 4096, MADV_DONTNEED), EINVAL);
     WANT(syscall(SYS_arch_prctl, 0x1002, KERNEL), EPERM);
-    if (syscall(SYS_brk, KERNEL) != syscall(SYS_brk, 0) || syscall(SYS_brk, -1l) != syscall(SYS_brk, 0))
+    if (syscall(SYS_brk, KERNEL) != syscall(SYS_brk, 0) ||
+        syscall(SYS_brk, -1l) != syscall(SYS_brk, 0))
         bad = 1;
     *(volatile char *)p = 1; /* still whole */
 }
@@ -239,10 +303,10 @@ static void deep(void)
 }
 
 /* ---- what the CPU refuses ---- */
-#define INSN(name, code)                                                                       \
-    static void name(void)                                                                     \
-    {                                                                                          \
-        __asm__ volatile(code);                                                               \
+#define INSN(name, code)                                                                           \
+    static void name(void)                                                                         \
+    {                                                                                              \
+        __asm__ volatile(code);                                                                    \
     }
 INSN(peek, "movabs $0xffff800000000000, %rax\n mov (%rax), %rbx")
 INSN(poke, "movabs $0xffff800000000000, %rax\n movq $-1, 32(%rax)")
@@ -276,8 +340,10 @@ INSN(sysenter, "mov $1, %eax\n sysenter")
 INSN(int81, "int $0x81")
 INSN(int_pf, "int $14")
 INSN(int_df, "int $8")
-INSN(iret_ring0, "mov %rsp, %rax\n push $0\n push %rax\n pushf\n push $0x30\n lea 1f(%rip), %rbx\n push %rbx\n iretq\n 1:")
-INSN(iret_code32, "mov %rsp, %rax\n push $0x2b\n push %rax\n pushf\n push $0x23\n push $1f\n iretq\n 1: nop")
+INSN(iret_ring0, "mov %rsp, %rax\n push $0\n push %rax\n pushf\n push $0x30\n lea 1f(%rip), %rbx\n "
+                 "push %rbx\n iretq\n 1:")
+INSN(iret_code32,
+     "mov %rsp, %rax\n push $0x2b\n push %rax\n pushf\n push $0x23\n push $1f\n iretq\n 1: nop")
 INSN(retf_ring0, "push $0x30\n lea 1f(%rip), %rbx\n push %rbx\n lretq\n 1:")
 INSN(retf_code32, "push $0x23\n lea 1f(%rip), %rbx\n push %rbx\n lretq\n 1:")
 INSN(callf, "push $0x23\n push $0\n lcall *(%rsp)")
@@ -297,28 +363,63 @@ static const struct attempt {
     void (*run)(void);
     int status;
 } all[] = {
-    {"names", names, 0}, {"dirfds", dirfds, 0}, {"changes", changes, 0}, {"fifo", fifo, 0},
-    {"calls", calls, 0}, {"pointers", pointers, 0}, {"mappings", mappings, 0}, {"limits", limits, 0},
-    {"too_much", too_much, DIE(SIGKILL)}, {"deep", deep, DIE(SIGSEGV)},
-    {"peek", peek, DIE(SIGSEGV)}, {"poke", poke, DIE(SIGSEGV)}, {"jump", jump, DIE(SIGSEGV)},
+    {"names", names, 0},
+    {"dirfds", dirfds, 0},
+    {"changes", changes, 0},
+    {"fifo", fifo, 0},
+    {"calls", calls, 0},
+    {"pointers", pointers, 0},
+    {"mappings", mappings, 0},
+    {"limits", limits, 0},
+    {"too_much", too_much, DIE(SIGKILL)},
+    {"deep", deep, DIE(SIGSEGV)},
+    {"peek", peek, DIE(SIGSEGV)},
+    {"poke", poke, DIE(SIGSEGV)},
+    {"jump", jump, DIE(SIGSEGV)},
     {"odd_peek", odd_peek, DIE(SIGSEGV)},
-    {"cli", cli, DIE(SIGSEGV)}, {"hlt", hlt, DIE(SIGSEGV)}, {"inb", inb, DIE(SIGSEGV)},
-    {"outb", outb, DIE(SIGSEGV)}, {"insb", insb, DIE(SIGSEGV)}, {"iopl", iopl, DIE(SIGSEGV)},
-    {"rdmsr", rdmsr, DIE(SIGSEGV)}, {"wrmsr", wrmsr, DIE(SIGSEGV)}, {"cr3", cr3, DIE(SIGSEGV)},
-    {"cr0", cr0, DIE(SIGSEGV)}, {"dr7", dr7, DIE(SIGSEGV)}, {"lgdt", lgdt, DIE(SIGSEGV)},
-    {"lidt", lidt, DIE(SIGSEGV)}, {"lldt", lldt, DIE(SIGSEGV)}, {"ltr", ltr, DIE(SIGSEGV)},
-    {"invlpg", invlpg, DIE(SIGSEGV)}, {"swapgs", swapgs, DIE(SIGSEGV)},
-    {"sysret", sysret, DIE(SIGSEGV)}, {"sysexit", sysexit, DIE(SIGSEGV)},
-    {"wbinvd", wbinvd, DIE(SIGSEGV)}, {"vmcall", vmcall, DIE(SIGSEGV)},
-    {"vmmcall", vmmcall, DIE(SIGSEGV)}, {"wrfsbase", wrfsbase, DIE(SIGILL)},
-    {"int80", int80, DIE(SIGSYS)}, {"sysenter", sysenter, DIE(SIGSYS)},
-    {"int81", int81, DIE(SIGSEGV)}, {"int_pf", int_pf, DIE(SIGSEGV)}, {"int_df", int_df, DIE(SIGSEGV)},
-    {"iret_ring0", iret_ring0, DIE(SIGSEGV)}, {"iret_code32", iret_code32, DIE(SIGSEGV)},
-    {"retf_ring0", retf_ring0, DIE(SIGSEGV)}, {"retf_code32", retf_code32, DIE(SIGSEGV)},
-    {"callf", callf, DIE(SIGSEGV)}, {"mov_ss", mov_ss, DIE(SIGSEGV)},
-    {"mov_ds", mov_ds, 0}, {"mov_ldt", mov_ldt, DIE(SIGSEGV)}, {"ud2", ud2, DIE(SIGILL)},
-    {"nx", nx, DIE(SIGSEGV)}, {"text", text, DIE(SIGSEGV)}, {"divide", divide, DIE(SIGFPE)},
-    {"trap", trap, DIE(SIGTRAP)}, {"single", single, DIE(SIGTRAP)}, {"align", align, DIE(SIGBUS)},
+    {"cli", cli, DIE(SIGSEGV)},
+    {"hlt", hlt, DIE(SIGSEGV)},
+    {"inb", inb, DIE(SIGSEGV)},
+    {"outb", outb, DIE(SIGSEGV)},
+    {"insb", insb, DIE(SIGSEGV)},
+    {"iopl", iopl, DIE(SIGSEGV)},
+    {"rdmsr", rdmsr, DIE(SIGSEGV)},
+    {"wrmsr", wrmsr, DIE(SIGSEGV)},
+    {"cr3", cr3, DIE(SIGSEGV)},
+    {"cr0", cr0, DIE(SIGSEGV)},
+    {"dr7", dr7, DIE(SIGSEGV)},
+    {"lgdt", lgdt, DIE(SIGSEGV)},
+    {"lidt", lidt, DIE(SIGSEGV)},
+    {"lldt", lldt, DIE(SIGSEGV)},
+    {"ltr", ltr, DIE(SIGSEGV)},
+    {"invlpg", invlpg, DIE(SIGSEGV)},
+    {"swapgs", swapgs, DIE(SIGSEGV)},
+    {"sysret", sysret, DIE(SIGSEGV)},
+    {"sysexit", sysexit, DIE(SIGSEGV)},
+    {"wbinvd", wbinvd, DIE(SIGSEGV)},
+    {"vmcall", vmcall, DIE(SIGSEGV)},
+    {"vmmcall", vmmcall, DIE(SIGSEGV)},
+    {"wrfsbase", wrfsbase, DIE(SIGILL)},
+    {"int80", int80, DIE(SIGSYS)},
+    {"sysenter", sysenter, DIE(SIGSYS)},
+    {"int81", int81, DIE(SIGSEGV)},
+    {"int_pf", int_pf, DIE(SIGSEGV)},
+    {"int_df", int_df, DIE(SIGSEGV)},
+    {"iret_ring0", iret_ring0, DIE(SIGSEGV)},
+    {"iret_code32", iret_code32, DIE(SIGSEGV)},
+    {"retf_ring0", retf_ring0, DIE(SIGSEGV)},
+    {"retf_code32", retf_code32, DIE(SIGSEGV)},
+    {"callf", callf, DIE(SIGSEGV)},
+    {"mov_ss", mov_ss, DIE(SIGSEGV)},
+    {"mov_ds", mov_ds, 0},
+    {"mov_ldt", mov_ldt, DIE(SIGSEGV)},
+    {"ud2", ud2, DIE(SIGILL)},
+    {"nx", nx, DIE(SIGSEGV)},
+    {"text", text, DIE(SIGSEGV)},
+    {"divide", divide, DIE(SIGFPE)},
+    {"trap", trap, DIE(SIGTRAP)},
+    {"single", single, DIE(SIGTRAP)},
+    {"align", align, DIE(SIGBUS)},
 };
 
 int main(int argc, char **argv)

@@ -28,7 +28,9 @@ static int six(int nr, int a, int b, int c, int d, int e, int f)
                      "mov 4(%%eax), %%ebx\n mov 8(%%eax), %%ecx\n mov 12(%%eax), %%edx\n"
                      "mov 16(%%eax), %%esi\n mov 20(%%eax), %%edi\n mov 24(%%eax), %%ebp\n"
                      "mov (%%eax), %%eax\n call *(%%esp)\n add $4, %%esp\n pop %%ebx\n pop %%ebp"
-                     : "=a"(r), "+m"(v) : "r"(v) : "ecx", "edx", "esi", "edi", "memory");
+                     : "=a"(r), "+m"(v)
+                     : "r"(v)
+                     : "ecx", "edx", "esi", "edi", "memory");
     return r;
 }
 u32 entry_copy;
@@ -54,8 +56,8 @@ void start_c(u32 *sp)
     if (!entry)
         int80(1, 99, 0, 0);
     for (int i = 0; i < 1000; i++) {
-        bad += int80(20, 0, 0, 0) != sysenter(20, 0, 0, 0);      /* getpid */
-        bad += sysenter(64, 0, 0, 0) != int80(64, 0, 0, 0);      /* getppid */
+        bad += int80(20, 0, 0, 0) != sysenter(20, 0, 0, 0); /* getpid */
+        bad += sysenter(64, 0, 0, 0) != int80(64, 0, 0, 0); /* getppid */
     }
     p = six(192, 0, 8192, 3, 0x22, -1, 0); /* mmap2 */
     bad += p > 0 && p < 4096;
