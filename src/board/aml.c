@@ -188,7 +188,7 @@ void aml_irq(struct aml *a, unsigned gsi, bool level)
 {
     aml_byte(a, 0x89);
     aml_word(a, 6);
-    aml_byte(a, level ? 0x01 : 0x03); /* consumer; edge or level, active high, exclusive */
+    aml_byte(a, level ? 0x09 : 0x03); /* consumer, active high; level and shared, or edge */
     aml_byte(a, 1);
     aml_dword(a, gsi);
 }
