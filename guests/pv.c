@@ -3,10 +3,11 @@
  * read back and verified, its errors; two NICs on one switch (net) that speak to each other; a
  * console (con). Hypercalls are counted and printed, so that the ledger can be compared with it.
  *
- * Options: port: by the port even if VMCALL is seen; sectors=N (default 64). Instead of all that:
- * form=call, batch, ring, intr or poll with n=N and depth=D reads N sectors in that form: D units a
- * batch or in flight, ends found by looking (intr: by interrupt; poll: the host looks too), of
- * size=BYTES each (default 512), or writes them (write); time says what a request takes.
+ * Options: port: by the port even if VMCALL is seen; apic: interrupts by the APICs; sectors=N
+ * (default 64). Instead of all that: form=call, batch, ring, intr or poll with n=N and depth=D
+ * reads N sectors in that form: D units a batch or in flight, ends found by looking (intr: by
+ * interrupt; poll: the host looks too), of size=BYTES each (default 512), or writes them (write);
+ * time says what a request takes.
  */
 #include "hcall.h"
 
@@ -26,6 +27,7 @@ static volatile struct pv_device about;
 static uint8_t buf[ENTRIES * SIZE_MAX_BYTES] __attribute__((aligned(4096)));
 static uint8_t other[4096] __attribute__((aligned(4096)));
 static volatile unsigned irqs;
+static bool apic; /* no PIC: I/O APIC and local APIC */
 static unsigned nics, first_nic, disks, first_disk, console, consoles;
 static uint8_t mac[2][6];
 static uint32_t taken;           /* of ring.head.used */
@@ -36,8 +38,25 @@ static bool on_irq(struct frame *f)
 {
     (void)f;
     irqs++;
-    pic_eoi(MAP_IRQ_PV);
+    if (apic)
+        lapic_set(LAPIC_EOI, 0);
+    else
+        pic_eoi(MAP_IRQ_PV);
     return true;
+}
+
+static void irq_open(bool by_apic)
+{
+    apic = by_apic;
+    trap_hook[PIC_BASE + MAP_IRQ_PV] = on_irq;
+    if (apic) {
+        lapic_enable();
+        ioapic_set(0x11 + 2 * MAP_IRQ_PV, 0); /* to the first CPU */
+        ioapic_set(0x10 + 2 * MAP_IRQ_PV, PIC_BASE + MAP_IRQ_PV);
+    } else {
+        pic_init();
+        pic_unmask(MAP_IRQ_PV);
+    }
 }
 
 static void fill(uint8_t *p, uint64_t sector, unsigned salt)
@@ -503,9 +522,7 @@ void guest_main(const uint8_t *mbi)
     if (!discover(guest_has(mbi, "port")))
         return;
     devices();
-    pic_init();
-    trap_hook[PIC_BASE + MAP_IRQ_PV] = on_irq;
-    pic_unmask(MAP_IRQ_PV);
+    irq_open(guest_has(mbi, "apic"));
     lean_size = (uint32_t)guest_opt(mbi, "size", 512);
     lean_y = guest_has(mbi, "write") ? PV_WRITE : PV_READ;
     if (lean_size > SIZE_MAX_BYTES)
