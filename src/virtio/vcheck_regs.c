@@ -158,13 +158,14 @@ struct cfg_field { /* chapter 5: what is there, and for which feature */
 };
 
 #define BIT(n) (1ull << (n))
+/* A socket's CID is not here: of its 64 bits the upper half is reserved (5.10.4). */
 static const struct cfg_field cfg[] = {
     {1, 0, 6, BIT(5)},   {1, 6, 2, BIT(16)},   {1, 8, 2, BIT(22)},  {1, 10, 2, BIT(3)},
     {1, 12, 5, BIT(63)}, {2, 0, 8, 0},         {2, 8, 4, BIT(1)},   {2, 12, 4, BIT(2)},
     {2, 16, 4, BIT(4)},  {2, 20, 4, BIT(6)},   {2, 24, 8, BIT(10)}, {2, 32, 1, BIT(11)},
     {2, 34, 2, BIT(12)}, {2, 36, 12, BIT(13)}, {2, 48, 9, BIT(14)}, {2, 60, 12, BIT(16)},
     {3, 0, 4, BIT(0)},   {3, 4, 4, BIT(1)},    {3, 8, 4, BIT(2)},   {5, 8, 4, BIT(3)},
-    {5, 12, 4, BIT(4)},  {19, 0, 8, 0},
+    {5, 12, 4, BIT(4)},
 };
 
 static const struct cfg_field *cfg_at(const struct vcheck *c, uint32_t off)
