@@ -1,16 +1,12 @@
-/* The listening socket: made so that nobody else can open it, removed at the end. */
+/* The listening socket, and who may come in. */
 #include "api/ctl_impl.h"
 #include "vm/vm_ctl.h"
 #include <cJSON.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #define BACKLOG  16
 #define RETRY_NS 1000000000ull /* out of descriptors: nobody is accepted for so long */
@@ -18,13 +14,13 @@
 static void on_connect(void *ctl, uint32_t events)
 {
     struct ctl *c = ctl;
-    int fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd = accept4(c->at.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     (void)events;
     if (fd >= 0) {
         ctl_client_open(c, fd);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-        loop_fd_drop(c->loop, c->fd); /* else the loop would turn without end */
+        loop_fd_drop(c->loop, c->at.fd); /* else the loop would turn without end */
         loop_timer_set(&c->retry, loop_now(c->loop) + RETRY_NS);
     }
 }
@@ -33,81 +29,34 @@ static void on_retry(void *ctl)
 {
     struct ctl *c = ctl;
 
-    loop_fd(c->loop, c->fd, EPOLLIN, on_connect, c);
-}
-
-/* Is somebody there? Only a socket that nobody answers at may be taken away. */
-static int place_clear(const struct sockaddr_un *at, struct error *err)
-{
-    struct stat st;
-    int fd, code;
-
-    if (lstat(at->sun_path, &st))
-        return 0;
-    if (!S_ISSOCK(st.st_mode))
-        return error_set(err, -EEXIST, "--ctl %s: is there, and is no socket", at->sun_path);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    code = fd < 0 ? -errno : connect(fd, (const struct sockaddr *)at, sizeof(*at)) ? -errno : 0;
-    if (fd >= 0)
-        close(fd);
-    if (code != -ECONNREFUSED)
-        return error_set(err, -EADDRINUSE, "--ctl %s: %s", at->sun_path,
-                         code ? strerror(-code) : "another machine is there; name another path");
-    unlink(at->sun_path);
-    return 0;
-}
-
-/* Nobody can connect before listen, and then the mode is right. */
-static int socket_make(struct ctl *c, const struct sockaddr_un *at)
-{
-    struct stat st;
-
-    c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (c->fd < 0 || bind(c->fd, (const struct sockaddr *)at, sizeof(*at)))
-        return -errno;
-    if (chmod(at->sun_path, 0600) || listen(c->fd, BACKLOG) || lstat(at->sun_path, &st)) {
-        int code = -errno;
-
-        unlink(at->sun_path);
-        return code;
-    }
-    c->dev = st.st_dev;
-    c->ino = st.st_ino;
-    return loop_fd(c->loop, c->fd, EPOLLIN, on_connect, c);
+    loop_fd(c->loop, c->at.fd, EPOLLIN, on_connect, c);
 }
 
 int ctl_open(struct ctl **out, struct vm *vm, const char *path, struct error *err)
 {
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    struct ctl *c;
+    struct ctl *c = calloc(1, sizeof(*c));
     int code;
 
-    if (!*path || strlen(path) >= sizeof(at.sun_path))
-        return error_set(err, -ENAMETOOLONG, "--ctl %s: a socket's path has 1 to %zu characters",
-                         path, sizeof(at.sun_path) - 1);
-    memcpy(at.sun_path, path, strlen(path));
-    code = place_clear(&at, err);
-    if (code)
-        return code;
-    c = calloc(1, sizeof(*c));
     if (!c)
         return error_set(err, -ENOMEM, "not enough memory to start");
     c->vm = vm;
     c->loop = vm_loop(vm);
-    memcpy(c->path, path, strlen(path));
     for (unsigned i = 0; i < CTL_CLIENTS; i++)
         c->client[i].fd = -1;
     loop_timer_init(&c->retry, c->loop, on_retry, c);
-    vm_lock(vm);
-    code = socket_make(c, &at);
-    vm_unlock(vm);
-    if (code) {
-        error_set(err, code, "--ctl %s: %s", path, strerror(-code));
-        ctl_close(c, VM_FAILED);
-        return code;
+    code = listen_open(&c->at, "--ctl", path, BACKLOG, err);
+    if (!code) {
+        vm_lock(vm);
+        code = loop_fd(c->loop, c->at.fd, EPOLLIN, on_connect, c);
+        vm_unlock(vm);
+        if (code)
+            error_set(err, code, "--ctl %s: %s", path, strerror(-code));
     }
-    *out = c;
-    return 0;
+    if (code)
+        ctl_close(c, VM_FAILED);
+    else
+        *out = c;
+    return code;
 }
 
 /* Names as QEMU's ShutdownCause has them. */
@@ -143,8 +92,6 @@ static void say_end(struct ctl *c, enum vm_end end)
 
 void ctl_close(struct ctl *c, enum vm_end end)
 {
-    struct stat st;
-
     if (!c)
         return;
     vm_lock(c->vm);
@@ -152,13 +99,9 @@ void ctl_close(struct ctl *c, enum vm_end end)
     for (unsigned i = 0; i < CTL_CLIENTS; i++)
         ctl_client_close(&c->client[i]);
     loop_timer_stop(&c->retry);
-    if (c->fd >= 0) {
-        loop_fd_drop(c->loop, c->fd);
-        close(c->fd);
-    }
+    if (c->at.fd >= 0)
+        loop_fd_drop(c->loop, c->at.fd);
     vm_unlock(c->vm);
-    /* Only what is ours: somebody may have put something else there. */
-    if (c->ino && !lstat(c->path, &st) && st.st_dev == c->dev && st.st_ino == c->ino)
-        unlink(c->path);
+    listen_close(&c->at);
     free(c);
 }

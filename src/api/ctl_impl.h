@@ -5,6 +5,7 @@
 #include "api/ctl.h"
 #include "api/json_split.h"
 #include "api/qmp.h"
+#include "back/listen.h"
 #include "core/loop.h"
 
 struct ctl_client {
@@ -20,9 +21,7 @@ struct ctl_client {
 struct ctl {
     struct vm *vm;
     struct loop *loop;
-    int fd;
-    char path[108];    /* as in sockaddr_un */
-    uint64_t dev, ino; /* of the socket that we made */
+    struct listen_place at;
     struct loop_timer retry;
     struct ctl_client client[CTL_CLIENTS];
 };

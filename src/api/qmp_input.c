@@ -27,6 +27,8 @@ static struct typist *typist(struct qmp_call *c)
 /* The empty object, or what stood in the way. */
 static cJSON *done(struct qmp_call *c, int err)
 {
+    if (err == -ENODEV)
+        return qmp_fail(c, "DeviceNotFound", "no device that a driver listens at can do that");
     if (err == -ENOSPC)
         return qmp_fail(c, NULL, "too much waits already: the guest does not read it");
     if (err)
@@ -89,10 +91,11 @@ static cJSON *send_key(struct qmp_call *c)
 /* ---- input-send-event ---- */
 
 struct event { /* one, judged; motion of a whole message is one movement */
-    enum { KEY, BUTTON, MOTION } what;
+    enum { KEY, BUTTON, MOTION, PLACE } what;
     unsigned key, button;
     bool down;
     int dx, dy, wheel;
+    bool on_x, on_y; /* of a place, which dx and dy are then */
 };
 
 static bool button(struct qmp_call *c, const cJSON *data, struct event *e)
@@ -138,6 +141,23 @@ static bool relative(struct qmp_call *c, const cJSON *data, struct event *e)
     return !c->err.text[0];
 }
 
+/* As QEMU's: both axes from 0 to 0x7fff, whatever the screen. */
+static bool absolute(struct qmp_call *c, const cJSON *data, struct event *e)
+{
+    const cJSON *axis = qmp_string(c, data, "axis");
+    int value;
+
+    if (!axis || !qmp_int(c, data, "value", 0, TYPIST_FAR, &value))
+        return false;
+    e->what = PLACE;
+    e->on_x = !strcmp(axis->valuestring, "x");
+    e->on_y = !strcmp(axis->valuestring, "y");
+    *(e->on_x ? &e->dx : &e->dy) = value;
+    if (!e->on_x && !e->on_y)
+        qmp_fail(c, NULL, "the axes of a place are x and y");
+    return !c->err.text[0];
+}
+
 static bool event_take(struct qmp_call *c, const cJSON *from, struct event *e)
 {
     const cJSON *type = qmp_string(c, from, "type"), *data = qmp_object(c, from, "data"), *key;
@@ -149,8 +169,10 @@ static bool event_take(struct qmp_call *c, const cJSON *from, struct event *e)
         return button(c, data, e);
     if (!strcmp(type->valuestring, "rel"))
         return relative(c, data, e);
+    if (!strcmp(type->valuestring, "abs"))
+        return absolute(c, data, e);
     if (strcmp(type->valuestring, "key")) {
-        qmp_fail(c, NULL, "an event is a key, btn or rel: the mouse knows no absolute place");
+        qmp_fail(c, NULL, "an event is a key, btn, rel or abs");
         return false;
     }
     key = qmp_object(c, data, "key");
@@ -166,8 +188,19 @@ static int event_do(struct typist *t, const struct event *e)
     switch (e->what) {
     case KEY: return typist_key(t, e->key, e->down);
     case BUTTON: return typist_button(t, e->button, e->down);
+    case PLACE: return typist_place(t, e->on_x ? &e->dx : NULL, e->on_y ? &e->dy : NULL);
     default: return typist_move(t, e->dx, e->dy, e->wheel);
     }
+}
+
+static bool place_joined(struct event *into, const struct event *e)
+{
+    if ((into->on_x && e->on_x) || (into->on_y && e->on_y))
+        return false;
+    into->dx = e->on_x ? e->dx : into->dx;
+    into->dy = e->on_y ? e->dy : into->dy;
+    into->on_x = into->on_y = true;
+    return true;
 }
 
 /* Movements that follow each other are one: x and y of a diagonal come in one packet. */
@@ -175,6 +208,8 @@ static bool joined(struct event *into, const struct event *e)
 {
     int dx = into->dx + e->dx, dy = into->dy + e->dy, wheel = into->wheel + e->wheel;
 
+    if (into->what == PLACE && e->what == PLACE)
+        return place_joined(into, e);
     if (into->what != MOTION || e->what != MOTION || dx > TYPIST_FAR || dx < -TYPIST_FAR ||
         dy > TYPIST_FAR || dy < -TYPIST_FAR || wheel > TYPIST_FAR || wheel < -TYPIST_FAR)
         return false;
@@ -182,6 +217,19 @@ static bool joined(struct event *into, const struct event *e)
     into->dy = dy;
     into->wheel = wheel;
     return true;
+}
+
+/* Where the events go: to the device that fits, or to the named one. */
+static bool aimed(struct qmp_call *c, struct typist *t)
+{
+    const cJSON *name = NULL;
+
+    if (cJSON_HasObjectItem(c->args, "device") && !(name = qmp_string(c, c->args, "device")))
+        return false;
+    if (!typist_aim(t, name ? name->valuestring : NULL))
+        return true;
+    qmp_fail(c, "DeviceNotFound", "there is no input device %.40s", name->valuestring);
+    return false;
 }
 
 static cJSON *send_event(struct qmp_call *c)
@@ -203,8 +251,11 @@ static cJSON *send_event(struct qmp_call *c)
         if (!n || !joined(&event[n - 1], &event[n]))
             n++;
     }
+    if (!aimed(c, t))
+        return NULL;
     for (unsigned i = 0; i < n && !err; i++)
         err = event_do(t, &event[i]);
+    typist_aim(t, NULL);
     return done(c, err);
 }
 

@@ -1,6 +1,7 @@
-/* Character backends by name: stdio, pty, null, file=PATH. */
+/* Character backends by name: stdio, pty, null, file=PATH, socket=PATH. */
 #include "back/chr.h"
 #include "back/chr_fd.h"
+#include "back/chr_sock.h"
 #include "core/error.h"
 #include "core/log.h"
 #include <errno.h>
@@ -12,7 +13,7 @@
 
 /* ---- pty ---- */
 
-static int pty_open(struct chr **out, struct loop *loop, struct error *err)
+static int pty_open(struct chr **out, const char *option, struct loop *loop, struct error *err)
 {
     int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
     struct termios t;
@@ -23,7 +24,7 @@ static int pty_open(struct chr **out, struct loop *loop, struct error *err)
         code = -errno;
         if (fd >= 0)
             close(fd);
-        return error_set(err, code, "--console pty: no pseudo-terminal: %s", strerror(-code));
+        return error_set(err, code, "%s pty: no pseudo-terminal: %s", option, strerror(-code));
     }
     if (!tcgetattr(fd, &t)) {
         cfmakeraw(&t);
@@ -31,41 +32,45 @@ static int pty_open(struct chr **out, struct loop *loop, struct error *err)
     }
     code = chr_fd_open(out, loop, fd, fd, true);
     if (code)
-        return error_set(err, code, "--console pty: %s", strerror(-code));
+        return error_set(err, code, "%s pty: %s", option, strerror(-code));
     chr_fd_of(*out)->slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
     chr_fd_of(*out)->lost = true; /* nobody may be there: output is not waited for */
-    log_info("console: %s", name);
+    log_info("%s: %s", option + strspn(option, "-"), name);
     return 0;
 }
 
 /* ---- file ---- */
 
-static int file_open(struct chr **out, const char *path, struct loop *loop, struct error *err)
+static int file_open(struct chr **out, const char *path, const char *option, struct loop *loop,
+                     struct error *err)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666), code;
 
     if (fd < 0)
-        return error_set(err, -errno, "--console file=%s: %s", path, strerror(errno));
+        return error_set(err, -errno, "%s file=%s: %s", option, path, strerror(errno));
     code = chr_fd_open(out, loop, -1, fd, true);
-    return code ? error_set(err, code, "--console file=%s: %s", path, strerror(-code)) : 0;
+    return code ? error_set(err, code, "%s file=%s: %s", option, path, strerror(-code)) : 0;
 }
 
-int chr_open(struct chr **out, const char *spec, struct loop *loop, void (*escape)(void *),
-             void *arg, struct error *err)
+int chr_open(struct chr **out, const struct chr_open_opts *o, struct loop *loop, struct error *err)
 {
+    const char *spec = o->spec;
     int code;
 
     if (!strcmp(spec, "pty"))
-        return pty_open(out, loop, err);
+        return pty_open(out, o->option, loop, err);
     if (!strncmp(spec, "file=", 5) && spec[5])
-        return file_open(out, spec + 5, loop, err);
+        return file_open(out, spec + 5, o->option, loop, err);
+    if (!strncmp(spec, "socket=", 7))
+        return chr_sock_open(out, o->option, spec + 7, loop, err);
     if (!strcmp(spec, "stdio"))
-        code = chr_stdio_open(out, loop, escape, arg);
+        code = chr_stdio_open(out, loop, o->escape, o->arg);
     else if (!strcmp(spec, "null"))
         code = chr_fd_open(out, loop, -1, -1, false); /* swallows output, has no input */
     else
-        return error_set(err, -EINVAL, "--console %s: must be stdio, pty, null or file=PATH", spec);
-    return code ? error_set(err, code, "--console %s: %s", spec, strerror(-code)) : 0;
+        return error_set(err, -EINVAL, "%s %s: must be stdio, pty, null, file=PATH or socket=PATH",
+                         o->option, spec);
+    return code ? error_set(err, code, "%s %s: %s", o->option, spec, strerror(-code)) : 0;
 }
 
 void chr_send(struct chr *c, const uint8_t *buf, size_t len)
@@ -77,6 +82,22 @@ void chr_ready(struct chr *c)
 {
     if (c->ops && c->ops->ready)
         c->ops->ready(c);
+}
+
+size_t chr_space(struct chr *c)
+{
+    return c->ops->space ? c->ops->space(c) : SIZE_MAX;
+}
+
+bool chr_size(struct chr *c, uint16_t *cols, uint16_t *rows)
+{
+    return c->ops->size && c->ops->size(c, cols, rows);
+}
+
+void chr_resized(struct chr *c)
+{
+    if (c && c->resized)
+        c->resized(c->front);
 }
 
 void chr_close(struct chr *c)

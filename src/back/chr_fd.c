@@ -4,7 +4,8 @@
  * end has room; when it has none the descriptor is taken out of the loop until chr_ready.
  *
  * A reader that stops reading holds the guest back, as a real line with flow control would, but
- * only for STALL_MS; then output is dropped, and a warning says so once.
+ * only for STALL_MS; then output is dropped, and a warning says so once. A front end that asks for
+ * the space first is never held back, loses nothing, and is told when there is more.
  */
 #include "back/chr_fd.h"
 #include "core/log.h"
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #define FLUSH_NS 2000000ull
+#define SLOW     8u /* nobody reads: looked at that much more seldom */
 #define STALL_MS 1000
 
 struct chr_fd *chr_fd_of(struct chr *c)
@@ -54,10 +56,21 @@ static void out_flush(struct chr_fd *f, int wait_ms)
 static void out_timer(void *arg)
 {
     struct chr_fd *f = arg;
+    size_t was = f->len;
 
     out_flush(f, 0);
     if (f->len)
-        loop_timer_set(&f->flush, loop_now(f->chr.loop) + FLUSH_NS);
+        loop_timer_set(&f->flush,
+                       loop_now(f->chr.loop) + (f->len < was ? FLUSH_NS : SLOW * FLUSH_NS));
+    if (f->len < was && f->chr.drained)
+        f->chr.drained(f->chr.front);
+}
+
+static size_t fd_space(struct chr *c)
+{
+    const struct chr_fd *f = chr_fd_of(c);
+
+    return f->out < 0 ? SIZE_MAX : CHR_OUT - f->len;
 }
 
 static void fd_send(struct chr *c, const uint8_t *buf, size_t len)
@@ -180,8 +193,12 @@ static void fd_close(struct chr *c)
     free(f);
 }
 
-static const struct chr_ops fd_ops = {
-    .send = fd_send, .flush = fd_flush, .ready = fd_ready, .close = fd_close};
+static const struct chr_ops fd_ops = {.send = fd_send,
+                                      .flush = fd_flush,
+                                      .ready = fd_ready,
+                                      .close = fd_close,
+                                      .space = fd_space,
+                                      .size = chr_stdio_size};
 
 int chr_fd_open(struct chr **out, struct loop *loop, int in, int out_fd, bool own)
 {

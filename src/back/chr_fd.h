@@ -39,5 +39,6 @@ int chr_stdio_open(struct chr **out, struct loop *loop, void (*escape)(void *), 
 /* The escape filter: takes n typed bytes, leaves in buf what is for the guest, returns how many. */
 size_t chr_stdio_filter(struct chr_fd *f, uint8_t *buf, size_t n);
 void chr_stdio_restore(struct chr_fd *f);
+bool chr_stdio_size(struct chr *c, uint16_t *cols, uint16_t *rows);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "back/chr_fd.h"
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define PREFIX 1 /* Ctrl-A */
@@ -33,6 +34,18 @@ void chr_stdio_restore(struct chr_fd *f)
     if (f->raw)
         tcsetattr(f->in, TCSADRAIN, &f->was);
     f->raw = false;
+}
+
+bool chr_stdio_size(struct chr *c, uint16_t *cols, uint16_t *rows)
+{
+    const struct chr_fd *f = chr_fd_of(c);
+    struct winsize w;
+
+    if (f->out != STDOUT_FILENO || ioctl(f->out, TIOCGWINSZ, &w))
+        return false;
+    *cols = w.ws_col;
+    *rows = w.ws_row;
+    return true;
 }
 
 int chr_stdio_open(struct chr **out, struct loop *loop, void (*escape)(void *), void *arg)

@@ -13,6 +13,7 @@ struct acpi_part;
 struct apics;
 struct acpipm;
 struct vballoon;
+struct vcon;
 struct blk;
 struct chip;
 struct chr;
@@ -84,6 +85,23 @@ struct board_vsock {
     bool mmio, packed;
 };
 
+#define BOARD_PORTS  8
+#define BOARD_INPUTS 4
+
+struct board_console {   /* virtio-console */
+    struct chr *console; /* borrowed; NULL: named ports only */
+    struct {
+        const char *name;
+        struct chr *chr; /* borrowed */
+    } port[BOARD_PORTS];
+    unsigned ports;
+    bool mmio, packed;
+};
+
+struct board_input { /* virtio-input: a keyboard, or a tablet */
+    bool tablet, mmio, packed;
+};
+
 enum board_leave { BOARD_POWER_OFF, BOARD_RESET, BOARD_DEBUG_EXIT };
 
 struct board_setup { /* all borrowed for the life of the board */
@@ -103,8 +121,11 @@ struct board_setup { /* all borrowed for the life of the board */
     unsigned shares;
     const struct board_vsock *vsock; /* or NULL */
     bool debug_exit;
-    bool rng, balloon;             /* virtio-rng, virtio-balloon */
     struct vwatch *vwatch;         /* for virtio devices; or NULL */
+    bool rng, balloon;                    /* virtio-rng, virtio-balloon */
+    const struct board_console *vconsole; /* or NULL */
+    const struct board_input *input;
+    unsigned inputs;
     const struct bell_sink *bells; /* or NULL */
     const struct shadow_sink *shadows;
     /* Accesses of [base, base + len) may be patched. 0 or -errno. */
@@ -137,6 +158,7 @@ struct board {
     unsigned pvs;
     char pv_name[BOARD_PVS][16];
     struct acpipm *button; /* who hears the power button; NULL: nobody */
+    struct vcon *vcon;        /* or NULL */
 };
 
 struct board_class {
@@ -191,7 +213,10 @@ int board_shares(struct board *b, const struct board_pci *pci, struct error *err
 /* board_virtio.c: gives env a place; pci NULL: registers at *mmio. 0, or -ENOSPC. */
 int board_virtio_place(struct board *b, struct dev_env *env, const struct board_pci *pci,
                        uint64_t *mmio);
-int board_virtio_extras(struct board *b, const struct board_pci *pci); /* rng, balloon, vsock */
+/* rng, balloon, vsock, console, inputs */
+int board_virtio_extras(struct board *b, const struct board_pci *pci);
+int board_console(struct board *b, const struct board_pci *pci); /* board_console.c */
+int board_inputs(struct board *b, const struct board_pci *pci);  /* board_input.c */
 void board_virtio_part(struct acpi_part *p, unsigned n); /* what ACPI says of the nth with mmio */
 
 /* board_pv.c: hypercall devices. The leaves say whether VMCALL is seen; how many there are. */

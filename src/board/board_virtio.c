@@ -95,5 +95,9 @@ int board_virtio_extras(struct board *b, const struct board_pci *pci)
 
     if (!err && b->setup->balloon)
         err = balloon_add(b, pci);
-    return !err && b->setup->vsock && b->setup->vsock->vsk ? vsock_add(b, pci) : err;
+    if (!err && b->setup->vsock && b->setup->vsock->vsk)
+        err = vsock_add(b, pci);
+    if (!err)
+        err = board_console(b, pci);
+    return err ? err : board_inputs(b, pci);
 }

@@ -66,6 +66,8 @@ static int machine_run(struct run *r, struct error *err)
     int code = ledger_check(r, err), out;
 
     if (!code)
+        code = run_console_choose(r, err);
+    if (!code)
         code = run_files_read(r, err);
     if (!code)
         code = run_engine_choose(r, err);
@@ -98,7 +100,7 @@ static int run_run(int argc, char **argv)
     struct run r = {
         .engine = "auto",
         .irqchip = "auto",
-        .vm = {.board = &board_pc, .vcpus = 1, .memory = RUN_MEMORY_DEFAULT, .console = "stdio"}};
+        .vm = {.board = &board_pc, .vcpus = 1, .memory = RUN_MEMORY_DEFAULT}};
     struct error err = {0};
     bool help;
 

@@ -19,6 +19,7 @@ struct run {
     char guest_files[2][512]; /* kernel and initrd of the bundled guest */
     char disk_spec[VM_DISKS_MAX][512];
     char share_spec[VM_SHARES_MAX][512];
+    char console_text[512], port_text[VM_PORTS_MAX][512];
     struct run_net_text net_text;
     struct record_opt record;
     struct vwatch watch;
@@ -32,6 +33,15 @@ extern const struct opt run_options[];
 int run_disk_take(struct run *r, const char *value, struct error *err);
 /* run_share.c: --share DIR,tag=NAME[,…] */
 int run_share_take(struct run *r, const char *value, struct error *err);
+/* run_console.c: --virtio-console, --port, --input */
+int run_vconsole_take(void *run, const char *value, struct error *err);
+int run_port_take(void *run, const char *value, struct error *err);
+int run_input_take(void *run, const char *value, struct error *err);
+int run_console_choose(struct run *r, struct error *err); /* all options are taken */
+#define RUN_VCONSOLE_VALUE                                                                         \
+    "stdio|pty|null|none|file=FILE|socket=PATH[,via=virtio|virtio-mmio][,packed]"
+#define RUN_PORT_VALUE  "name=NAME,stdio|pty|null|file=FILE|socket=PATH"
+#define RUN_INPUT_VALUE "keyboard|tablet[,via=virtio|virtio-mmio][,packed]"
 /* run_guest.c: which engine, and which files. NULL: no such engine */
 const struct engine_ops *run_engine_named(const char *name);
 int run_engine_choose(struct run *r, struct error *err);

@@ -25,6 +25,8 @@ enum ledger_kind {
     LEDGER_CHECK, /* rules a driver broke (--check): writes and refused = how often */
     LEDGER_SHARE, /* requests of a shared directory: writes = those that change; refused = errors */
     LEDGER_EVIL,  /* what a device did that it must not (--evil): writes = how often */
+    LEDGER_CHR,   /* pieces of a port's stream: writes = from the guest; refused = lost */
+    LEDGER_INPUT, /* events of an input device: reads = to the guest; refused = frames lost */
     LEDGER_EXIT,  /* vCPU exits by kind: writes = count */
     LEDGER_CALL,  /* a program's system calls by ABI: writes = calls; bytes as the calls moved them
                    */

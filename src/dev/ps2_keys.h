@@ -28,6 +28,7 @@ struct ps2_key {
     uint8_t kind; /* enum ps2_kind */
     uint8_t set2, set3;
     uint8_t type3; /* PS2_REPEATS, PS2_BREAKS: of set 3 at power-on */
+    uint8_t code;  /* as Linux and virtio keyboards number them (input-event-codes.h) */
 };
 
 struct ps2_mods { /* what changes the codes of other keys */

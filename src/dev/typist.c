@@ -1,35 +1,25 @@
 /*
- * The queue before keyboard and mouse. An action goes when the time asked for has passed and the
+ * The queue before keyboards and mice. An action goes when the time asked for has passed and the
  * device has room for it: a key that begins something waits until the guest has read all before,
  * so that a held key never repeats because the queue behind it is slow; a packet of the mouse
  * waits for the one before it.
  */
 #include "dev/typist.h"
 #include "core/loop.h"
-#include "dev/i8042.h"
 #include "dev/ps2_keys.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Text at 250 characters a second: kernels read any speed, but programs behind them have short
  * buffers of their own. */
 #define STROKE_NS 4000000u
-#define STEP      120 /* of one packet: below its nine bits even when the guest scales by two */
-#define CLICK     7   /* of the wheel in one packet */
 
 enum { KEYBOARD, MOUSE, LANES };
 
-struct action {
-    uint8_t what; /* a key, or buttons; 0 buttons: motion */
-    bool down;
-    bool first;    /* the keyboard is idle before it */
-    uint64_t wait; /* ns after the action before it */
-    int dx, dy, wheel;
-};
-
 struct lane {
     struct typist *typist;
-    struct action *ring; /* TYPIST_ROOM */
+    struct typist_act *ring; /* TYPIST_ROOM */
     unsigned head, count;
     uint64_t due; /* not before */
     struct loop_timer timer;
@@ -38,67 +28,76 @@ struct lane {
 
 struct typist {
     struct loop *loop;
-    struct i8042 *at;
+    struct typist_dev dev[TYPIST_DEVS];
+    unsigned devs;
+    uint8_t aim; /* as in struct typist_act */
     struct lane lane[LANES];
 };
 
+/* ---- who ---- */
+
+static bool listens(const struct typist_dev *d)
+{
+    return !d->listens || d->listens(d->dev);
+}
+
+/* A wheel that turns alone is a button's affair: tablets have one. */
+static unsigned need(const struct typist_act *a)
+{
+    return a->what == TYPIST_MOVE && !a->x && !a->y ? (unsigned)TYPIST_BUTTON : a->what;
+}
+
+static const struct typist_dev *who(const struct typist *t, const struct typist_act *a)
+{
+    for (unsigned i = t->devs; i--;) {
+        const struct typist_dev *d = &t->dev[i];
+
+        if (d->can & need(a) && listens(d) && (!a->dev || a->dev == i + 1))
+            return d;
+    }
+    return NULL;
+}
+
+int typist_aim(struct typist *t, const char *name)
+{
+    t->aim = 0;
+    for (unsigned i = 0; name && i < t->devs && !t->aim; i++)
+        if (!strcmp(t->dev[i].name, name))
+            t->aim = (uint8_t)(i + 1);
+    return name && !t->aim ? -ENOENT : 0;
+}
+
 /* ---- doing ---- */
 
-static bool may(const struct typist *t, unsigned lane, const struct action *a)
+/* The oldest action; false: it has to wait. */
+static bool lane_step(struct typist *t, struct lane *l)
 {
-    if (lane == MOUSE)
-        return i8042_mouse_idle(t->at);
-    return a->first ? i8042_kbd_idle(t->at) : i8042_key_fits(t->at, a->what, a->down);
-}
+    struct typist_act *a = &l->ring[l->head];
+    const struct typist_dev *d = who(t, a);
+    uint64_t now = loop_now(t->loop);
 
-static int piece(int *left, int most)
-{
-    int n = *left > most ? most : *left < -most ? -most : *left;
-
-    *left -= n;
-    return n;
-}
-
-/* true: the action is over; motion may take several packets. */
-static bool act(struct typist *t, unsigned lane, struct action *a)
-{
-    if (lane == KEYBOARD) {
-        i8042_key(t->at, a->what, a->down);
-    } else if (a->what) {
-        i8042_button(t->at, a->what, a->down);
-    } else {
-        int dx = piece(&a->dx, STEP), dy = piece(&a->dy, STEP), wheel = piece(&a->wheel, CLICK);
-
-        i8042_move(t->at, dx, dy, wheel);
-        return !a->dx && !a->dy && !a->wheel;
+    if (now < l->due) {
+        loop_timer_set(&l->timer, l->due);
+        return false;
     }
+    if (d && !d->fits(d->dev, a))
+        return false; /* on_room comes back */
+    if (d && !d->act(d->dev, a))
+        return true;
+    l->head = (l->head + 1) % TYPIST_ROOM; /* done; or its device's driver has gone */
+    l->count--;
+    l->due = l->count ? now + l->ring[l->head].wait : now;
     return true;
 }
 
+/* At most what waits, and a packet for each step of TYPIST_FAR: the devices' buffers end it far
+ * sooner, unless nobody listens; then all of it goes by at once. */
 static void lane_run(void *lane)
 {
     struct lane *l = lane;
-    struct typist *t = l->typist;
-    unsigned which = (unsigned)(l - t->lane);
 
-    /* At most what waits, and a packet for each STEP of TYPIST_FAR: the devices' buffers end it
-     * far sooner, unless nobody listens; then all of it goes by at once. */
-    while (l->count) {
-        struct action *a = &l->ring[l->head];
-        uint64_t now = loop_now(t->loop);
-
-        if (now < l->due) {
-            loop_timer_set(&l->timer, l->due);
-            return;
-        }
-        if (!may(t, which, a))
-            return; /* on_room comes back */
-        if (!act(t, which, a))
-            continue;
-        l->head = (l->head + 1) % TYPIST_ROOM;
-        l->count--;
-        l->due = l->count ? now + l->ring[l->head].wait : now;
-    }
+    while (l->count && lane_step(l->typist, l))
+        ;
 }
 
 /* The guest has read: what waits goes on, outside of its access. */
@@ -113,43 +112,51 @@ static void on_room(void *typist)
 
 /* ---- asking ---- */
 
-static int push(struct typist *t, unsigned lane, const struct action *a, unsigned n)
+static int push(struct typist *t, const struct typist_act *a, unsigned n)
 {
-    struct lane *l = &t->lane[lane];
+    struct lane *l = &t->lane[a->what == TYPIST_KEY ? KEYBOARD : MOUSE];
+    struct typist_act first = *a;
 
+    first.dev = t->aim;
+    if (!who(t, &first))
+        return -ENODEV;
     if (n > TYPIST_ROOM - l->count)
         return -ENOSPC;
     if (!l->count && a->wait)
         l->due = loop_now(t->loop) + a->wait;
-    for (unsigned i = 0; i < n; i++)
-        l->ring[(l->head + l->count++) % TYPIST_ROOM] = a[i];
+    for (unsigned i = 0; i < n; i++) {
+        struct typist_act *to = &l->ring[(l->head + l->count++) % TYPIST_ROOM];
+
+        *to = a[i];
+        to->dev = t->aim;
+    }
     loop_defer(t->loop, &l->work);
     return 0;
 }
 
 int typist_key(struct typist *t, unsigned key, bool down)
 {
-    const struct action a = {.what = (uint8_t)key, .down = down};
+    const struct typist_act a = {.what = TYPIST_KEY, .key = (uint8_t)key, .down = down};
 
-    return push(t, KEYBOARD, &a, 1);
+    return push(t, &a, 1);
 }
 
 int typist_chord(struct typist *t, const uint8_t *keys, size_t n, uint64_t hold_ns)
 {
-    struct action a[2 * TYPIST_CHORD];
+    struct typist_act a[2 * TYPIST_CHORD];
 
     if (!n || n > TYPIST_CHORD)
         return -ENOSPC;
     for (size_t i = 0; i < n; i++) {
-        a[i] = (struct action){.what = keys[i], .down = true, .first = !i};
-        a[2 * n - 1 - i] = (struct action){.what = keys[i]};
+        a[i] = (struct typist_act){.what = TYPIST_KEY, .key = keys[i], .down = true, .first = !i};
+        a[2 * n - 1 - i] = (struct typist_act){.what = TYPIST_KEY, .key = keys[i]};
     }
     a[n].wait = hold_ns;
-    return push(t, KEYBOARD, a, (unsigned)(2 * n));
+    return push(t, a, (unsigned)(2 * n));
 }
 
 /* One character: shift around it if need be. */
-static unsigned stroke(struct action a[4], char c)
+static unsigned stroke(struct typist_act a[4], char c)
 {
     static const char name[] = "shift";
     uint8_t shift = (uint8_t)ps2_key_find(name, sizeof(name) - 1);
@@ -160,11 +167,11 @@ static unsigned stroke(struct action a[4], char c)
     if (key == PS2_KEY_NONE)
         return 0;
     if (upper)
-        a[n++] = (struct action){.what = shift, .down = true};
-    a[n++] = (struct action){.what = key, .down = true};
-    a[n++] = (struct action){.what = key};
+        a[n++] = (struct typist_act){.what = TYPIST_KEY, .key = shift, .down = true};
+    a[n++] = (struct typist_act){.what = TYPIST_KEY, .key = key, .down = true};
+    a[n++] = (struct typist_act){.what = TYPIST_KEY, .key = key};
     if (upper)
-        a[n++] = (struct action){.what = shift};
+        a[n++] = (struct typist_act){.what = TYPIST_KEY, .key = shift};
     a[0].first = true;
     a[0].wait = STROKE_NS;
     return n;
@@ -172,7 +179,7 @@ static unsigned stroke(struct action a[4], char c)
 
 int typist_text(struct typist *t, const char *text, size_t len, size_t *bad)
 {
-    struct action a[4];
+    struct typist_act a[4];
     unsigned n = 0;
 
     for (*bad = 0; *bad < len; ++*bad) {
@@ -184,8 +191,12 @@ int typist_text(struct typist *t, const char *text, size_t len, size_t *bad)
         if (n > TYPIST_ROOM - t->lane[KEYBOARD].count)
             return -ENOSPC;
     }
-    for (size_t i = 0; i < len; i++)
-        push(t, KEYBOARD, a, stroke(a, text[i]));
+    for (size_t i = 0; i < len; i++) {
+        int err = push(t, a, stroke(a, text[i]));
+
+        if (err) /* the first: then none of them */
+            return err;
+    }
     return 0;
 }
 
@@ -196,29 +207,49 @@ static bool far(int n)
 
 int typist_move(struct typist *t, int dx, int dy, int wheel)
 {
-    const struct action a = {.dx = dx, .dy = dy, .wheel = wheel};
+    const struct typist_act a = {.what = TYPIST_MOVE, .x = dx, .y = dy, .wheel = wheel};
 
     if (far(dx) || far(dy) || far(wheel))
         return -EINVAL;
-    return dx || dy || wheel ? push(t, MOUSE, &a, 1) : 0;
+    return dx || dy || wheel ? push(t, &a, 1) : 0;
+}
+
+static bool placed(const int *n)
+{
+    return !n || (*n >= 0 && *n <= TYPIST_FAR);
+}
+
+int typist_place(struct typist *t, const int *x, const int *y)
+{
+    const struct typist_act a = {
+        .what = TYPIST_PLACE, .on_x = x, .on_y = y, .x = x ? *x : 0, .y = y ? *y : 0};
+
+    if (!placed(x) || !placed(y))
+        return -EINVAL;
+    return x || y ? push(t, &a, 1) : 0;
 }
 
 int typist_button(struct typist *t, unsigned buttons, bool down)
 {
-    const struct action a = {.what = (uint8_t)buttons, .down = down};
+    const struct typist_act a = {.what = TYPIST_BUTTON, .key = (uint8_t)buttons, .down = down};
 
-    return buttons ? push(t, MOUSE, &a, 1) : 0;
+    return buttons ? push(t, &a, 1) : 0;
 }
 
 unsigned typist_leds(const struct typist *t)
 {
-    return i8042_leds(t->at);
+    const struct typist_act key = {.what = TYPIST_KEY};
+    const struct typist_dev *d = who(t, &key);
+
+    return d && d->leds ? d->leds(d->dev) : 0;
 }
 
 bool typist_idle(const struct typist *t)
 {
-    return !t->lane[KEYBOARD].count && !t->lane[MOUSE].count && i8042_kbd_idle(t->at) &&
-           i8042_mouse_idle(t->at);
+    for (unsigned i = 0; i < t->devs; i++)
+        if (listens(&t->dev[i]) && !t->dev[i].idle(t->dev[i].dev, ~0u))
+            return false;
+    return !t->lane[KEYBOARD].count && !t->lane[MOUSE].count;
 }
 
 /* ---- life ---- */
@@ -239,22 +270,32 @@ void typist_close(struct typist *t)
 {
     if (!t)
         return;
-    i8042_on_room(t->at, NULL, NULL);
+    for (unsigned i = 0; i < t->devs; i++)
+        t->dev[i].on_room(t->dev[i].dev, NULL, NULL);
     typist_reset(t);
     for (unsigned i = 0; i < LANES; i++)
         free(t->lane[i].ring);
     free(t);
 }
 
+int typist_add(struct typist *t, const struct typist_dev *d)
+{
+    if (t->devs == TYPIST_DEVS)
+        return -ENOSPC;
+    t->dev[t->devs++] = *d;
+    d->on_room(d->dev, on_room, t);
+    return 0;
+}
+
 int typist_open(struct typist **out, struct loop *loop, struct i8042 *at)
 {
     struct typist *t = calloc(1, sizeof(*t));
+    struct typist_dev ps2;
     bool full = t;
 
     if (!t)
         return -ENOMEM;
     t->loop = loop;
-    t->at = at;
     for (unsigned i = 0; i < LANES; i++) {
         struct lane *l = &t->lane[i];
 
@@ -268,7 +309,10 @@ int typist_open(struct typist **out, struct loop *loop, struct i8042 *at)
         typist_close(t);
         return -ENOMEM;
     }
-    i8042_on_room(at, on_room, t);
+    if (at) {
+        typist_ps2(&ps2, at);
+        typist_add(t, &ps2);
+    }
     *out = t;
     return 0;
 }

@@ -79,7 +79,8 @@ static void wrap_close(struct chr *c)
     free(wrap_of(c));
 }
 
-static const struct chr_ops wrap_ops = {wrap_send, wrap_flush, wrap_ready, wrap_close};
+static const struct chr_ops wrap_ops = {
+    .send = wrap_send, .flush = wrap_flush, .ready = wrap_ready, .close = wrap_close};
 
 struct chr *rec_chr(struct tap *t, struct chr *chr)
 {

@@ -189,7 +189,7 @@ void virtio_enable(struct virtio *v, unsigned queue)
 
 /* ---- device configuration ---- */
 
-enum { CFG_MAX = 128 };
+enum { CFG_MAX = 256 };
 
 uint32_t virtio_cfg_read(struct virtio *v, uint32_t off, unsigned size)
 {

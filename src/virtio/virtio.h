@@ -10,7 +10,7 @@
 #include "core/loop.h"
 #include "virtio/vq.h"
 
-#define VIRTIO_QUEUES_MAX 17
+#define VIRTIO_QUEUES_MAX 20
 #define VIRTIO_NO_VECTOR  0xffff
 
 enum { /* 2.1 device status */

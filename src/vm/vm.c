@@ -4,7 +4,6 @@
  */
 #include "vm/vm.h"
 #include "back/blk.h"
-#include "back/chr.h"
 #include "back/net.h"
 #include "core/cpu_regs.h"
 #include "core/ledger.h"
@@ -45,11 +44,6 @@ static void on_leave(void *ctx, enum board_leave why, uint32_t value)
     vm_leave(ctx, end[why], value);
 }
 
-static void on_escape(void *ctx)
-{
-    vm_leave(ctx, VM_QUIT, 0);
-}
-
 static void on_deadline(void *ctx)
 {
     vm_leave(ctx, VM_TIMEOUT, 0);
@@ -58,9 +52,12 @@ static void on_deadline(void *ctx)
 static void on_signal(void *ctx, uint32_t events)
 {
     struct vm *vm = ctx;
+    enum signals_said said = signals_take(vm->signals);
 
     (void)events;
-    if (signals_take(vm->signals))
+    if (said == SIGNALS_SIZE)
+        chrs_resized(vm);
+    else if (said == SIGNALS_END)
         vm_leave(vm, VM_QUIT, 0);
 }
 
@@ -150,20 +147,6 @@ static int nets_make(struct vm *vm, struct error *err)
     return 0;
 }
 
-static int consoles_make(struct vm *vm, struct error *err)
-{
-    const char *first = vm->setup->console, *pv = vm->setup->pv_console;
-    int code;
-
-    if (pv && !strcmp(pv, "stdio") && !strcmp(first, "stdio"))
-        return error_set(err, -EINVAL,
-                         "--pv-console stdio: the serial port has it; give that another --console");
-    code = chr_open(&vm->console, first, vm->loop, on_escape, vm, err);
-    if (!code && pv)
-        code = chr_open(&vm->pv_console, pv, vm->loop, on_escape, vm, err);
-    return code;
-}
-
 static int vsock_make(struct vm *vm, struct error *err)
 {
     const struct vm_vsock *v = &vm->setup->vsock;
@@ -199,6 +182,9 @@ static int board_make(struct vm *vm, struct error *err)
         .rng = vm->setup->rng,
         .vwatch = vm->setup->vwatch,
         .balloon = vm->setup->balloon,
+        .vconsole = vm->setup->vconsole.used ? &vm->vconsole : NULL,
+        .input = vm->input,
+        .inputs = vm->setup->inputs,
         .debug_exit = vm->setup->debug_exit,
         .bells = vm->ops->bell ? &vm->bells : NULL,
         .shadows = &vm->shadow_sink,
@@ -305,7 +291,7 @@ int vm_open(struct vm **out, const struct vm_setup *s, struct error *err)
     if (!code)
         code = vsock_make(vm, err);
     if (!code)
-        code = consoles_make(vm, err);
+        code = chrs_make(vm, err);
     if (!code)
         code = record_make(vm, err);
     if (!code)
@@ -358,9 +344,7 @@ enum vm_end vm_run(struct vm *vm, uint32_t *value)
     if (vm->end == VM_TIMEOUT)
         where_report(vm);
     pthread_mutex_lock(&vm->lock);
-    vm->console->ops->flush(vm->console); /* before the report that follows it */
-    if (vm->pv_console)
-        vm->pv_console->ops->flush(vm->pv_console);
+    chrs_flush(vm); /* before the report that follows it */
     if (record_end(vm))
         vm->end = VM_FAILED;
     pthread_mutex_unlock(&vm->lock);
@@ -381,8 +365,7 @@ struct ledger *vm_ledger(struct vm *vm)
 /* Backends go before the ledger they count in, and after the devices that use them. */
 static void backends_close(struct vm *vm)
 {
-    chr_close(vm->pv_console);
-    chr_close(vm->console);
+    chrs_close(vm);
     for (unsigned i = 0; i < VM_DISKS_MAX; i++)
         blk_close(vm->blk[i]);
     for (unsigned i = 0; i < VM_NETS_MAX; i++)

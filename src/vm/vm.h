@@ -53,6 +53,23 @@ struct vm_vsock {
     bool mmio, packed;
 };
 
+#define VM_PORTS_MAX  8
+#define VM_INPUTS_MAX 4
+
+struct vm_console { /* virtio-console */
+    bool used;
+    const char *spec; /* the console, as chr_open takes it; NULL: named ports only */
+    struct {
+        const char *name, *spec;
+    } port[VM_PORTS_MAX];
+    unsigned ports;
+    bool mmio, packed;
+};
+
+struct vm_input { /* virtio-input: a keyboard, or a tablet */
+    bool tablet, mmio, packed;
+};
+
 struct vm_setup {
     const struct engine_ops *engine;
     const struct board_class *board;
@@ -73,6 +90,9 @@ struct vm_setup {
     bool split;            /* the engine keeps the local APICs: its apics_probe said it can */
     bool rng, balloon;     /* virtio-rng, virtio-balloon */
     struct vwatch *vwatch; /* for all virtio devices; or NULL */
+    struct vm_console vconsole;
+    struct vm_input input[VM_INPUTS_MAX];
+    unsigned inputs;
     bool debug_exit;
     const struct rec_opts *record; /* NULL: nothing is recorded */
     const char *record_devs;       /* names joined by +; NULL: all that can be */

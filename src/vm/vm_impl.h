@@ -45,6 +45,9 @@ struct vm {
     void *intr_ctl;
     struct chr *console, *pv_console;
     struct leaf leaf[2]; /* CPUID's, of hypercall devices */
+    struct chr *vchr[1 + VM_PORTS_MAX]; /* virtio console, its ports; or NULL */
+    struct board_console vconsole;
+    struct board_input input[VM_INPUTS_MAX];
     struct blk *blk[VM_DISKS_MAX];
     struct board_disk disk[VM_DISKS_MAX];
     struct net *net[VM_NETS_MAX];
@@ -93,6 +96,11 @@ void record_close(struct vm *vm);
 /* vm_share.c */
 int shares_make(struct vm *vm, struct error *err);
 void shares_close(struct vm *vm);
+/* vm_chr.c */
+int chrs_make(struct vm *vm, struct error *err);
+void chrs_flush(struct vm *vm);
+void chrs_resized(struct vm *vm); /* the terminal was */
+void chrs_close(struct vm *vm);
 
 /* vm_apics.c */
 void apics_init(struct vm *vm);

@@ -1,4 +1,4 @@
-/* SIGINT, SIGTERM and SIGHUP end the run in order: signalfd(2). */
+/* SIGINT, SIGTERM and SIGHUP end the run in order, SIGWINCH tells of the terminal: signalfd(2). */
 #include "vm/vm_signal.h"
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -12,14 +12,17 @@ int signals_open(void)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGWINCH);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-bool signals_take(int fd)
+enum signals_said signals_take(int fd)
 {
     struct signalfd_siginfo info;
 
-    return read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info);
+    if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return SIGNALS_NONE;
+    return info.ssi_signo == SIGWINCH ? SIGNALS_SIZE : SIGNALS_END;
 }

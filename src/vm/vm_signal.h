@@ -1,4 +1,4 @@
-/* The signals that end a run, as a descriptor. Apart from the rest because <signal.h> and
+/* Signals that the machine hears, as a descriptor. Apart from the rest because <signal.h> and
  * core/cpu_regs.h name registers alike. */
 #ifndef VM_VM_SIGNAL_H
 #define VM_VM_SIGNAL_H
@@ -7,6 +7,7 @@
 
 /* Blocks them (before any thread is made, so that all leave them to the loop): a descriptor, -1. */
 int signals_open(void);
-bool signals_take(int fd); /* one came */
+enum signals_said { SIGNALS_NONE, SIGNALS_END, SIGNALS_SIZE }; /* SIZE: the terminal has another */
+enum signals_said signals_take(int fd);
 
 #endif
