@@ -12,6 +12,8 @@
 #include "dev/i8042.h"
 #include "input.h"
 #include "slow_blk.h"
+#include "virtio/vcon.h"
+#include "virtio/vinput.h"
 #include "worlds.h"
 
 #include <stdio.h>
@@ -238,12 +240,58 @@ static void ev_vsk(struct play *p)
     }
 }
 
+static void arrive(struct chr *c, const uint8_t *buf, size_t n)
+{
+    size_t room = c->room(c->front);
+
+    n = n < room ? n : room;
+    if (n)
+        c->recv(c->front, buf, n);
+}
+
+/* At a port of the console: bytes that arrive, and the backend's moods. What it has no space for it
+ * is not sent. */
+static void ev_port(struct play *p)
+{
+    uint8_t how = take_u8(&p->in), buf[64];
+    struct bench_cable *k = &p->b->cable[how % p->b->cables];
+    size_t n = take(&p->in, buf, how >> 3 & 31);
+
+    PROMISE(k->chr.recv);
+    k->len = 0;
+    switch (how >> 6) {
+    case 0:
+        k->limited = true;
+        k->takes = n ? buf[0] : 0;
+        k->chr.drained(k->chr.front);
+        break;
+    case 1:
+        k->chr.away = !k->chr.away;
+        k->chr.link(k->chr.front);
+        break;
+    case 2:
+        vcon_plug(p->b->vcon, n & 1 ? "one" : "two", n & 2);
+        k->cols++;
+        chr_resized(&k->chr);
+        break;
+    default: arrive(&k->chr, buf, n); break;
+    }
+    PROMISE(!k->limited || k->len <= BENCH_CABLE);
+}
+
 static void ev_cable(struct play *p)
 {
-    uint8_t buf[64];
-    size_t n = take(&p->in, buf, take_u8(&p->in) % sizeof(buf)), room;
     struct chr *c = &p->b->cable[0].chr;
+    uint8_t buf[64];
+    size_t n;
 
+    if (p->b->vcon) {
+        pthread_mutex_lock(&p->b->lock);
+        ev_port(p);
+        pthread_mutex_unlock(&p->b->lock);
+        return;
+    }
+    n = take(&p->in, buf, take_u8(&p->in) % sizeof(buf));
     if (p->b->nets)
         ev_net(p);
     if (p->b->vsk)
@@ -251,8 +299,24 @@ static void ev_cable(struct play *p)
     if (!p->b->cables || !c->recv)
         return;
     pthread_mutex_lock(&p->b->lock);
-    room = c->room(c->front);
-    c->recv(c->front, buf, n < room ? n : room);
+    arrive(c, buf, n);
+    pthread_mutex_unlock(&p->b->lock);
+}
+
+/* Frames of any events; what the device says of its room must hold. */
+static void ev_frame(struct play *p)
+{
+    struct vinput_event e[VINPUT_FRAME] = {0};
+    struct vinput *v = p->b->input;
+    unsigned n = take_u8(&p->in) % (VINPUT_FRAME + 1), room;
+
+    for (unsigned i = 0; i < n; i++)
+        e[i] = (struct vinput_event){take_u8(&p->in), take_u16(&p->in), take_u8(&p->in)};
+    pthread_mutex_lock(&p->b->lock);
+    room = vinput_room(v);
+    PROMISE(vinput_send(v, e, n) == (room > n && vinput_listens(v)));
+    PROMISE(room <= n || vinput_room(v) <= room);
+    vinput_idle(v);
     pthread_mutex_unlock(&p->b->lock);
 }
 
@@ -261,6 +325,8 @@ static void ev_user(struct play *p)
     uint8_t how = take_u8(&p->in), what = take_u8(&p->in);
     struct i8042 *kbd = p->b->kbd;
 
+    if (p->b->input)
+        ev_frame(p);
     if (!kbd)
         return;
     pthread_mutex_lock(&p->b->lock);

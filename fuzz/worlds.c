@@ -94,6 +94,53 @@
     "mem 0x10040 le64:5 le64:2 le32:1000 le32:80 le32:99 le16:1 le16:5 le32:0 le32:100 le32:0\n"   \
     "mem 0x3000 le64:0x40000 le32:8 le16:2 le16:0\nmem 0x3400 le16:0 le16:1 le16:0\n"
 
+/* A driver has been here: eight rings of 8, control buffers given, ports one and two told of, the
+ * console and one opened, a line of each to go, two buffers each to fill. */
+#define VCON_DRIVER(packed, high, from, to)                                                        \
+    "device virtio-console as con mmio=0xfe800000 ports=2 packed=" packed "\n"                     \
+    "write 0xfe800070 4 3\nwrite 0xfe800024 4 0\nwrite 0xfe800020 4 7\n"                           \
+    "write 0xfe800024 4 1\nwrite 0xfe800020 4 " high "\nwrite 0xfe800070 4 0xb\n"                  \
+    "repeat 8 q\nwrite 0xfe800030 4 q\nwrite 0xfe800038 4 8\n"                                     \
+    "write 0xfe800080 4 0x1000+q*0x400\nwrite 0xfe800090 4 0x1100+q*0x400\n"                       \
+    "write 0xfe8000a0 4 0x1200+q*0x400\nwrite 0xfe800044 4 1\nend\n"                               \
+    "write 0xfe800070 4 0xf\n"                                                                     \
+    "repeat 8 i\nmem 0x1800+i*16 le64:0x8000+i*32 le32:32 le16:" to "\n"                           \
+    "mem 0x1904+i*2 le16:i\nmem 0x1c00+i*16 le64:0x9000+i*8 le32:8 le16:" from "\n"                \
+    "mem 0x1d04+i*2 le16:i\nend\n"                                                                 \
+    "repeat 2 p\nmem 0x1400+p*0x1000 le64:0xa000 le32:60 le16:" from "\n"                          \
+    "mem 0x1500+p*0x1000 le16:0 le16:1 le16:0\n"                                                   \
+    "mem 0x1000+p*0x1000 le64:0xb000 le32:60 le16:" to "\n"                                        \
+    "mem 0x1100+p*0x1000 le16:0 le16:1 le16:0\nend\n"                                              \
+    "mem 0x9000 le32:0 le16:0 le16:1 le32:0 le16:3 le16:1 le32:1 le16:3 le16:1\n"                  \
+    "mem 0x9018 le32:0 le16:6 le16:1 le32:1 le16:6 le16:1 le32:2 le16:3 le16:1\n"                  \
+    "mem 0x1902 le16:8\nmem 0x1d02 le16:3\nwrite 0xfe800050 4 3\n"
+
+#define VCON_WINDOWS                                                                               \
+    {                                                                                              \
+        MMIO(0xfe800050, 4), MMIO(0xfe800000, 0x10c), MEM(0x1d00, 0x14), MEM(0x1c00, 0x80),        \
+            MEM(0x9000, 0x40), MEM(0x1800, 0x114), MEM(0x2000, 0x600), MEM(0x1000, 0x600)          \
+    }
+
+/* A driver has been here: 8 buffers of one event each, two lights to go. */
+#define VINPUT_DRIVER(more, high, from, to)                                                        \
+    "device virtio-input as in mmio=0xfe800000 " more "\n"                                         \
+    "write 0xfe800070 4 3\nwrite 0xfe800024 4 1\nwrite 0xfe800020 4 " high "\n"                    \
+    "write 0xfe800070 4 0xb\n"                                                                     \
+    "repeat 2 q\nwrite 0xfe800030 4 q\nwrite 0xfe800038 4 8\n"                                     \
+    "write 0xfe800080 4 0x1000+q*0x400\nwrite 0xfe800090 4 0x1100+q*0x400\n"                       \
+    "write 0xfe8000a0 4 0x1200+q*0x400\nwrite 0xfe800044 4 1\nend\n"                               \
+    "write 0xfe800070 4 0xf\n"                                                                     \
+    "repeat 8 i\nmem 0x1000+i*16 le64:0x8000+i*8 le32:8 le16:" to "\nmem 0x1104+i*2 le16:i\nend\n" \
+    "mem 0x1102 le16:8\nmem 0x1400 le64:0x9000 le32:16 le16:" from "\n"                            \
+    "mem 0x1500 le16:0 le16:1 le16:0\nmem 0x9000 le16:0x11 le16:1 le32:1 le16:0x11 le16:0 "        \
+    "le32:1\n"
+
+#define VINPUT_WINDOWS                                                                             \
+    {                                                                                              \
+        MMIO(0xfe800050, 4), MMIO(0xfe800000, 0x100), MMIO(0xfe800100, 0x88), MEM(0x1000, 0x114),  \
+            MEM(0x1400, 0x114), MEM(0x9000, 0x40)                                                  \
+    }
+
 const struct world worlds[] = {
     {"acpipm",
      "device acpipm pm1_evt=0x600 pm1_cnt=0x604 pm_tmr=0x608 gpe0=0x620 reset=0x610 "
@@ -170,6 +217,11 @@ const struct world worlds[] = {
      "mem 0x2000 le32:8 le32:9 le32:7 le32:64\n",
      {MMIO(0xfe800050, 4), MMIO(0xfe800000, 0x100), MMIO(0xfe800100, 0x10), MEM(0x1000, 0x40),
       MEM(0x1100, 0x20), MEM(0x1800, 0x40), MEM(0x2000, 0x20)}},
+    {"vcon", VCON_DRIVER("0", "1", "0 le16:0", "2 le16:0"), VCON_WINDOWS},
+    {"vcon_packed", VCON_DRIVER("1", "5", "i le16:0x80", "0 le16:0x82"), VCON_WINDOWS},
+    {"vinput", VINPUT_DRIVER("", "1", "0 le16:0", "2 le16:0"), VINPUT_WINDOWS},
+    {"vinput_packed", VINPUT_DRIVER("tablet=1 packed=1", "5", "0 le16:0x80", "i le16:0x82"),
+     VINPUT_WINDOWS},
     {"vmmio",
      "device virtio-blk as vd0 disk=d mmio=0xfe800000\n"
      "write 0xfe800070 4 3\nwrite 0xfe800024 4 1\nwrite 0xfe800020 4 0x101\n"

@@ -121,7 +121,7 @@ struct board_setup { /* all borrowed for the life of the board */
     unsigned shares;
     const struct board_vsock *vsock; /* or NULL */
     bool debug_exit;
-    struct vwatch *vwatch;         /* for virtio devices; or NULL */
+    struct vwatch *vwatch;                /* for virtio devices; or NULL */
     bool rng, balloon;                    /* virtio-rng, virtio-balloon */
     const struct board_console *vconsole; /* or NULL */
     const struct board_input *input;
@@ -158,7 +158,7 @@ struct board {
     unsigned pvs;
     char pv_name[BOARD_PVS][16];
     struct acpipm *button; /* who hears the power button; NULL: nobody */
-    struct vcon *vcon;        /* or NULL */
+    struct vcon *vcon;     /* or NULL */
 };
 
 struct board_class {

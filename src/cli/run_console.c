@@ -147,16 +147,17 @@ static bool is_stdio(const char *spec)
 int run_console_choose(struct run *r, struct error *err)
 {
     const struct vm_console *c = &r->vm.vconsole;
-    unsigned users = is_stdio(c->spec) + is_stdio(r->vm.pv_console);
+    unsigned users = is_stdio(c->spec);
 
     for (unsigned i = 0; i < c->ports; i++)
         users += is_stdio(c->port[i].spec);
     if (!r->vm.console)
         r->vm.console = users ? "null" : "stdio";
-    users += is_stdio(r->vm.console);
+    users += is_stdio(r->vm.console) + is_stdio(r->vm.pv_console);
     if (users > 1)
         return error_set(err, -EINVAL,
                          "stdio is the other end of several: --console, --pv-console, "
-                         "--virtio-console and --port can't share a terminal");
+                         "--virtio-console and --port can't share a terminal; give that another "
+                         "--console");
     return 0;
 }

@@ -118,8 +118,8 @@ const char *ledger_kind_name(enum ledger_kind kind)
         [LEDGER_VEC] = "vec",     [LEDGER_BELL] = "bell",   [LEDGER_BLK] = "blk",
         [LEDGER_WAY] = "way",     [LEDGER_NET] = "net",     [LEDGER_EXIT] = "exit",
         [LEDGER_CHECK] = "check", [LEDGER_SHARE] = "share", [LEDGER_CALL] = "call",
-        [LEDGER_FILE] = "file",   [LEDGER_EVIL] = "evil",
-        [LEDGER_CHR] = "chr",     [LEDGER_INPUT] = "input",
+        [LEDGER_FILE] = "file",   [LEDGER_EVIL] = "evil",   [LEDGER_CHR] = "chr",
+        [LEDGER_INPUT] = "input",
     };
 
     return (unsigned)kind < LEDGER_KINDS ? name[kind] : "?";

@@ -44,7 +44,7 @@ struct vm {
     const struct intr_ops *intr;
     void *intr_ctl;
     struct chr *console, *pv_console;
-    struct leaf leaf[2]; /* CPUID's, of hypercall devices */
+    struct leaf leaf[2];                /* CPUID's, of hypercall devices */
     struct chr *vchr[1 + VM_PORTS_MAX]; /* virtio console, its ports; or NULL */
     struct board_console vconsole;
     struct board_input input[VM_INPUTS_MAX];

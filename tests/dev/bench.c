@@ -150,7 +150,7 @@ void bench_pins(struct bench *b, const char *name, void (*set)(void *, unsigned,
     p->chip = chip;
 }
 
-/* Disks and cables. */
+/* Disks. */
 
 struct blk *bench_disk(struct bench *b, const char *name)
 {
@@ -160,36 +160,6 @@ struct blk *bench_disk(struct bench *b, const char *name)
         if (!strcmp(b->disk[i].name, name))
             return b->disk[i].blk;
     return NULL;
-}
-
-static void cable_send(struct chr *c, const uint8_t *buf, size_t len)
-{
-    struct bench_cable *cable = container_of(c, struct bench_cable, chr);
-
-    if (len > BENCH_CABLE - cable->len)
-        len = BENCH_CABLE - cable->len; /* nobody looked: the rest falls on the floor */
-    memcpy(cable->sent + cable->len, buf, len);
-    cable->len += len;
-}
-
-static void cable_nothing(struct chr *c)
-{
-    (void)c;
-}
-
-struct chr *bench_cable(struct bench *b, const char *name)
-{
-    static const struct chr_ops ops = {
-        .send = cable_send, .flush = cable_nothing, .close = cable_nothing};
-    struct bench_cable *cable;
-
-    if (b->cables == BENCH_CABLES)
-        return NULL;
-    cable = &b->cable[b->cables++];
-    snprintf(cable->name, sizeof(cable->name), "%s", name);
-    cable->chr.ops = &ops;
-    cable->chr.loop = b->loop;
-    return &cable->chr;
 }
 
 /* Devices. */

@@ -22,7 +22,7 @@
 #define BENCH_MSIS   256
 #define BENCH_EVENTS 64
 #define BENCH_DISKS  8
-#define BENCH_CABLES 4
+#define BENCH_CABLES 4 /* ends of serial ports, and of a console's ports */
 #define BENCH_NETS   4
 #define BENCH_PINS   4
 #define BENCH_PAGES  4
@@ -31,6 +31,8 @@
 
 struct bench_vsk;
 struct i8042;
+struct vcon;
+struct vinput;
 
 struct bench_line { /* an interrupt line that a device drives */
     char name[BENCH_NAME];
@@ -43,6 +45,9 @@ struct bench_cable { /* the other end of a serial port */
     char name[BENCH_NAME];
     uint8_t sent[BENCH_CABLE]; /* by the device, not yet looked at */
     size_t len;
+    bool limited; /* it takes so many bytes more, and no others */
+    size_t takes;
+    uint16_t cols, rows; /* 0: no terminal */
 };
 
 struct bench_disk {
@@ -91,6 +96,8 @@ struct bench {
     struct apics apics; /* of fixture irqchip split=1: what is sent there is seen by `msi` */
     uint8_t apic_page[2][INTR_LAPIC_PAGE];
     struct i8042 *kbd;                      /* set by its fixture, for the user's verbs */
+    struct vinput *input;                   /* the same, for `frame` */
+    struct vcon *vcon;                      /* the same, for `plug` */
     const struct shadow *page[BENCH_PAGES]; /* register pages; NULL: none */
     struct shadow_sink page_sink;
     struct vwatch watch; /* of virtio devices made from now on: check=1 */
@@ -131,13 +138,15 @@ uint64_t bench_arg(struct bench_args *a, const char *key, uint64_t otherwise);
 const char *bench_arg_text(struct bench_args *a, const char *key, const char *otherwise);
 struct irq bench_line(struct bench *b, const char *name);
 void bench_event(struct bench *b, const char *name);
-struct blk *bench_disk(struct bench *b, const char *name); /* NULL if none, or name is NULL */
-struct chr *bench_cable(struct bench *b, const char *name);
+struct blk *bench_disk(struct bench *b, const char *name);  /* NULL if none, or name is NULL */
+struct chr *bench_cable(struct bench *b, const char *name); /* bench_cable.c */
 void bench_pins(struct bench *b, const char *name, void (*set)(void *, unsigned, bool), void *chip);
 
 /* tests/dev/bench_page.c */
 void bench_pages(struct bench *b);
 int bench_page_verb(struct bench *b, struct script *s, int argc, char **argv, struct error *err);
+/* tests/dev/bench_cable.c: -ENOENT: no such verb */
+int bench_cable_verb(struct bench *b, struct script *s, int argc, char **argv, struct error *err);
 /* tests/dev/bench_verbs.c */
 /* tests/dev/bench_input.c: -ENOENT: no such verb */
 int bench_input_verb(struct bench *b, struct script *s, int argc, char **argv, struct error *err);

@@ -3,6 +3,7 @@
 #include "dev/i8042.h"
 #include "dev/ps2_keys.h"
 #include "dev/ps2mouse.h"
+#include "virtio/vinput.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -63,26 +64,60 @@ static int verb_button(struct bench *b, struct script *s, int argc, char **argv,
 static int verb_leds(struct bench *b, struct script *s, int argc, char **argv, struct error *err)
 {
     (void)argc;
-    return script_expect(s, argv[1], i8042_leds(b->kbd), err);
+    return script_expect(s, argv[1], b->input ? vinput_leds(b->input) : i8042_leds(b->kbd), err);
+}
+
+/* frame [lost] TYPE CODE VALUE …: events of a virtio keyboard or tablet; lost: it has no room */
+static int verb_frame(struct bench *b, struct script *s, int argc, char **argv, struct error *err)
+{
+    struct vinput_event e[VINPUT_FRAME];
+    bool lost = !strcmp(argv[1], "lost"), sent;
+    unsigned n = 0;
+
+    for (int i = 1 + lost; i < argc; i += 3) {
+        uint64_t v[3];
+
+        if (n == VINPUT_FRAME || argc - i < 3)
+            return error_set(err, -EINVAL, "frame [lost] TYPE CODE VALUE …");
+        for (int k = 0; k < 3; k++) {
+            int code = script_number(s, argv[i + k], &v[k], err);
+
+            if (code)
+                return code;
+        }
+        e[n++] = (struct vinput_event){(uint16_t)v[0], (uint16_t)v[1], (uint32_t)v[2]};
+    }
+    sent = vinput_send(b->input, e, n);
+    loop_deferred_run(b->loop);
+    return sent != lost ? 0 : error_set(err, -EPROTO, "the frame was %s", sent ? "sent" : "lost");
+}
+
+/* room EXPECT; idle 0 | 1 */
+static int verb_room(struct bench *b, struct script *s, int argc, char **argv, struct error *err)
+{
+    (void)argc;
+    return script_expect(s, argv[1],
+                         *argv[0] == 'i' ? vinput_idle(b->input) : vinput_room(b->input), err);
 }
 
 int bench_input_verb(struct bench *b, struct script *s, int argc, char **argv, struct error *err)
 {
-    static const struct {
+    const struct {
         const char *name;
         int (*run)(struct bench *b, struct script *s, int argc, char **argv, struct error *err);
         int min;
-    } verb[] = {{"key", verb_key, 3},
-                {"move", verb_move, 3},
-                {"button", verb_button, 3},
-                {"leds", verb_leds, 2}};
+        bool virtio;
+    } verb[] = {{"key", verb_key, 3, false},       {"move", verb_move, 3, false},
+                {"button", verb_button, 3, false}, {"leds", verb_leds, 2, b->input},
+                {"frame", verb_frame, 4, true},    {"room", verb_room, 2, true},
+                {"idle", verb_room, 2, true}};
 
     for (size_t i = 0; i < ARRAY_LEN(verb); i++) {
         int e;
 
         if (strcmp(argv[0], verb[i].name))
             continue;
-        if (!b->kbd)
+        if (verb[i].virtio ? !b->input : !b->kbd)
             return error_set(err, -EINVAL, "no keyboard");
         if (argc < verb[i].min)
             return error_set(err, -EINVAL, "%s: words are missing", argv[0]);

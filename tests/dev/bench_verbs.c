@@ -161,57 +161,6 @@ static int verb_msr(struct bench *b, struct script *s, int argc, char **argv, st
     return write || fault || argc == 3 ? 0 : script_expect(s, argv[3], val, err);
 }
 
-/* input CABLE BYTES…: what arrives at a serial port */
-static int verb_input(struct bench *b, struct script *s, int argc, char **argv, struct error *err)
-{
-    struct bench_cable *c;
-    uint8_t *buf = NULL;
-    size_t len = 0, room;
-    int e;
-
-    for (c = b->cable; c < b->cable + b->cables && strcmp(c->name, argv[1]); c++)
-        ;
-    if (c == b->cable + b->cables || !c->chr.recv)
-        return error_set(err, -EINVAL, "%s: no such cable", argv[1]);
-    e = script_bytes(s, argc - 2, argv + 2, &buf, &len, err);
-    if (e)
-        return e;
-    pthread_mutex_lock(&b->lock);
-    room = c->chr.room(c->chr.front);
-    if (len <= room)
-        c->chr.recv(c->chr.front, buf, len);
-    pthread_mutex_unlock(&b->lock);
-    free(buf);
-    if (len > room)
-        return error_set(err, -EPROTO, "the device has room for %zu bytes, not %zu", room, len);
-    return 0;
-}
-
-/* output CABLE BYTES… | none: all that the device sent since the last look */
-static int verb_output(struct bench *b, struct script *s, int argc, char **argv, struct error *err)
-{
-    struct bench_cable *c;
-    uint8_t *want = NULL;
-    size_t len = 0;
-    int e = 0;
-
-    for (c = b->cable; c < b->cable + b->cables && strcmp(c->name, argv[1]); c++)
-        ;
-    if (c == b->cable + b->cables || argc < 3)
-        return error_set(err, -EINVAL, "output CABLE BYTES… | none");
-    if (strcmp(argv[2], "none"))
-        e = script_bytes(s, argc - 2, argv + 2, &want, &len, err);
-    if (!e && len != c->len)
-        e = error_set(err, -EPROTO, "expected %zu bytes, %zu were sent: %.*s", len, c->len,
-                      (int)(c->len < 64 ? c->len : 64), (const char *)c->sent);
-    if (!e)
-        e = script_same(c->sent, want, len, err);
-    if (!e)
-        c->len = 0;
-    free(want);
-    return e;
-}
-
 /* Disks. */
 
 struct transfer {
@@ -314,13 +263,13 @@ int bench_verb(void *bench, struct script *s, int argc, char **argv, struct erro
         int (*run)(struct bench *b, struct script *s, int argc, char **argv, struct error *err);
         int min;
     } verb[] = {
-        {"device", verb_device, 2}, {"irq", verb_irq, 3},       {"msi", verb_msi, 2},
-        {"event", verb_event, 2},   {"pin", verb_pin, 4},       {"intr", verb_intr, 4},
-        {"input", verb_input, 3},   {"output", verb_output, 3}, {"disk", verb_disk, 4},
-        {"msr", verb_msr, 3},       {"net", bench_net_verb, 3}, {"page", bench_page_verb, 4},
-        {"vsk", bench_vsk_verb, 2},
+        {"device", verb_device, 2},   {"irq", verb_irq, 3},       {"msi", verb_msi, 2},
+        {"event", verb_event, 2},     {"pin", verb_pin, 4},       {"intr", verb_intr, 4},
+        {"disk", verb_disk, 4},       {"msr", verb_msr, 3},       {"net", bench_net_verb, 3},
+        {"page", bench_page_verb, 4}, {"vsk", bench_vsk_verb, 2},
     };
     size_t i;
+    int e;
 
     for (i = 0; i < ARRAY_LEN(verb); i++) {
         if (strcmp(argv[0], verb[i].name))
@@ -329,5 +278,6 @@ int bench_verb(void *bench, struct script *s, int argc, char **argv, struct erro
             return error_set(err, -EINVAL, "%s: words are missing", argv[0]);
         return verb[i].run(bench, s, argc, argv, err);
     }
-    return bench_input_verb(bench, s, argc, argv, err);
+    e = bench_cable_verb(bench, s, argc, argv, err);
+    return e == -ENOENT ? bench_input_verb(bench, s, argc, argv, err) : e;
 }
