@@ -164,7 +164,8 @@ struct pv_device { /* PV_CALL_DEVICE */
  * done[used % entries] = s, then used + 1, in any order of units, and interrupts if
  * pv_passed(intr_at, new used, old used). So intr_at = the used that was seen last: interrupt at
  * the next end (then look at used once more); intr_at = that - 1: don't, I poll.
- * Reads of NICs and consoles stay in flight until there is something to read.
+ * Reads of NICs and consoles stay in flight until there is something to read. PV_CMD_WAIT and
+ * PV_CMD_INTR mean nothing here.
  *
  * A guest that breaks these rules (more in flight than entries, s not below entries or in flight)
  * finds PV_RING_BROKEN in state, and nothing moves until PV_CALL_RING sets the ring up anew.

@@ -233,6 +233,13 @@ static void a_table_that_goes_gets_nothing(void **state)
     assert_int_equal(io(w, 1, PV_CMD_START, 3), -PV_E_PENDING);
     call(w, PV_CALL_TABLE, 0, 0, 0, 0);
     memset(at(w, TABLE), 0x55, 32);
+    memset(at(w, 0), 0x55, 32);
+    finish(w, 0, 0);
+    assert_int_equal(le32_get(at(w, TABLE + 3 * 8 + 4)), 0x55555555);
+    assert_int_equal(le32_get(at(w, 3 * 8 + 4)), 0x55555555);
+    call(w, PV_CALL_TABLE, TABLE, 4, 0, 0);
+    assert_int_equal(io(w, 1, PV_CMD_START, 3), -PV_E_PENDING);
+    call(w, PV_CALL_TABLE, TABLE, 2, 0, 0); /* a smaller one */
     finish(w, 0, 0);
     assert_int_equal(le32_get(at(w, TABLE + 3 * 8 + 4)), 0x55555555);
 }
@@ -382,6 +389,21 @@ static void ends_are_gathered(void **state)
     assert_int_equal(edges(w), 1);
 }
 
+/* In a ring intr_at alone asks for interrupts. */
+static void a_rings_units_ask_for_none(void **state)
+{
+    struct world *w = *state;
+
+    ring(w, 0);
+    le32_put(at(w, RING + 4), UINT32_MAX);
+    submit(w, 0, 10);
+    at(w, RING + PV_RING_UNIT(N, 0))[20] |= PV_CMD_INTR;
+    call(w, PV_CALL_KICK, 0, 0, 0, 0);
+    finish(w, 0, 0);
+    assert_int_equal(used(w), 1);
+    assert_int_equal(edges(w), 0);
+}
+
 static void saved_with_units_in_flight(void **state)
 {
     struct world *w = *state;
@@ -433,6 +455,7 @@ int main(void)
         T(words_in_flight_may_change),
         T(a_ring_that_goes_ends_first),
         T(ends_are_gathered),
+        T(a_rings_units_ask_for_none),
         T(saved_with_units_in_flight),
         T(a_disk_that_may_not_be_written),
     };
