@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <sys/select.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -311,6 +312,8 @@ static int server(int clients, const char *where)
     printf("SERVER end\n");
     signal(SIGTERM, SIG_IGN);
     kill(0, SIGTERM);
+    while (wait(NULL) > 0) /* their CPU time counts as ours */
+        ;
     return 0;
 }
 

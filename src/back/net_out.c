@@ -72,6 +72,7 @@ static void copy_add(struct net_out *o, const void *bytes, size_t len)
 {
     memcpy(o->copy + o->copied, bytes, len);
     o->copied += len;
+    o->moved += len;
 }
 
 bool net_out_frame(struct net_out *o, const struct net_frame *f)
@@ -104,7 +105,7 @@ bool net_out_frame_last(struct net_out *o, const struct net_frame *f)
 
 /* ---- sending ---- */
 
-static ssize_t send_some(const struct net_out *o, struct iovec *iov, int n)
+static ssize_t send_some(struct net_out *o, struct iovec *iov, int n)
 {
     struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)n};
     ssize_t sent;
@@ -114,6 +115,7 @@ static ssize_t send_some(const struct net_out *o, struct iovec *iov, int n)
     while (sent < 0 && errno == EINTR);
     if (sent < 0)
         return errno == EAGAIN || errno == ENOBUFS ? 0 : -errno;
+    o->moved += (uint64_t)sent;
     return sent;
 }
 
@@ -143,6 +145,7 @@ static int burst_keep(struct net_out *o, size_t skip, unsigned source)
         o->first = c;
     o->last = c;
     o->kept += c->cost;
+    o->moved += len;
     if (o->share)
         o->share[source] += c->cost;
     return 0;

@@ -30,6 +30,8 @@ struct net_out {
     struct net_chunk *first, *last;
     size_t kept;   /* bytes in chunks, what they cost included */
     size_t *share; /* or NULL: bytes in chunks by source; the owner's array */
+    uint64_t
+        moved; /* bytes that a CPU copied: here, and to the socket; the owner may set it to 0 */
 };
 
 int net_out_open(struct net_out *o, int fd, size_t *share); /* 0 or -ENOMEM */

@@ -5,6 +5,7 @@
  * loop: a front end is never told of a lost link inside its own send.
  */
 #include "back/net_sock.h"
+#include "core/ledger.h"
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -70,10 +71,17 @@ int net_sock_start(struct net_sock *s, int fd)
 
 /* ---- from the guest ---- */
 
+static void moved(struct net_sock *s)
+{
+    ledger_copy(s->net.row, s->out.moved);
+    s->out.moved = 0;
+}
+
 static void flush(struct net_sock *s)
 {
     if (s->fd >= 0 && net_out_flush(&s->out, 0))
         shutdown(s->fd, SHUT_RDWR); /* the loop hears of it */
+    moved(s);
 }
 
 bool net_sock_send(struct net *n, const struct net_frame *f)
@@ -160,6 +168,7 @@ static const char *take_in(struct net_sock *s)
         if (n <= 0)
             return "has gone";
         s->in.end += (size_t)n;
+        ledger_copy(s->net.row, (uint64_t)n);
         if (!s->holding && deliver(s))
             return "sent what is no frame";
         if ((size_t)n < room)
@@ -175,6 +184,7 @@ static void sock_ready_fd(void *arg, uint32_t events)
 
     if (events & EPOLLOUT && net_out_more(&s->out))
         why = "has gone";
+    moved(s);
     if (!why && events & EPOLLIN)
         why = take_in(s);
     else if (!why && events & (EPOLLHUP | EPOLLERR))

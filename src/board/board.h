@@ -68,6 +68,7 @@ struct board_net {
     struct net *net; /* borrowed; NULL: no cable */
     unsigned via;    /* enum board_nic */
     unsigned queues; /* virtio: pairs, 1 to 8; 0 is 1 */
+    unsigned less;   /* virtio: enum vnet_less */
     bool packed;     /* virtio: offer packed rings */
     uint8_t mac[6];
 };

@@ -29,7 +29,8 @@ static int virtio_add(struct board *b, const struct board_net *n, unsigned index
                       const struct board_pci *pci)
 {
     struct dev_env env = board_env(b, board_name(b, "nic", index));
-    struct vnet_opts o = {.net = rec_net(env.tap, n->net), .pairs = n->queues, .packed = n->packed};
+    struct vnet_opts o = {
+        .net = rec_net(env.tap, n->net), .pairs = n->queues, .packed = n->packed, .less = n->less};
     struct vnet *v = NULL;
     int code = board_virtio_place(b, &env, pci, &o.mmio);
 

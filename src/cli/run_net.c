@@ -5,6 +5,7 @@
  */
 #include "cli/run_net.h"
 #include "board/board.h"
+#include "virtio/vnet.h"
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -85,6 +86,15 @@ static int word_take(struct words *w, const char *word, struct error *err)
                    : error_set(err, -EINVAL,
                                "--net via=%s: must be e1000, virtio, virtio-mmio or hypercall",
                                word + 4);
+    }
+    if (!strncmp(word, "offload=", 8)) {
+        w->n->less = !strcmp(word + 8, "none")   ? VNET_LESS_CSUM
+                     : !strcmp(word + 8, "csum") ? VNET_LESS_TSO
+                                                 : VNET_LESS_NOTHING;
+        return w->n->less || !strcmp(word + 8, "all")
+                   ? 0
+                   : error_set(err, -EINVAL, "--net offload=%s: must be all, csum or none",
+                               word + 8);
     }
     if (!strcmp(word, "packed")) {
         w->n->packed = true;

@@ -7,7 +7,7 @@
 #define RUN_NET_VALUE                                                                              \
     "user[,forward=tcp:8080:80]…|tap=NAME|switch=PATH|null[,via=e1000|virtio|virtio-mmio|"       \
     "hypercall]"                                                                                   \
-    "[,queues=N][,packed][,mac=M][,pcap=FILE]"
+    "[,queues=N][,packed][,offload=all|csum|none][,mac=M][,pcap=FILE]"
 #define RUN_NET_HELP                                                                               \
     "a network card: NAT by passt, a tap of the host, viaduct switch, or nothing at the other\n"   \
     "      end; repeated for more (docs/net.md)"

@@ -46,7 +46,7 @@ struct serve {
 static void stats_print(const struct sw *sw)
 {
     fprintf(stderr, "port peers      in frames        in bytes      out frames       out bytes  "
-                    " dropped   spoofed       bad   crowded\n");
+                    " dropped   spoofed       bad   crowded    copied bytes\n");
     for (unsigned i = 0; i < SWITCH_PORTS; i++) {
         const struct sw_port *p = &sw->port[i];
         const struct sw_count *c = &p->count;
@@ -54,9 +54,9 @@ static void stats_print(const struct sw *sw)
         if (p->peers)
             fprintf(stderr,
                     "%3u%c %5u %14" PRIu64 " %15" PRIu64 " %15" PRIu64 " %15" PRIu64 " %9" PRIu64
-                    " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 "\n",
+                    " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %15" PRIu64 "\n",
                     i, p->fd < 0 ? '-' : ' ', p->peers, c->in, c->in_bytes, c->out, c->out_bytes,
-                    c->dropped, c->spoofed, c->bad, c->crowded);
+                    c->dropped, c->spoofed, c->bad, c->crowded, c->copied + p->out.moved);
     }
 }
 

@@ -23,6 +23,7 @@ struct sw_count {
     uint64_t bad;            /* from it: no sane header, or a group address as source */
     uint64_t spoofed;        /* from it, with another port's address */
     uint64_t crowded;        /* from it, with an address beyond its quota: not learnt */
+    uint64_t copied;         /* bytes, by system calls from it and to it, or kept for it */
 };
 
 struct sw_port {

@@ -48,6 +48,7 @@ static const char *take_in(struct sw_port *p)
     if (n <= 0)
         return p->in.end > p->in.at ? "left in the middle of a frame" : "left";
     p->in.end += (size_t)n;
+    p->count.copied += (uint64_t)n;
     sane = sw_forward_burst(p);
     touched_end(p->sw);
     return sane ? NULL : "sent what is no frame, and is thrown out";
@@ -100,6 +101,8 @@ void sw_port_stop(struct sw_port *p, const char *why)
     p->fd = -1;
     net_in_close(&p->in);
     net_out_close(&p->out);
+    p->count.copied += p->out.moved;
+    p->out.moved = 0;
     l2_forget(&p->sw->l2, p->index);
     for (unsigned i = 0; i < SWITCH_PORTS; i++) /* the number will be another peer's */
         p->sw->port[i].touched &= i != p->index;

@@ -40,6 +40,8 @@ static void nic_write(struct rec_text *t, const struct rec_nic *n)
     rec_add_data(t, n->mac, sizeof(n->mac));
     rec_add(t, " takes=%x%s", n->takes, n->up ? " up" : "");
     virtio_write(t, n->queues, n->packed);
+    if (n->less)
+        rec_add(t, " less=%x", n->less);
     rec_add(t, "\n");
 }
 
@@ -142,6 +144,8 @@ static bool nic_word(struct rec_nic *n, const char *w)
         return n->packed = true;
     if (!strncmp(w, "queues=", 7))
         return queues_read(&n->queues, w + 7);
+    if (!strncmp(w, "less=", 5) && number(w + 5, 16, &v) && v <= 2)
+        return (n->less = (unsigned)v) != 0;
     if (!strncmp(w, "mac=", 4))
         return rec_data(w + 4, n->mac, sizeof(n->mac));
     if (!strncmp(w, "via=", 4) && number(w + 4, 16, &v) && v <= 0xff)

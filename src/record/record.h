@@ -41,6 +41,7 @@ struct rec_nic {
     bool up;
     unsigned queues; /* virtio */
     bool packed;
+    unsigned less; /* virtio: enum vnet_less */
 };
 
 struct rec_machine { /* all that the replay needs to make the same devices */

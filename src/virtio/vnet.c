@@ -225,6 +225,11 @@ static const struct virtio_class vnet_virtio = {
     .reset = vnet_stop,
 };
 
+static const uint64_t tso = VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) |
+                            VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6) |
+                            VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6);
+static const uint64_t sums = VIRTIO_BIT(VIRTIO_NET_F_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM);
+
 static uint64_t features(const struct vnet_opts *o, unsigned pairs)
 {
     static const uint8_t always[] = {
@@ -239,6 +244,10 @@ static uint64_t features(const struct vnet_opts *o, unsigned pairs)
 
     for (unsigned i = 0; i < ARRAY_LEN(always); i++)
         f |= VIRTIO_BIT(always[i]);
+    if (o->less >= VNET_LESS_TSO)
+        f &= ~tso;
+    if (o->less >= VNET_LESS_CSUM)
+        f &= ~sums;
     return pairs > 1 ? f | VIRTIO_BIT(VIRTIO_NET_F_MQ) : f;
 }
 

@@ -9,12 +9,16 @@
 struct net;
 struct vnet;
 
+/* What is left to the driver: nothing; cutting into segments; checksums too. */
+enum vnet_less { VNET_LESS_NOTHING, VNET_LESS_TSO, VNET_LESS_CSUM };
+
 struct vnet_opts {
     struct net *net; /* the caller's; outlives the device */
     uint8_t mac[6];
     unsigned pairs; /* of queues: 0 is 1, at most VNET_PAIRS_MAX */
     uint64_t mmio;  /* where its registers go; 0: a PCI function */
     bool packed;    /* offer packed rings */
+    unsigned less;  /* enum vnet_less */
 };
 
 extern const struct dev_class vnet_class;

@@ -190,6 +190,7 @@ static int keep(struct vsock_conn *c, const struct iovec *iov, int n, size_t ski
             memcpy(c->keep + at, p + skip, k);
             c->kept += (uint32_t)k;
             ledger_add(c->d->kept, true, k);
+            ledger_copy(c->d->kept, 2 * k); /* and to the socket, later */
         }
         skip -= len;
     }
@@ -218,6 +219,7 @@ int vsock_write(struct vsock_conn *c, const struct iovec *iov, int n, uint32_t l
         put = 0;
     if (put < 0)
         return (int)put;
+    ledger_copy(c->d->data, (uint64_t)put);
     took(c, (uint32_t)put);
     if ((uint32_t)put < len)
         err = keep(c, iov, n, (size_t)put);

@@ -187,6 +187,8 @@ static int data_send(struct vsock_conn *c)
     for (int i = 0; i < iovs; i++)
         room += iov[i].iov_len;
     got = c->end->vsk->ops->read(c->end, iov, iovs);
+    if (got > 0)
+        ledger_copy(c->d->data, (uint64_t)got);
     spread(c, (unsigned)n, got > 0 ? (size_t)got : 0);
     if (got <= 0)
         end_read(c, got);

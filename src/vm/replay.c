@@ -156,7 +156,8 @@ static int nics_make(struct machine *m, struct error *err)
         m->nic[i] = (struct board_net){.net = rec_nic(m->rec, i),
                                        .via = r->nic[i].via,
                                        .queues = r->nic[i].queues,
-                                       .packed = r->nic[i].packed};
+                                       .packed = r->nic[i].packed,
+                                       .less = r->nic[i].less};
         memcpy(m->nic[i].mac, r->nic[i].mac, sizeof(m->nic[i].mac));
         if (!m->nic[i].net)
             return error_set(err, -ENOMEM, "%s: out of memory", m->p->path);

@@ -140,8 +140,11 @@ static int nets_make(struct vm *vm, struct error *err)
         code = net_open(&vm->net[i], &o, vm->loop, vm->ledger, err);
         if (code)
             return code;
-        vm->nic[i] = (struct board_net){
-            .net = vm->net[i], .via = n->via, .queues = n->queues, .packed = n->packed};
+        vm->nic[i] = (struct board_net){.net = vm->net[i],
+                                        .via = n->via,
+                                        .queues = n->queues,
+                                        .packed = n->packed,
+                                        .less = n->less};
         memcpy(vm->nic[i].mac, n->mac, sizeof(n->mac));
     }
     return 0;

@@ -36,6 +36,7 @@ struct vm_net {
     uint32_t snaplen; /* 0: all of a frame */
     unsigned via;     /* enum board_nic */
     unsigned queues;  /* virtio: pairs, 1 to 8; 0 is 1 */
+    unsigned less;    /* virtio: enum vnet_less */
     bool packed;      /* virtio: offer packed rings */
     uint8_t mac[6];
 };

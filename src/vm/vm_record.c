@@ -32,6 +32,7 @@ static void nic_tell(struct rec_nic *k, const struct board_net *n)
     memcpy(k->mac, n->mac, sizeof(k->mac));
     k->queues = n->queues;
     k->packed = n->packed;
+    k->less = n->less;
     k->takes = n->net->takes;
     k->up = n->net->up;
 }
