@@ -153,7 +153,8 @@ static void send(struct play *p, uint8_t type, unsigned frame, size_t len)
         room[1] = (struct iovec){p->room + 9, (size_t)r->room_len - 9};
         r->rooms = 2;
     }
-    p9_serve(p->s, r);
+    if (!(frame & 8) || !p9_try(p->s, r))
+        p9_serve(p->s, r);
     answer_check(p);
 }
 

@@ -1,8 +1,9 @@
 /*
- * A directory's queue and its thread. The thread serves requests in order with blocking system
- * calls and knows nothing of the VM; results are reaped by the loop, which counts them and tells
- * their owners. Only one thread is in the server at a time: its own, or, when that has nothing to
- * do, the one that resets or closes.
+ * A directory's queue and its thread. What can be served without waiting is, as it is submitted
+ * (p9_try.c), if nothing is before it; all else is the thread's. The thread serves requests in
+ * order with blocking system calls and knows nothing of the VM; results are reaped by the loop,
+ * which counts them and tells their owners. Only one thread is in the server at a time: its own,
+ * or, when that has nothing to do, the one that resets or closes.
  *
  * Tflush: a request that it names and that has not begun fails at once (EINTR); one that has begun
  * is answered before the Tflush, since all are served in order. Clunks and removes are never
@@ -26,6 +27,8 @@
 
 enum { TFLUSH = 108, TREAD = 116, TCLUNK = 120, TREMOVE = 122 };
 
+enum way { INLINE, WORKER, WAYS };
+
 struct list {
     struct p9_req *head, **end;
 };
@@ -40,8 +43,11 @@ struct p9 {
     pthread_cond_t wake, idle; /* todo is not empty or stop; ended is not empty */
     struct list todo, ended;   /* under lock */
     bool started, stop, threadless;
-    struct loop_work work; /* without a thread: there are results */
-    unsigned pending;      /* submitted and not yet reaped: the owner's thread only */
+    /* The owner's side only: */
+    struct loop_work work;   /* there is something in quick */
+    struct list quick;       /* served as they were submitted, not yet reaped */
+    unsigned pending, given; /* submitted and not yet reaped; of these, given to the thread */
+    struct ledger_row *way[WAYS];
 };
 
 static void list_init(struct list *l)
@@ -133,18 +139,31 @@ static void flush(struct p9 *p, uint16_t tag)
             cancel(r);
 }
 
+/* The thread has nothing to do: the server is free. */
+static bool serve_here(struct p9 *p, struct p9_req *r)
+{
+    if (!p9_try(p->server, r)) {
+        if (start(p))
+            return false;
+        p9_serve(p->server, r); /* no thread to be had: the guest waits, then */
+    }
+    ledger_add(p->way[INLINE], p9_changes(r->msg[4]), 0);
+    return true;
+}
+
 void p9_submit(struct p9 *p, struct p9_req *r)
 {
     bool is_flush = r->len >= P9_HEAD + 2 && r->msg[4] == TFLUSH;
 
     r->cancelled = false;
     p->pending++;
-    if (!start(p)) { /* no thread to be had: the guest waits, then */
-        p9_serve(p->server, r);
-        list_add(&p->ended, r);
+    if (!p->given && serve_here(p, r)) {
+        list_add(&p->quick, r);
         loop_defer(p->loop, &p->work);
         return;
     }
+    p->given++;
+    ledger_add(p->way[WORKER], p9_changes(r->msg[4]), 0);
     pthread_mutex_lock(&p->lock);
     if (is_flush)
         flush(p, le16_get(r->msg + P9_HEAD));
@@ -166,11 +185,25 @@ static void count(struct p9 *p, const struct p9_req *r)
         ledger_refuse(row);
 }
 
+static void tell(struct p9 *p, struct p9_req *r)
+{
+    struct p9_req *next;
+
+    for (; r; r = next) {
+        next = r->next;
+        p->pending--;
+        count(p, r);
+        r->done(r);
+    }
+}
+
 static void reap(struct p9 *p, bool wait)
 {
-    struct p9_req *r, *next;
+    struct p9_req *r = p->quick.head;
 
-    if (!p->pending)
+    list_init(&p->quick);
+    tell(p, r);
+    if (!p->given)
         return;
     pthread_mutex_lock(&p->lock);
     while (wait && !p->ended.head)
@@ -178,12 +211,9 @@ static void reap(struct p9 *p, bool wait)
     r = p->ended.head;
     list_init(&p->ended);
     pthread_mutex_unlock(&p->lock);
-    for (; r; r = next) {
-        next = r->next;
-        p->pending--;
-        count(p, r);
-        r->done(r);
-    }
+    for (struct p9_req *e = r; e; e = e->next)
+        p->given--;
+    tell(p, r);
 }
 
 static void on_event(void *arg, uint32_t events)
@@ -230,7 +260,9 @@ static int rows(struct p9 *p, const char *name, struct ledger *ledger)
         if (!p->row[i])
             return -ENOMEM;
     }
-    return 0;
+    p->way[INLINE] = ledger_row(ledger, LEDGER_WAY, name, "inline");
+    p->way[WORKER] = ledger_row(ledger, LEDGER_WAY, name, "worker");
+    return p->way[INLINE] && p->way[WORKER] ? 0 : -ENOMEM;
 }
 
 int p9_open(struct p9 **out, const struct p9_opts *o, struct loop *loop, struct ledger *ledger,
@@ -246,6 +278,7 @@ int p9_open(struct p9 **out, const struct p9_opts *o, struct loop *loop, struct 
     pthread_cond_init(&p->idle, NULL);
     list_init(&p->todo);
     list_init(&p->ended);
+    list_init(&p->quick);
     p->loop = loop;
     p->threadless = o->threadless;
     p->work = (struct loop_work){.run = on_work, .arg = p};

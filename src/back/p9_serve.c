@@ -146,6 +146,7 @@ static int open_dirs(struct p9_server *s, const char *dir, struct error *err)
     s->openat2 = fd != -ENOSYS && fd != -EPERM && fd != -E2BIG;
     if (fd >= 0)
         close(fd);
+    p9_try_init(s);
     return 0;
 }
 

@@ -44,6 +44,9 @@ struct p9_server {
     bool readonly;
     bool openat2;   /* there is one; tests take it away */
     bool versioned; /* Tversion went well */
+    /* p9_try.c: what the host can do without waiting */
+    bool local, in_memory, cached, unlimited;
+    bool nowait; /* now: -EAGAIN rather than wait, and nothing done */
     uint32_t msize;
     unsigned fids, fids_max;
     struct p9_fid *set[P9_FID_SETS];
@@ -56,6 +59,11 @@ void p9_server_close(struct p9_server *s); /* NULL is fine */
 void p9_server_forget(struct p9_server *s);
 /* Serves one request: r->replied bytes of its room are the reply. */
 void p9_serve(struct p9_server *s, struct p9_req *r);
+
+/* Serves it if that can be done without waiting for anything, on whatever thread asks while no
+ * other is in the server. False: nothing has been done. */
+bool p9_try(struct p9_server *s, struct p9_req *r);
+void p9_try_init(struct p9_server *s); /* the share is open */
 
 /* What kind of request it is, for the ledger. */
 enum p9_kind {

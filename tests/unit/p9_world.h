@@ -43,7 +43,9 @@ struct world {
     struct p9_req req;
     char base[32]; /* holds "share", which is shared, and "beside", which is not */
     char share[48];
-    int at; /* base */
+    int at;     /* base */
+    bool quick; /* what can be is served by p9_try */
+    unsigned tried;
     uint8_t room[ROOM];
     struct iovec iov[2];
     uint8_t *body; /* of the last reply, after its head */
@@ -65,7 +67,9 @@ int lowest_fd(void);
 void begin(struct world *w); /* version and attach of ROOT */
 
 int setup(void **state);
-int setup_plain(void **state); /* on a host without openat2 */
+int setup_plain(void **state);  /* on a host without openat2 */
+int setup_quick(void **state);  /* by p9_try, where it may */
+int setup_memory(void **state); /* the same, in tmpfs */
 int setup_readonly(void **state);
 int teardown(void **state);
 
@@ -73,6 +77,14 @@ int teardown(void **state);
 #define PLAIN(f)                                                                                   \
     {                                                                                              \
 #f " without openat2", f, setup_plain, teardown, NULL                                      \
+    }
+#define QUICK(f)                                                                                   \
+    {                                                                                              \
+#f " without waiting", f, setup_quick, teardown, NULL                                      \
+    }
+#define MEMORY(f)                                                                                  \
+    {                                                                                              \
+#f " in memory", f, setup_memory, teardown, NULL                                           \
     }
 #define RO(f) cmocka_unit_test_setup_teardown(f, setup_readonly, teardown)
 

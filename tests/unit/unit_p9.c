@@ -362,12 +362,50 @@ static void readonly(void **state)
     assert_false(there(w, "share/n"));
 }
 
+/* What needs no waiting is served at once; what may need it is not, nor is any of it done. */
+static void waiting(void **state)
+{
+    struct world *w = *state;
+    unsigned n = w->tried;
+
+    if (!w->s->local)
+        skip();
+    assert_int_equal(walk_open(w, 1, "f", 2), 0);
+    assert_int_equal(ask(w, READ, "dqd", 1, 0ll, 7), 0);
+    assert_int_equal(ask(w, GETATTR, "dq", 1, 0ll), 0);
+    assert_int_equal(ask(w, XATTRWALK, "dds", 1, 2, ""), -EOPNOTSUPP);
+    assert_true(w->tried >= n + 3); /* a cache may be cold, the rest not */
+    n = w->tried;
+    assert_int_equal(ask(w, MKDIR, "dsdd", ROOT, "n", 0755, 0), 0);
+    assert_int_equal(ask(w, FSYNC, "dd", 1, 0), 0);
+    assert_int_equal(ask(w, FLUSH, "w", 1), 0);
+    assert_int_equal(walk(w, ROOT, 2, "f"), 0);
+    assert_true(w->tried <= n + 1);
+    n = w->tried;
+    assert_int_equal(ask(w, LOPEN, "dd", 2, 01001), 0); /* frees blocks */
+    assert_int_equal(w->tried, n);
+    unlinkat(w->at, "share/f", 0);
+    assert_int_equal(ask(w, CLUNK, "d", 2), 0);
+    assert_int_equal(w->tried, n); /* so does this */
+    w->s->local = false; /* a file system with a server behind it */
+    n = w->tried;
+    assert_int_equal(walk(w, ROOT, 2, "d"), 0);
+    assert_int_equal(ask(w, GETATTR, "dq", 2, 0ll), 0);
+    assert_int_equal(ask(w, CLUNK, "d", 2), 0);
+    assert_int_equal(w->tried, n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SHARE(session),  SHARE(walks),      PLAIN(walks),   SHARE(files),
-        SHARE(creation), SHARE(attributes), SHARE(setting), SHARE(directories),
-        SHARE(trees),    PLAIN(trees),      SHARE(locks),   RO(readonly),
+        SHARE(session),      SHARE(walks),       PLAIN(walks),   SHARE(files),
+        SHARE(creation),     SHARE(attributes),  SHARE(setting), SHARE(directories),
+        SHARE(trees),        PLAIN(trees),       SHARE(locks),   RO(readonly),
+        QUICK(session),      QUICK(walks),       QUICK(files),   QUICK(creation),
+        QUICK(setting),      QUICK(directories), QUICK(trees),   QUICK(locks),
+        MEMORY(session),     MEMORY(walks),      MEMORY(files),  MEMORY(creation),
+        MEMORY(directories), MEMORY(trees),      MEMORY(locks),  QUICK(waiting),
+        MEMORY(waiting),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

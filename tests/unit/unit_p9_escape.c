@@ -445,12 +445,15 @@ static void cancelled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SHARE(names),          PLAIN(names),          SHARE(upwards),     PLAIN(upwards),
-        SHARE(links),          PLAIN(links),          SHARE(not_files),   SHARE(moved_away),
-        PLAIN(moved_away),     SHARE(race),           PLAIN(race),        SHARE(cut_short),
-        SHARE(noise),          PLAIN(noise),          SHARE(little_room), SHARE(many_fids),
-        SHARE(no_descriptors), PLAIN(no_descriptors), SHARE(too_big),     SHARE(too_deep),
-        SHARE(cancelled),
+        SHARE(names),          PLAIN(names),          SHARE(upwards),        PLAIN(upwards),
+        SHARE(links),          PLAIN(links),          SHARE(not_files),      SHARE(moved_away),
+        PLAIN(moved_away),     SHARE(race),           PLAIN(race),           SHARE(cut_short),
+        SHARE(noise),          PLAIN(noise),          SHARE(little_room),    SHARE(many_fids),
+        SHARE(no_descriptors), PLAIN(no_descriptors), SHARE(too_big),        SHARE(too_deep),
+        SHARE(cancelled),      QUICK(names),          QUICK(upwards),        QUICK(links),
+        QUICK(not_files),      QUICK(moved_away),     QUICK(race),           QUICK(noise),
+        QUICK(little_room),    QUICK(many_fids),      QUICK(no_descriptors), MEMORY(links),
+        MEMORY(race),          MEMORY(noise),         MEMORY(moved_away),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
