@@ -2,7 +2,9 @@
 #include "api/ctl_impl.h"
 #include "back/blk.h"
 #include "trap/patch.h"
+#include "virtio/vcon.h"
 #include "vm/vm_ctl.h"
+#include <errno.h>
 
 static bool paused(void *vm)
 {
@@ -85,6 +87,24 @@ static int balloon_get(void *vm, uint64_t *bytes)
     return vm_balloon_get(vm, bytes);
 }
 
+static bool port(void *vm, unsigned n, struct qmp_port *out)
+{
+    struct vcon *c = vm_vcon(vm);
+    struct vcon_port_info info;
+
+    if (!c || !vcon_port_info(c, n + 1, &info)) /* 0 is the console */
+        return false;
+    *out = (struct qmp_port){.name = info.name, .plugged = info.plugged, .open = info.open};
+    return true;
+}
+
+static int plug(void *vm, const char *name, bool plugged)
+{
+    struct vcon *c = vm_vcon(vm);
+
+    return c ? vcon_plug(c, name, plugged) : -ENOENT;
+}
+
 const struct qmp_ops ctl_machine = {
     .paused = paused,
     .pause = pause,
@@ -98,4 +118,6 @@ const struct qmp_ops ctl_machine = {
     .patch = patch,
     .balloon_set = balloon_set,
     .balloon_get = balloon_get,
+    .port = port,
+    .plug = plug,
 };

@@ -110,7 +110,7 @@ char *qmp_refusal(const char *why)
 static const struct qmp_command *command_find(const char *name)
 {
     static const struct qmp_command *const tables[] = {qmp_machine, qmp_input, qmp_patch,
-                                                       qmp_balloon};
+                                                       qmp_balloon, qmp_ports};
 
     for (size_t i = 0; i < ARRAY_LEN(tables); i++)
         for (const struct qmp_command *c = tables[i]; c->name; c++)

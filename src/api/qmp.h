@@ -23,6 +23,11 @@ struct qmp_patching { /* of instructions; now: how many are patched */
     uint64_t made, restored, lost, refused, copies;
 };
 
+struct qmp_port { /* of the virtio console */
+    const char *name;
+    bool plugged, open;
+};
+
 struct qmp_ops { /* the machine */
     bool (*paused)(void *vm);
     void (*pause)(void *vm, bool on);
@@ -38,6 +43,9 @@ struct qmp_ops { /* the machine */
     /* Bytes the guest is to have, and has. -ENODEV, or NULL: no balloon; -EINVAL. */
     int (*balloon_set)(void *vm, uint64_t bytes);
     int (*balloon_get)(void *vm, uint64_t *bytes);
+    /* The nth named port; false, or NULL: there are not so many. */
+    bool (*port)(void *vm, unsigned n, struct qmp_port *out);
+    int (*plug)(void *vm, const char *name, bool plugged); /* 0 or -ENOENT */
 };
 
 struct qmp { /* one client's conversation */

@@ -22,8 +22,8 @@ struct qmp_command {
     const char *arg[QMP_ARGS]; /* that may be there */
 };
 
-extern const struct qmp_command qmp_machine[], qmp_input[], qmp_patch[],
-    qmp_balloon[]; /* end with name NULL */
+extern const struct qmp_command qmp_machine[], qmp_input[], qmp_patch[], qmp_balloon[],
+    qmp_ports[]; /* end with name NULL */
 
 cJSON *qmp_nothing(void);
 /* Fills the error; always NULL. */

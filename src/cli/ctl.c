@@ -93,7 +93,8 @@ static int events_send(struct ctl_call *c, cJSON *list, struct error *err)
     return ctl_call(c, "input-send-event", args, NULL, err);
 }
 
-static int move(struct ctl_call *c, int argc, char **argv, struct error *err)
+/* type: rel, how far; abs, where. */
+static int move(struct ctl_call *c, const char *type, int argc, char **argv, struct error *err)
 {
     static const char *const axis[] = {"x", "y", "wheel"};
     cJSON *list;
@@ -104,11 +105,11 @@ static int move(struct ctl_call *c, int argc, char **argv, struct error *err)
 
         v[i] = strtol(argv[i], &end, 10);
         if (end == argv[i] || *end)
-            return error_set(err, -EINVAL, "mouse move %s: must be a number", argv[i]);
+            return error_set(err, -EINVAL, "mouse: %s: must be a number", argv[i]);
     }
     list = cJSON_CreateArray();
     for (int i = 0; i < argc; i++)
-        event_add(list, "rel", "axis", axis[i], "value", cJSON_CreateNumber((double)v[i]));
+        event_add(list, type, "axis", axis[i], "value", cJSON_CreateNumber((double)v[i]));
     return events_send(c, list, err);
 }
 
@@ -118,9 +119,12 @@ static int mouse(struct ctl_call *c, int argc, char **argv, struct error *err)
     cJSON *list;
 
     if (!strcmp(argv[1], "move") && argc >= 4)
-        return move(c, argc - 2, argv + 2, err);
+        return move(c, "rel", argc - 2, argv + 2, err);
+    if (!strcmp(argv[1], "abs") && argc == 4)
+        return move(c, "abs", 2, argv + 2, err);
     if (argc != 3 || (!click && strcmp(argv[1], "press") && strcmp(argv[1], "release")))
-        return error_set(err, -EINVAL, "mouse move DX DY [WHEEL], or press|release|click BUTTON");
+        return error_set(err, -EINVAL,
+                         "mouse move DX DY [WHEEL], abs X Y, or press|release|click BUTTON");
     list = cJSON_CreateArray();
     event_add(list, "btn", "button", argv[2], "down",
               cJSON_CreateBool(click || !strcmp(argv[1], "press")));
@@ -250,6 +254,37 @@ static int balloon(struct ctl_call *c, int argc, char **argv, struct error *err)
     return ctl_call(c, "balloon", args, NULL, err);
 }
 
+static int ports_show(struct ctl_call *c, struct error *err)
+{
+    const cJSON *p;
+    cJSON *got;
+    int code = ctl_call(c, "query-ports", NULL, &got, err);
+
+    if (code)
+        return code;
+    cJSON_ArrayForEach(p, got)
+        printf("%s %s %s\n", cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(p, "name")),
+               cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(p, "plugged")) ? "plugged" : "out",
+               cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(p, "open")) ? "open" : "closed");
+    cJSON_Delete(got);
+    return 0;
+}
+
+static int port(struct ctl_call *c, int argc, char **argv, struct error *err)
+{
+    bool in = argc == 3 && !strcmp(argv[2], "in");
+    cJSON *args;
+
+    if (argc == 1)
+        return ports_show(c, err);
+    if (argc != 3 || (!in && strcmp(argv[2], "out")))
+        return error_set(err, -EINVAL, "port NAME in|out");
+    args = cJSON_CreateObject();
+    cJSON_AddStringToObject(args, "name", argv[1]);
+    cJSON_AddBoolToObject(args, "plugged", in);
+    return ctl_call(c, "set-port", args, NULL, err);
+}
+
 static int qmp(struct ctl_call *c, int argc, char **argv, struct error *err)
 {
     int code = 0;
@@ -276,8 +311,10 @@ static const struct word words[] = {
     {"key", "CHORD…", "press and release keys together: a, shift-a, ctrl-alt-delete, f1", key, 1,
      -1},
     {"type", "TEXT…", "type text, as on a US keyboard", type, 1, -1},
-    {"mouse", "move DX DY [WHEEL] | press|release|click BUTTON",
-     "right, down, wheel away; left right middle side extra wheel-up wheel-down", mouse, 2, 4},
+    {"mouse", "move DX DY [WHEEL] | abs X Y | press|release|click BUTTON",
+     "right, down, wheel away; abs: a tablet's place, 0 to 32767; left right middle side extra "
+     "wheel-up wheel-down",
+     mouse, 2, 4},
     {"wait", "", "until the guest has read all that", wait_idle, 0, 0},
     {"leds", "", "which lights of the keyboard are on", leds, 0, 0},
     {"status", "", "running or paused", status, 0, 0},
@@ -287,6 +324,7 @@ static const struct word words[] = {
     {"quit", "", "end the run, with status 12", plain, 0, 0},
     {"patches", "[on|off]", "patched instructions: how many; off puts all back", patches, 0, 1},
     {"balloon", "[SIZE]", "memory the guest has; SIZE: what it shall make do with", balloon, 0, 1},
+    {"port", "[NAME in|out]", "ports of the virtio console; plug one in, pull it out", port, 0, 2},
     {"events", "", "print events until the machine ends", events, 0, 0},
     {"qmp", "JSON…", "send commands as they are, print the answers", qmp, 1, -1},
 };

@@ -1,11 +1,11 @@
 /*
  * The scripts of the bundled guest. /init mounts what a shell needs, loads drivers for the disks
- * and network cards that are there and nothing else, then runs what the command line asks for:
- *     viaduct.run=PATH      that program, then power-off
- *     viaduct.modules=all|none   drivers regardless of what is there
- *     MODULE.WORD=VALUE     a parameter of a module, as modprobe has it
- * Modules of an archive of the user's (extra.list, made by guest pack --module) are loaded too,
- * then what was asked for or a shell runs. docs/boot.md explains it.
+ * and network cards that are there and nothing else, moves to a virtio console if the kernel was
+ * told console=hvc0, then runs what the command line asks for: viaduct.run=PATH      that program,
+ * then power-off viaduct.modules=all|none   drivers regardless of what is there MODULE.WORD=VALUE
+ * a parameter of a module, as modprobe has it Modules of an archive of the user's (extra.list, made
+ * by guest pack --module) are loaded too, then what was asked for or a shell runs. docs/boot.md
+ * explains it.
  */
 #include "cli/guest_init.h"
 
@@ -18,11 +18,12 @@ const char guest_init[] =
     "$B mount -t sysfs sys /sys\n"
     "$B --install -s /bin\n"
     "export PATH=/bin HOME=/root TERM=linux PS1='guest# '\n"
-    "run= modules=auto\n"
+    "run= modules=auto con=\n"
     "for w in $(cat /proc/cmdline); do\n"
     "  case $w in\n"
     "  viaduct.run=*) run=${w#*=} ;;\n"
     "  viaduct.modules=*) modules=${w#*=} ;;\n"
+    "  console=hvc*) con=/dev/${w#*=} ;;\n"
     "  esac\n"
     "done\n"
     "load() {\n"
@@ -71,6 +72,8 @@ const char guest_init[] =
     "  i=0\n"
     "  while [ ! -b $n ] && [ $i -lt 1000 ]; do usleep 5000; i=$((i + 1)); done\n"
     "done\n"
+    "# The console of a driver that had to be loaded: it was not there when this began.\n"
+    "[ -c \"$con\" ] && exec <$con >$con 2>&1\n"
     "if [ -n \"$run\" ]; then\n"
     "  \"$run\"\n"
     "  echo \"viaduct.run: status $?\"\n"

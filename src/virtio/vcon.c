@@ -45,10 +45,14 @@ static void vcon_notify(void *dev, unsigned queue)
         vcon_port_ready(p);
 }
 
+/* Linux looks at the size in the configuration when it changes, and then only. */
 static void vcon_start(void *dev)
 {
     struct vcon *d = dev;
+    uint16_t cols, rows;
 
+    if (!vcon_multiport(d) && d->at[0].chr && chr_size(d->at[0].chr, &cols, &rows))
+        virtio_config_changed(&d->v);
     for (unsigned i = 0; i < d->ports; i++)
         vcon_port_ready(&d->at[i]);
 }
@@ -111,7 +115,8 @@ int vcon_plug(struct vcon *d, const char *name, bool plugged)
         p->open = false;
     if (!virtio_running(&d->v))
         return 0;
-    p->say &= VCON_SAY_REMOVE; /* what else was to be said is over */
+    virtio_notify(&d->v, vcon_tx(p)); /* pulled out: what waits goes nowhere */
+    p->say &= VCON_SAY_REMOVE;        /* what else was to be said is over */
     if (!plugged && !p->there)
         return 0;
     vcon_ctrl_say(p, plugged ? VCON_SAY_ADD : VCON_SAY_REMOVE);

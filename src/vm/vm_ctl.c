@@ -33,6 +33,11 @@ struct blk *vm_blk(struct vm *vm, unsigned disk)
     return disk < vm->setup->disks ? vm->blk[disk] : NULL;
 }
 
+struct vcon *vm_vcon(struct vm *vm)
+{
+    return vm->board->vcon;
+}
+
 struct typist *vm_typist(struct vm *vm)
 {
     return vm->board->typist;

@@ -11,12 +11,14 @@ struct blk;
 struct loop;
 struct patch;
 struct typist;
+struct vcon;
 
 void vm_lock(struct vm *vm);
 void vm_unlock(struct vm *vm);
 struct loop *vm_loop(struct vm *vm);
 const struct vm_setup *vm_setup(const struct vm *vm);
 struct blk *vm_blk(struct vm *vm, unsigned disk);
+struct vcon *vm_vcon(struct vm *vm);     /* NULL: there is no virtio console */
 struct typist *vm_typist(struct vm *vm); /* NULL: the board has no keyboard */
 
 struct patch *vm_patch(struct vm *vm); /* NULL: no instructions are patched */
