@@ -45,7 +45,7 @@ enum { SHUTDOWN_RECEIVE = 1, SHUTDOWN_SEND = 2, SHUTDOWN_BOTH = 3 };
 #define VSOCK_CREDIT_MAX (64u << 20)  /* more room than this is not believed */
 #define VSOCK_STRAYS     64u          /* RSTs that wait for a buffer and belong to nobody */
 #define VSOCK_BATCH      16           /* buffers that one read of the host's socket may fill */
-#define VSOCK_IOVS       VQ_SEGS_MAX  /* any one chain fits */
+#define VSOCK_IOVS       256          /* VQ_SEGS_MAX: any one chain fits */
 #define VSOCK_HASH       256u
 #define VSOCK_PORT_FIRST (1u << 30) /* the host's side of what the host begins */
 
