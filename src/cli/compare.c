@@ -3,7 +3,7 @@
  * has the order of things; compare.h says what the other files do.
  */
 #include "cli/compare.h"
-#include "cli/cli.h"
+#include "cli/compare_net.h"
 #include "core/log.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -71,7 +71,7 @@ static double now_s(void)
 static int compare_all(struct compare *c, struct error *err)
 {
     double begin = now_s();
-    int code = compare_open(c, err);
+    int code = compare_open(c, err), ladder = EXIT_OFF;
 
     if (!code)
         code = compare_plan(c, err);
@@ -82,14 +82,30 @@ static int compare_all(struct compare *c, struct error *err)
     compare_host(c);
     compare_table_head(c);
     cells_run(c);
+    if (c->ladder && compare_net_run(c, err)) {
+        log_error("--net %s: %s", c->ladder, err->text);
+        ladder = EXIT_VMM;
+    }
     c->took_s = now_s() - begin;
     compare_table_end(c);
-    code = verdict(c);
+    code = verdict(c) ? EXIT_VMM : ladder;
     if (write_out("json", c->o.json, compare_json, c) |
         write_out("html", c->o.html, compare_html, c))
         code = EXIT_VMM;
     compare_close(c);
     return code;
+}
+
+static void compare_free(struct compare *c)
+{
+    if (!c)
+        return;
+    for (unsigned i = 0; i < c->withs; i++)
+        free(c->with[i]);
+    if (c->net)
+        free(c->net->json);
+    free(c->net);
+    free(c);
 }
 
 static int run(int argc, char **argv)
@@ -123,9 +139,7 @@ static int run(int argc, char **argv)
             c->blocks = COMPARE_BLOCKS_MAX;
         code = compare_all(c, &err);
     }
-    for (unsigned i = 0; c && i < c->withs; i++)
-        free(c->with[i]);
-    free(c);
+    compare_free(c);
     return code;
 }
 

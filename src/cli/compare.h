@@ -107,6 +107,8 @@ struct compare {
     struct cell cell[COMPARE_CELLS_MAX];
     unsigned cells;
     struct engine_note engine[8];
+    struct compare_net *net;      /* NULL: no ladder */
+    const char *ladder;           /* the program to run for it; NULL: it was read */
     char *with[COMPARE_WITH_MAX]; /* texts of other benchmarks */
     unsigned withs;
     double tsc_hz, took_s;
@@ -132,6 +134,10 @@ void compare_host(struct compare *c);
 int compare_open(struct compare *c, struct error *err);
 void compare_close(struct compare *c);
 void compare_cell(struct compare *c, struct cell *cell);
+
+/* compare_net.c: a ladder to run, or a file that it wrote; and the run. 0, or filled err */
+int compare_net_take(struct compare *c, const char *path, struct error *err);
+int compare_net_run(struct compare *c, struct error *err);
 
 /* compare_with.c: reads and judges such a text. 0, or -EINVAL with err filled */
 int compare_with_take(struct compare *c, const char *path, struct error *err);

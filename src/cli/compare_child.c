@@ -69,15 +69,14 @@ static int start(pid_t *pid, char **argv, const struct files *f, const int given
     return -code;
 }
 
-/* Its wait status; -ETIMEDOUT if it had to be killed. */
-static int finish(pid_t pid, int *status)
+int child_wait(pid_t pid, int ms, int *status)
 {
     int fd = (int)syscall(SYS_pidfd_open, pid, 0), got = 1;
     struct pollfd p = {.fd = fd, .events = POLLIN};
 
     if (fd >= 0) {
         do
-            got = poll(&p, 1, CHILD_MS);
+            got = poll(&p, 1, ms);
         while (got < 0 && errno == EINTR);
         close(fd);
     }
@@ -173,7 +172,7 @@ int compare_child(struct compare *c, struct child *k, struct error *err)
         if (code)
             error_set(err, code, "can't start another viaduct: %s", strerror(-code));
     }
-    if (!code && (code = finish(pid, &status)))
+    if (!code && (code = child_wait(pid, CHILD_MS, &status)))
         error_set(err, code, "it did not end, and was killed");
     if (!code)
         code = judge(status, &f, err);

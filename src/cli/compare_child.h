@@ -3,6 +3,7 @@
 #define CLI_COMPARE_CHILD_H
 
 #include "cli/compare.h"
+#include <sys/types.h>
 
 /* A ledger that was read back: compare_ledger.c */
 struct compare_row {
@@ -33,11 +34,15 @@ struct child { /* one run of the guest */
 /* 0; -ENOTSUP: refused, err says why; else it failed, err says how. */
 int compare_child(struct compare *c, struct child *k, struct error *err);
 
+/* Its wait status; -ETIMEDOUT if it had to be killed after so long. */
+int child_wait(pid_t pid, int ms, int *status);
+
 /* ---- compare_command.c ---- */
 
 #define CHILD_ARGS_MAX      32
 #define CHILD_GUEST_SECONDS "60"
-enum { FD_LEDGER = 100, FD_IMAGE, FD_FILE }; /* in the child; far from those in here */
+#define CHILD_JSON_AT       "/proc/self/fd/100" /* FD_LEDGER, as a name */
+enum { FD_LEDGER = 100, FD_IMAGE, FD_FILE };    /* in the child; far from those in here */
 
 struct child_command {
     char *argv[CHILD_ARGS_MAX];

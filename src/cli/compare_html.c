@@ -3,6 +3,7 @@
  * image, nothing from a network. HTML5, written so that it is well-formed XML as well.
  */
 #include "cli/compare_html.h"
+#include "cli/compare_net.h"
 #include "cli/compare_with.h"
 #include <errno.h>
 #include <string.h>
@@ -266,6 +267,8 @@ int compare_html(const struct compare *c, const char *path)
     fprintf(out, "</section>\n<section>\n<h2>The ways</h2>\n");
     compare_html_ways(out, c);
     fprintf(out, "</section>\n");
+    if (c->net && c->net->rungs)
+        compare_net_html(out, c->net);
     for (unsigned i = 0; i < c->withs; i++)
         compare_with_html(out, c->with[i]);
     method(out, c);

@@ -1,4 +1,5 @@
 /* viaduct compare --json: all that was measured, for programs (docs/compare.md has the format). */
+#include "cli/compare_net.h"
 #include "cli/compare_with.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -173,6 +174,8 @@ static cJSON *document(const struct compare *c)
     cJSON_AddItemToObject(o, "engines", engines(c));
     cJSON_AddItemToObject(o, "ways", ways(c));
     cJSON_AddItemToObject(o, "cells", cells(c));
+    if (c->net && c->net->rungs)
+        cJSON_AddItemToObject(o, "net", cJSON_Parse(c->net->json));
     with = cJSON_AddArrayToObject(o, "with");
     for (unsigned i = 0; i < c->withs; i++)
         cJSON_AddItemToArray(with, compare_with_json(c->with[i]));

@@ -165,6 +165,11 @@ static int take_json(void *ctx, const char *value, struct error *err)
     return opt_output("json", value, err);
 }
 
+static int take_net(void *ctx, const char *value, struct error *err)
+{
+    return compare_net_take(ctx, value, err);
+}
+
 static int take_with(void *ctx, const char *value, struct error *err)
 {
     return compare_with_take(ctx, value, err);
@@ -181,6 +186,8 @@ const struct opt compare_options[] = {
     {"requests", "N", "how many requests a line, instead of how long", take_requests},
     {"rounds", "N", "in how many rounds they are timed, 3 to 64 (15)", take_rounds},
     {"html", "FILE", "write a report with charts, one file without anything external", take_html},
+    {"net", "FILE",
+     "bench/ladder, to be run for the depth of the network stack; or the JSON it wrote", take_net},
     {"with", "FILE", "a table that a benchmark printed (bench/), for the report; may be repeated",
      take_with},
     {"json", "FILE", "write all figures (docs/compare.md)", take_json},

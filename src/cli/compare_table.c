@@ -2,7 +2,7 @@
  * The table on standard output, a line as soon as it is known; and on a terminal a line on
  * standard error that says what is being measured.
  */
-#include "cli/compare.h"
+#include "cli/compare_net.h"
 #include <string.h>
 #include <unistd.h>
 
@@ -98,6 +98,8 @@ void compare_table_end(const struct compare *c)
             seen = cell->way;
         }
     printf("(process and file: not known below the system-call interface)\n\n");
+    if (c->net && c->net->rungs)
+        compare_net_table(c->net);
     for (unsigned i = 0; i < c->withs; i++)
         printf("%s\n", c->with[i]);
     printf("%.0f s\n", c->took_s);
