@@ -6,6 +6,7 @@
 #include "cli/compare_net.h"
 #include "cli/compare_with.h"
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 /* ---- the columns ---- */
@@ -142,7 +143,7 @@ static struct ends ends_of(const struct compare *c, const struct compare_engine 
         const struct cell *cell = &c->cell[i];
         double v = col->value(&cell->f);
 
-        if (cell->state != CELL_MEASURED || cell->engine != e)
+        if (cell->state != CELL_MEASURED || cell->engine != e || isnan(v))
             continue;
         if (!x.least || v < col->value(&x.least->f))
             x.least = cell;
@@ -171,8 +172,8 @@ static void tile(FILE *out, const struct compare *c, const struct compare_engine
 {
     struct ends x = ends_of(c, e, col);
 
-    if (!x.least || x.least == x.most)
-        return;
+    if (!x.least || !(col->value(&x.most->f) > 1.1 * col->value(&x.least->f)))
+        return; /* all about the same */
     fprintf(out, "<li><p>%s</p><p class=\"ends\">", col->name);
     tile_side(out, col, x.most);
     fprintf(out, "<i>to</i>");
