@@ -97,10 +97,9 @@ static int machine_run(struct run *r, struct error *err)
 
 static int run_run(int argc, char **argv)
 {
-    struct run r = {
-        .engine = "auto",
-        .irqchip = "auto",
-        .vm = {.board = &board_pc, .vcpus = 1, .memory = RUN_MEMORY_DEFAULT}};
+    struct run r = {.engine = "auto",
+                    .irqchip = "auto",
+                    .vm = {.board = &board_pc, .vcpus = 1, .memory = RUN_MEMORY_DEFAULT}};
     struct error err = {0};
     bool help;
 
