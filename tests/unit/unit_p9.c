@@ -387,7 +387,7 @@ static void waiting(void **state)
     unlinkat(w->at, "share/f", 0);
     assert_int_equal(ask(w, CLUNK, "d", 2), 0);
     assert_int_equal(w->tried, n); /* so does this */
-    w->s->local = false; /* a file system with a server behind it */
+    w->s->local = false;           /* a file system with a server behind it */
     n = w->tried;
     assert_int_equal(walk(w, ROOT, 2, "d"), 0);
     assert_int_equal(ask(w, GETATTR, "dq", 2, 0ll), 0);
