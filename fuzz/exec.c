@@ -77,7 +77,7 @@ static const struct engine_ops fake = {
     .trap_regs = fake_trap_regs,
     .trap_resume = fake_set,
     .kick = fake_kick,
-    .programs = true,
+    .programs = ENGINE_AMD64 | ENGINE_I386,
 };
 
 /* A program of one segment of text and one of data. */

@@ -30,15 +30,15 @@ struct exec_opt {
 
 static int take_engine(void *ctx, const char *value, struct error *err)
 {
-    static const struct engine_ops *const known[] = {&engine_dbt, &engine_direct, &engine_kvm};
+    static const struct engine_ops *const known[] = {&engine_dbt, &engine_direct_program};
     struct exec_opt *o = ctx;
 
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        if (!strcmp(known[i]->name, value) && known[i]->programs) {
+        if (!strcmp(known[i]->name, value)) {
             o->s.engine = known[i];
             return 0;
         }
-    return error_set(err, -EINVAL, "--engine %s: programs run on dbt only", value);
+    return error_set(err, -EINVAL, "--engine %s: must be dbt or direct", value);
 }
 
 /* FILE[,readonly] into spec: the name, and whether that word was there. */
@@ -111,7 +111,9 @@ static const struct opt options[] = {
     {"memory", "SIZE", "what it may use, page tables included: 4M to 16G (256M)", take_memory},
     {"env", "NAME=VALUE", "its environment, repeated; none is inherited but TERM and LANG",
      take_env},
-    {"engine", "dbt", "who runs it (dbt)", take_engine},
+    {"engine", "dbt|direct",
+     "who runs it: the translator, or the CPU itself in a process apart (x86-64 only) (dbt)",
+     take_engine},
     {"ledger", "FILE|-", "write the ledger at its end: JSON to FILE, or with - a table to stderr",
      take_ledger},
     {0},

@@ -30,7 +30,8 @@ struct engine_env {
     /* The guest is one program in ring 3 with no kernel below: SYSCALL, INT 0x80 and SYSENTER are
      * TRAP_CALL, every exception is TRAP_FAULT, and no IDT is looked at. Only if ops->programs. */
     bool program;
-    bool patches; /* pages may get RAM_PATCH: see there */
+    uint64_t program_low; /* what page tables map for it is RAM from here on; they are below */
+    bool patches;         /* pages may get RAM_PATCH: see there */
     /* A vCPU that reads a TSC (the host's) above *late calls catch_up first, which may bring it an
      * interrupt: timers that are due by the time a guest reads have fired. NULL: not asked for. */
     const uint64_t *late; /* atomic */
@@ -40,6 +41,8 @@ struct engine_env {
     const struct leaf *leaf; /* what CPUID says besides; lives as long as the engine */
     unsigned leaves;
 };
+
+enum { ENGINE_AMD64 = 1, ENGINE_I386 = 2 };
 
 struct engine_ops {
     const char *name;
@@ -82,11 +85,12 @@ struct engine_ops {
      * can really do it: as probe; -EAGAIN: with faults. */
     const struct apics_ops *apics;
     int (*apics_probe)(struct error *err);
-    bool programs; /* it knows engine_env.program */
+    unsigned programs; /* it knows engine_env.program: ENGINE_* of the programs it runs */
     /* Bytes the engine keeps beyond guest RAM, for the report. */
     uint64_t (*footprint)(const struct engine *e);
 };
 
 extern const struct engine_ops engine_kvm, engine_dbt, engine_direct;
+extern const struct engine_ops engine_direct_program; /* engine direct, for programs */
 
 #endif

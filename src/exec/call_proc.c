@@ -178,6 +178,16 @@ int64_t call_set_tid_address(struct prog *p, const uint64_t a[6])
 
 /* ---- signals: kept, not delivered ---- */
 
+/* A pipe without a reader is the program's affair, not viaduct's; and what ends viaduct, as ^C,
+ * goes to its other thread. */
+void prog_thread_begin(void)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+}
+
 /* struct sigaction as kernels have it: handler, flags, restorer, then 8 bytes of mask. */
 int64_t call_rt_sigaction(struct prog *p, const uint64_t a[6])
 {

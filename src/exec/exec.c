@@ -65,11 +65,12 @@ static int engine_make(struct prog *p, struct error *err)
                                    .trap = prog_trap,
                                    .trap_ctx = p,
                                    .program = true,
+                                   .program_low = p->space.low * SPACE_PAGE,
                                    .tsc_hz = 0 /* what measures it costs 8 ms */};
 
-    if (!p->ops->programs)
-        return error_set(err, -EINVAL, "--engine %s can't run programs; use --engine dbt",
-                         p->ops->name);
+    if (!(p->ops->programs & (p->abi == &abi_amd64 ? ENGINE_AMD64 : ENGINE_I386)))
+        return error_set(err, -EINVAL, "--engine %s can't run %s programs; use --engine dbt",
+                         p->ops->name, p->abi->name);
     p->engine_open = !p->ops->open(&p->engine, &env, err);
     return p->engine_open ? 0 : -EINVAL;
 }
@@ -169,6 +170,7 @@ struct exec_end exec_run(struct exec *x)
 {
     struct prog *p = &x->p;
 
+    prog_thread_begin();
     while (!p->ended) {
         struct trap end = {0};
 

@@ -93,6 +93,7 @@ int prog_tls(struct prog *p, unsigned slot, uint64_t descriptor);
 /* SYSENTER says neither where to go on nor where the stack is: both are the entry page's. */
 void prog_sysenter_return(struct prog *p);
 void prog_pause(struct prog *p); /* the engine's run comes back after this trap */
+void prog_thread_begin(void);    /* call_proc.c: the thread that runs the vCPU takes no signals */
 /* prog_trap.c */
 void prog_trap(void *prog, unsigned vcpu, struct trap *t);
 /* The program ends here: with a status, or by a signal. */

@@ -49,7 +49,7 @@ static int gdt_make(struct prog *p)
         le64_put(gdt + GDT_CODE64 * 8, DESC_CODE64);
     else
         le64_put(gdt + GDT_CODE32 * 8, DESC_CODE32);
-    p->gdt = space_page(&p->space);
+    p->gdt = space_table(&p->space);
     if (!p->gdt || space_map_system(&p->space, SYSTEM_GDT, p->gdt, true))
         return -ENOMEM;
     return space_poke(&p->space, p->gdt, gdt, sizeof(gdt));

@@ -35,8 +35,9 @@ struct space {
     /* pages of guest RAM */
     uint32_t *free; /* given back, by number */
     uint32_t frees, fresh, pages;
-    uint64_t root; /* gpa of the top page table */
-    bool stale;    /* a translation was taken away: the engine must forget before it goes on */
+    uint32_t tables, low; /* the next page for page tables; the first that isn't for them */
+    uint64_t root;        /* gpa of the top page table */
+    bool stale; /* a translation was taken away: the engine must forget before it goes on */
 };
 
 int space_open(struct space *s, struct ram *ram, uint64_t floor, uint64_t top);
@@ -72,6 +73,7 @@ void space_written(struct space *s, uint64_t at, uint64_t len);
 
 /* For the loader and the vCPU's own tables: a page nobody else has, zeroed; 0: none left. */
 uint64_t space_page(struct space *s);
+uint64_t space_table(struct space *s); /* of those that the program can't be given */
 void space_page_put(struct space *s, uint64_t gpa);
 /* Maps a page for the supervisor alone. */
 int space_map_system(struct space *s, uint64_t at, uint64_t gpa, bool write);

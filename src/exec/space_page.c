@@ -12,6 +12,10 @@
 #define LEVELS  4
 #define PTE_IDX 511u
 
+/* Memory for page tables: a part of all, so that the rest alone can be shown to a program. */
+#define TABLES_PART 32u
+#define TABLES_MIN  128u
+
 uint8_t *space_host(const struct space *s, uint64_t gpa)
 {
     return ram_ptr(s->ram, gpa, SPACE_PAGE);
@@ -44,6 +48,11 @@ uint64_t space_page(struct space *s)
     return page_gpa(s, s->fresh++); /* a new memory file's pages are zeroes */
 }
 
+uint64_t space_table(struct space *s)
+{
+    return s->tables < s->low ? page_gpa(s, s->tables++) : 0;
+}
+
 void space_page_put(struct space *s, uint64_t gpa)
 {
     s->free[s->frees++] = page_number(s, gpa);
@@ -57,7 +66,7 @@ uint64_t *space_pte(struct space *s, uint64_t at, bool make)
         uint64_t *e = (uint64_t *)(void *)space_host(s, table) + (at >> (12 + 9 * level) & PTE_IDX);
 
         if (!(*e & PTE_P)) {
-            uint64_t page = make ? space_page(s) : 0;
+            uint64_t page = make ? space_table(s) : 0;
 
             if (!page)
                 return NULL;
@@ -109,10 +118,12 @@ int space_open(struct space *s, struct ram *ram, uint64_t floor, uint64_t top)
     s->floor = floor;
     s->top = top;
     s->pages = (uint32_t)(ram->size / SPACE_PAGE);
-    s->fresh = 1; /* 0 means none */
+    s->tables = 1; /* 0 means none */
+    s->low = s->pages / TABLES_PART > TABLES_MIN ? s->pages / TABLES_PART : TABLES_MIN;
+    s->fresh = s->low;
     s->free = malloc(s->pages * sizeof(*s->free));
     s->area = calloc(SPACE_AREAS_MAX, sizeof(*s->area));
-    s->root = s->free && s->area ? space_page(s) : 0;
+    s->root = s->free && s->area ? space_table(s) : 0;
     if (s->root)
         return 0;
     space_close(s);

@@ -247,6 +247,6 @@ const struct engine_ops engine_dbt = {
     .trap_regs = dbt_trap_regs,
     .trap_resume = dbt_trap_resume,
     .tsc_offset = dbt_tsc_offset,
-    .programs = true,
+    .programs = ENGINE_AMD64 | ENGINE_I386,
     .footprint = dbt_footprint,
 };

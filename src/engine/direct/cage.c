@@ -168,11 +168,12 @@ static int shared_make(struct direct *d, int *fd)
 
 static int start(struct direct *d, int shared_fd, int code_fd)
 {
+    const struct process_image image = {direct_monitor, direct_monitor_len};
     int fd[3 + CAGE_PAGES] = {shared_fd, d->ram->fd, code_fd};
 
     for (unsigned i = 0; i < d->pages; i++)
         fd[3 + i] = d->page[i]->fd;
-    return process_start(&d->cage.process, fd, 3 + d->pages);
+    return process_start(&d->cage.process, &image, fd, 3 + d->pages);
 }
 
 /* The code view is handed over for reading, so no mapping of the cage can ever write it. */

@@ -3,6 +3,7 @@
 set -e
 out=$1 include=$2 source=$3 link=$4
 shift 4
+name=$(basename "$out" .c)
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 "$@" -c -std=gnu11 -O2 -ffreestanding -fno-pic -fno-pie -mcmodel=large -fno-stack-protector -fcf-protection=none \
@@ -12,8 +13,8 @@ ld -static -nostdlib --build-id=none -z noexecstack -T "$link" -o "$tmp/monitor"
 strip "$tmp/monitor"
 {
     echo '#include "engine/direct/process.h"'
-    echo 'const unsigned char direct_monitor[] = {'
+    echo "const unsigned char $name[] = {"
     od -An -v -tx1 "$tmp/monitor" | sed 's/ \(..\)/0x\1,/g'
     echo '};'
-    echo 'const unsigned direct_monitor_len = sizeof(direct_monitor);'
+    echo "const unsigned ${name}_len = sizeof($name);"
 } >"$out"

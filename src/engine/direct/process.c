@@ -17,7 +17,7 @@
 #define FDS_MAX 16
 
 /* A memory file with the monitor in it, ready to be executed. */
-static int image_make(void)
+static int image_make(const struct process_image *image)
 {
     int fd = memfd_create("viaduct-cage", MFD_CLOEXEC | MFD_EXEC);
 
@@ -25,7 +25,7 @@ static int image_make(void)
         fd = memfd_create("viaduct-cage", MFD_CLOEXEC);
     if (fd < 0)
         return -errno;
-    if (write(fd, direct_monitor, direct_monitor_len) != (ssize_t)direct_monitor_len) {
+    if (write(fd, image->bytes, image->len) != (ssize_t)image->len) {
         close(fd);
         return -ENOSPC;
     }
@@ -57,9 +57,10 @@ static int spawn(struct process *p, int image, const int *high, unsigned fds)
     return -err;
 }
 
-int process_start(struct process *p, const int *fd, unsigned fds)
+int process_start(struct process *p, const struct process_image *program, const int *fd,
+                  unsigned fds)
 {
-    int high[FDS_MAX], image = image_make(), err = image < 0 ? image : 0;
+    int high[FDS_MAX], image = image_make(program), err = image < 0 ? image : 0;
     unsigned n = 0;
 
     *p = (struct process){.pidfd = -1};
