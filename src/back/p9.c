@@ -82,6 +82,7 @@ static void *work(void *arg)
     struct p9 *p = arg;
     const uint64_t one = 1;
 
+    p9_confine(p->server);  /* where the kernel can: the rules of p9_path.c hold without it */
     if (!unshare(CLONE_FS)) /* modes are as the guest's umask left them, not as ours */
         umask(0);
     pthread_mutex_lock(&p->lock);
@@ -290,6 +291,8 @@ int p9_open(struct p9 **out, const struct p9_opts *o, struct loop *loop, struct 
         error_set(err, code, "--share %s: %s", o->dir, strerror(-code));
     else
         code = p9_server_open(&p->server, o->dir, o->readonly, err);
+    if (!code && o->shares > 1)
+        p->server->fids_max /= o->shares;
     if (code)
         p9_close(p);
     else

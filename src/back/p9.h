@@ -49,6 +49,7 @@ struct p9_opts {
     const char *dir;
     bool readonly;
     const char *name; /* ledger name: "share0" */
+    unsigned shares;  /* how many there are to share the descriptors; 0 is 1 */
     bool threadless;  /* each request is served as it is submitted: for tests */
 };
 

@@ -48,8 +48,10 @@ int p9_fid_drop(struct p9_server *s, uint32_t id)
     *at = f->next;
     s->fids--;
     close(f->fd);
-    if (f->lock_fd >= 0)
+    if (f->lock_fd >= 0) {
         close(f->lock_fd);
+        s->fids--;
+    }
     free(f);
     return 0;
 }

@@ -62,10 +62,13 @@ static int lock_fd(struct p9_server *s, struct p9_fid *f)
     if (f->access == O_RDWR || s->readonly || !S_ISREG(f->type))
         return f->fd;
     if (f->lock_fd < 0) {
+        if (s->fids >= s->fids_max)
+            return f->fd;
         fd = p9_reopen(s, f->fd, O_RDWR);
         if (fd < 0)
             return f->fd; /* what its mode lets us have */
         f->lock_fd = fd;
+        s->fids++; /* it counts as one more */
     }
     return f->lock_fd;
 }

@@ -8,6 +8,7 @@
  * - Symbolic links are never followed: a name is looked up with O_PATH and O_NOFOLLOW, by openat2
  *   with RESOLVE_BENEATH where there is one; what is then opened is that descriptor.
  * - Only regular files and directories are opened for I/O.
+ * - The thread that opens them is confined to the share by the kernel (p9_confine.c).
  * - Before a name is used in a directory, the way up from it must lead to the root of the share, so
  *   that a directory which the host moves away takes nothing with it (p9_inside).
  */
@@ -46,7 +47,8 @@ struct p9_server {
     bool versioned; /* Tversion went well */
     /* p9_try.c: what the host can do without waiting */
     bool local, in_memory, cached, unlimited;
-    bool nowait; /* now: -EAGAIN rather than wait, and nothing done */
+    bool confinable; /* p9_confine.c: opening is for the thread that is confined */
+    bool nowait;     /* now: -EAGAIN rather than wait, and nothing done */
     uint32_t msize;
     unsigned fids, fids_max;
     struct p9_fid *set[P9_FID_SETS];
@@ -64,6 +66,10 @@ void p9_serve(struct p9_server *s, struct p9_req *r);
  * other is in the server. False: nothing has been done. */
 bool p9_try(struct p9_server *s, struct p9_req *r);
 void p9_try_init(struct p9_server *s); /* the share is open */
+
+/* p9_confine.c: the calling thread, to the share, for good. 0 or -errno: as before. */
+int p9_confine(const struct p9_server *s);
+bool p9_confinable(void);
 
 /* What kind of request it is, for the ledger. */
 enum p9_kind {

@@ -63,6 +63,7 @@ void p9_try_init(struct p9_server *s)
     s->local = is_local((uint32_t)st.f_type);
     s->in_memory = st.f_type == TMPFS_MAGIC || st.f_type == RAMFS_MAGIC;
     s->cached = s->openat2 && cached_known(s);
+    s->confinable = p9_confinable();
     /* Else a write may be a signal that ends the process, but on the thread that blocks it. */
     s->unlimited = !getrlimit(RLIMIT_FSIZE, &l) && l.rlim_cur == RLIM_INFINITY;
 }
@@ -92,7 +93,7 @@ static bool quick(struct p9_server *s, const struct p9_req *r)
     case TXATTRWALK:
     case TREAD: return true;
     case TWALK: return s->cached || s->in_memory;
-    case TLOPEN: return len >= 8 && !(le32_get(body + 4) & L_TRUNC);
+    case TLOPEN: return !s->confinable && len >= 8 && !(le32_get(body + 4) & L_TRUNC);
     case TCLUNK: return len >= 4 && clunk_quick(s, le32_get(body));
     case TREADDIR: return s->in_memory;
     case P9_TWRITE: return s->in_memory && s->unlimited;

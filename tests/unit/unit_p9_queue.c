@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -46,7 +47,27 @@ struct world {
 };
 
 static sem_t gate, at_gate;
+static char beside[32];        /* a file that is not in the share */
+static int outside[4], inside; /* errno of what the thread tried there */
+static char in_share[40];
 static bool shut;
+
+static void try_out(void)
+{
+    char fifo[48];
+    int fd;
+
+    if (!*beside)
+        return;
+    snprintf(fifo, sizeof(fifo), "%s-fifo", in_share);
+    fd = open(in_share, O_WRONLY | O_CREAT, 0600);
+    inside = fd < 0 ? errno : 0;
+    close(fd);
+    outside[0] = open(beside, O_RDONLY) < 0 ? errno : 0;
+    outside[1] = unlink(beside) ? errno : 0;
+    outside[2] = mkdir("/tmp/viaduct-q-made", 0700) ? errno : 0;
+    outside[3] = mkfifo(fifo, 0600) ? errno : 0; /* not even there */
+}
 
 void __wrap_p9_serve(struct p9_server *s, struct p9_req *r);
 void __real_p9_serve(struct p9_server *s, struct p9_req *r);
@@ -54,6 +75,7 @@ void __real_p9_serve(struct p9_server *s, struct p9_req *r);
 void __wrap_p9_serve(struct p9_server *s, struct p9_req *r)
 {
     if (r->msg[4] == FSYNC && __atomic_load_n(&shut, __ATOMIC_ACQUIRE)) {
+        try_out();
         sem_post(&at_gate);
         sem_wait(&gate);
     }
@@ -314,6 +336,28 @@ static void drains(void **state)
     assert_true(there(w, 'd'));
 }
 
+/* The kernel lets the thread do nothing outside, whatever the server would have it do. */
+static void confined(void **state)
+{
+    struct world *w = *state;
+
+    if (!p9_confinable())
+        skip();
+    snprintf(beside, sizeof(beside), "/tmp/viaduct-q-beside-XXXXXX");
+    close(mkstemp(beside));
+    snprintf(in_share, sizeof(in_share), "%s/file", w->dir);
+    gate_shut();
+    ask_fid(w, FSYNC, 0, 8);
+    sem_wait(&at_gate);
+    gate_open();
+    settle(w, w->asked);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(outside[i], EACCES);
+    assert_int_equal(inside, 0);
+    assert_int_equal(unlink(in_share), 0);
+    assert_int_equal(unlink(beside), 0); /* this thread may */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +365,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(flushes, setup, teardown),
         cmocka_unit_test_setup_teardown(resets, setup, teardown),
         cmocka_unit_test_setup_teardown(drains, setup, teardown),
+        cmocka_unit_test_setup_teardown(confined, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
