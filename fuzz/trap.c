@@ -409,7 +409,7 @@ static void world_make(struct play *p)
 
     PROMISE(b);
     p->b = b;
-    b->watch = (struct vwatch){.check = true, .quiet = true}; /* and never crash on a ring */
+    b->watch.check = b->watch.quiet = true; /* never crash on a ring, whatever it is */
     snprintf(b->disk[0].name, sizeof(b->disk[0].name), "d");
     b->disk[0].blk = slow_blk_open(DISK_SECTORS, "d", b->loop, b->ledger);
     b->disks = 1;

@@ -16,7 +16,8 @@
 
 #define VBLK                                                                                       \
     "device hostbridge\n"                                                                          \
-    "device virtio-blk as vd0 disk=d serial=fuzz devfn=8\n"                                        \
+    "device virtio-blk as vd0 disk=d serial=fuzz devfn=8\n" VBLK_BARS
+#define VBLK_BARS                                                                                  \
     "outl 0xcf8 0x80000810\noutl 0xcfc 0xe0000000\n"                                               \
     "outl 0xcf8 0x80000818\noutl 0xcfc 0xe0010000\n"                                               \
     "outl 0xcf8 0x80000820\noutl 0xcfc 0xe0020000\n"                                               \
@@ -188,6 +189,11 @@ const struct world worlds[] = {
     {"uart16550", "device uart16550 as com1\n", {PIO(0x3f8, 8)}},
     {"vblk",
      VBLK VBLK_DRIVER,
+     {MMIO(0xe0010000, 4), MMIO(0xe0000000, 0x38), MMIO(0xe0002000, 0x40), MMIO(0xe0001000, 4),
+      PIO(0xcf8, 8), MEM(0x1000, 0x100), MEM(0x2000, 0x28), MEM(0x4000, 0x80)}},
+    {"vevil",
+     "device hostbridge\n"
+     "device virtio-blk as vd0 disk=d devfn=8 evil=7\n" VBLK_BARS VBLK_DRIVER,
      {MMIO(0xe0010000, 4), MMIO(0xe0000000, 0x38), MMIO(0xe0002000, 0x40), MMIO(0xe0001000, 4),
       PIO(0xcf8, 8), MEM(0x1000, 0x100), MEM(0x2000, 0x28), MEM(0x4000, 0x80)}},
     {"v9p",

@@ -6,6 +6,7 @@
 #include "bus/dev.h"
 #include "core/ledger.h"
 #include "virtio/vevil_impl.h"
+#include "virtio/vwatch.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,7 +133,7 @@ struct vevil *vevil_open(struct virtio *v, const struct dev_env *env, const stru
     e->rate = o->rate ? o->rate : RATE;
     e->kinds = o->kinds ? o->kinds : UINT32_MAX;
     e->random = o->seed ^ name_sum(env->name);
-    e->log.left = LINES;
+    e->log.left = env->vwatch->quiet ? 0 : LINES;
     loop_timer_init(&e->timer, env->loop, timer_fire, e);
     return e;
 }

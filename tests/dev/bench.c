@@ -243,6 +243,8 @@ static int device_make(struct bench *b, const struct fixture *f, const char *nam
     env.devfn = (uint8_t)bench_arg(a, "devfn", b->devs * 8);
     b->watch.check |= bench_arg(a, "check", 0) != 0;
     b->watch.offer = bench_arg(a, "offer", 0);
+    b->evil = (struct vevil_opts){.seed = bench_arg(a, "evil", 0), .rate = 4};
+    b->watch.evil = b->evil.seed ? &b->evil : NULL;
     dev->cls = f->cls;
     dev->name = env.name;
     pthread_mutex_lock(&b->lock);

@@ -15,6 +15,7 @@
 #include "engine/script.h"
 #include "mem/ram.h"
 #include "trap/dispatch.h"
+#include "virtio/vevil.h"
 #include "virtio/vwatch.h"
 
 #define BENCH_DEVS   32
@@ -100,6 +101,7 @@ struct bench {
     struct vcon *vcon;                      /* the same, for `plug` */
     const struct shadow *page[BENCH_PAGES]; /* register pages; NULL: none */
     struct shadow_sink page_sink;
+    struct vevil_opts evil;
     struct vwatch watch; /* of virtio devices made from now on: check=1 */
     struct script_world world;
 };
