@@ -7,6 +7,7 @@
  *
  * While the two lines are exchanged a stream is nobody's but this file's: GREETED waits for
  * CONNECT, ASKED waits for OK. How many do is bounded, and so is how much of a line is looked at.
+ * A socket whose owner is slow to accept takes no more connections for a while: QUEUED tries again.
  */
 #include "back/vsk.h"
 #include "core/error.h"
@@ -25,8 +26,10 @@
 #define GREETERS 128
 #define LINE     32            /* bytes of a greeting: "CONNECT 4294967295\n" has 19 */
 #define RETRY_NS 1000000000ull /* out of descriptors: nobody is accepted for so long */
+#define DIAL_NS  5000000ull    /* between two tries at a socket that is full, */
+#define DIALS    300u          /* so many: Linux's connect waits 2 s */
 
-enum phase { GREETED, ASKED, OPEN };
+enum phase { QUEUED, GREETED, ASKED, OPEN };
 
 struct vsk_unix;
 
@@ -36,18 +39,21 @@ struct end {
     int fd;
     enum phase phase;
     uint32_t events;         /* watched */
-    struct end *prev, *next; /* of the greeters */
+    struct end *prev, *next; /* of the greeters, or of the queued */
+    const char *peer;        /* another machine's path; NULL: a program of the host */
+    uint32_t port;
+    unsigned dials;
 };
 
 struct vsk_unix {
     struct vsk vsk;
     struct vsk_opts o;
     struct loop *loop;
-    struct loop_timer retry;
+    struct loop_timer retry, redial;
     int fd; /* listens */
     dev_t dev;
     ino_t ino; /* what bind made: only that is taken away again */
-    struct end *greeters;
+    struct end *greeters, *queued;
     unsigned greeting;
 };
 
@@ -75,39 +81,50 @@ static struct end *end_new(struct vsk_unix *k, int fd, enum phase phase)
     struct end *e = calloc(1, sizeof(*e));
 
     if (!e) {
-        close(fd);
+        if (fd >= 0)
+            close(fd);
         return NULL;
     }
     *e = (struct end){.end.vsk = &k->vsk, .k = k, .fd = fd, .phase = phase};
     return e;
 }
 
+static void list_add(struct end **list, struct end *e)
+{
+    e->next = *list;
+    if (e->next)
+        e->next->prev = e;
+    *list = e;
+}
+
+static void list_drop(struct end **list, struct end *e)
+{
+    *(e->prev ? &e->prev->next : list) = e->next;
+    if (e->next)
+        e->next->prev = e->prev;
+    e->prev = e->next = NULL;
+}
+
 static void end_free(struct end *e)
 {
+    if (e->phase == QUEUED)
+        list_drop(&e->k->queued, e);
     if (e->events)
         loop_fd_drop(e->k->loop, e->fd);
-    close(e->fd);
+    if (e->fd >= 0)
+        close(e->fd);
     free(e);
 }
 
 static void greeter_add(struct end *e)
 {
-    e->next = e->k->greeters;
-    if (e->next)
-        e->next->prev = e;
-    e->k->greeters = e;
+    list_add(&e->k->greeters, e);
     e->k->greeting++;
 }
 
 static void greeter_drop(struct end *e)
 {
-    if (e->prev)
-        e->prev->next = e->next;
-    else
-        e->k->greeters = e->next;
-    if (e->next)
-        e->next->prev = e->prev;
-    e->prev = e->next = NULL;
+    list_drop(&e->k->greeters, e);
     e->k->greeting--;
 }
 
@@ -210,33 +227,81 @@ static const char *peer_path(const struct vsk_unix *k, uint64_t cid)
     return NULL;
 }
 
+/* 0: it is there. -EINPROGRESS: another machine was asked. -EAGAIN: full. -errno. */
+static int end_dial(struct end *e)
+{
+    char text[VSK_PATH + 16];
+    int n;
+
+    snprintf(text, sizeof(text), "%s_%u", e->k->o.path, e->port);
+    e->fd = unix_dial(e->peer ? e->peer : text);
+    if (e->fd < 0)
+        return e->fd;
+    e->phase = e->peer ? ASKED : OPEN;
+    if (!e->peer)
+        return 0;
+    n = snprintf(text, sizeof(text), "CONNECT %u\n", e->port);
+    if (send(e->fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) != n)
+        return -ECONNREFUSED;
+    events_set(e, EPOLLIN);
+    return -EINPROGRESS;
+}
+
+static void queue(struct end *e)
+{
+    e->phase = QUEUED;
+    list_add(&e->k->queued, e);
+    if (!e->k->redial.due)
+        loop_timer_set(&e->k->redial, loop_now(e->k->loop) + DIAL_NS);
+}
+
+/* The device may close it, and only it of those that are queued, when it is told. */
+static void redial(struct end *e)
+{
+    int err;
+
+    list_drop(&e->k->queued, e);
+    e->phase = OPEN;
+    err = end_dial(e);
+    if (err == -EAGAIN && ++e->dials < DIALS)
+        queue(e);
+    else if (err != -EINPROGRESS)
+        e->k->vsk.front.ready(e->end.conn, err ? VSK_GONE : VSK_OPEN);
+}
+
+static void on_redial(void *arg)
+{
+    struct vsk_unix *k = arg;
+
+    for (struct end *e = k->queued, *next; e; e = next) { /* bound: the device's connections */
+        next = e->next;
+        redial(e);
+    }
+}
+
 static int unix_connect(struct vsk *vsk, uint64_t cid, uint32_t port, struct vsk_end **out)
 {
     struct vsk_unix *k = container_of(vsk, struct vsk_unix, vsk);
-    char text[VSK_PATH + 16];
     const char *peer = cid == VSK_CID_HOST ? NULL : peer_path(k, cid);
     struct end *e;
-    int fd, n;
+    int err;
 
     if (cid != VSK_CID_HOST && !peer)
         return -ENETUNREACH;
-    snprintf(text, sizeof(text), "%s_%u", k->o.path, port);
-    fd = unix_dial(peer ? peer : text);
-    if (fd < 0)
-        return fd;
-    e = end_new(k, fd, peer ? ASKED : OPEN);
+    e = end_new(k, -1, OPEN);
     if (!e)
         return -ENOMEM;
+    e->peer = peer;
+    e->port = port;
     *out = &e->end;
-    if (!peer)
-        return 0;
-    n = snprintf(text, sizeof(text), "CONNECT %u\n", port);
-    if (send(fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) != n) {
-        end_free(e);
-        return -ECONNREFUSED;
+    err = end_dial(e);
+    if (err == -EAGAIN) {
+        queue(e);
+        return -EINPROGRESS;
     }
-    events_set(e, EPOLLIN);
-    return -EINPROGRESS;
+    if (err && err != -EINPROGRESS)
+        end_free(e);
+    return err;
 }
 
 static void on_retry(void *arg);
@@ -379,6 +444,7 @@ static void unix_free(struct vsk *vsk)
         end_free(e);
     }
     loop_timer_stop(&k->retry);
+    loop_timer_stop(&k->redial);
     if (k->fd >= 0) {
         loop_fd_drop(k->loop, k->fd);
         close(k->fd);
@@ -412,6 +478,7 @@ int vsk_unix_open(struct vsk **out, const struct vsk_opts *o, struct loop *loop,
         return error_set(err, -ENOMEM, "not enough memory to start");
     *k = (struct vsk_unix){.vsk.ops = &unix_ops, .o = *o, .loop = loop, .fd = -1};
     loop_timer_init(&k->retry, loop, on_retry, k);
+    loop_timer_init(&k->redial, loop, on_redial, k);
     code = unix_listen(k);
     if (code) {
         unix_free(&k->vsk);

@@ -228,6 +228,51 @@ static void guest_reaches_who_listens(void **state)
     drop(&w);
 }
 
+/* A program that is slow to accept: whoever does not fit into its queue waits, and gets there. */
+static void full_for_a_while(void **state)
+{
+    struct world w;
+    struct vsk_end *e[8];
+    int listener = listens(PATH "_80"), came = 0, now = 0, later = 0;
+
+    (void)state;
+    assert_int_equal(make(&w, &plain), 0);
+    for (int i = 0; i < 8; i++) { /* its backlog is 4 */
+        int err = w.vsk->ops->connect(w.vsk, VSK_CID_HOST, 80, &e[i]);
+
+        e[i]->conn = &w;
+        now += !err;
+        later += err == -EINPROGRESS;
+    }
+    assert_true(now >= 4 && later >= 1);
+    assert_int_equal(now + later, 8);
+    for (int i = 0; i < 1000 && came < 8; i++) {
+        int fd = accept(listener, NULL, NULL);
+
+        came += fd >= 0;
+        if (fd >= 0)
+            close(fd);
+        loop_step(w.loop, 5);
+    }
+    assert_int_equal(came, 8);
+    loop_step(w.loop, 5);
+    assert_true(w.told & VSK_OPEN);
+    w.vsk->ops->close(e[0]);
+    assert_int_equal(w.vsk->ops->connect(w.vsk, VSK_CID_HOST, 80, &e[0]), 0);
+    while (!w.vsk->ops->connect(w.vsk, VSK_CID_HOST, 80, &e[1])) /* ends: the backlog is full */
+        w.vsk->ops->close(e[1]);
+    w.told = 0;
+    e[1]->conn = &w;
+    close(listener); /* while one waits: refused */
+    unlink(PATH "_80");
+    for (int i = 0; i < 1000 && !w.told; i++)
+        loop_step(w.loop, 5);
+    assert_int_equal(w.told, VSK_GONE);
+    for (int i = 0; i < 8; i++)
+        w.vsk->ops->close(e[i]);
+    drop(&w);
+}
+
 /* The other machine's part is played with its own two lines. */
 static void another_machine(void **state)
 {
@@ -302,6 +347,7 @@ int main(void)
         cmocka_unit_test(what_is_no_greeting_is_closed),
         cmocka_unit_test(greeters_are_bounded_and_refusals_close),
         cmocka_unit_test(guest_reaches_who_listens),
+        cmocka_unit_test(full_for_a_while),
         cmocka_unit_test(another_machine),
         cmocka_unit_test(its_place),
     };
