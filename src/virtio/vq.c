@@ -222,16 +222,6 @@ void vq_give(struct vq *q, uint16_t head, uint16_t id, uint32_t written)
     q->unshown++;
 }
 
-static void give_back(struct vq *q, uint16_t head, uint32_t written)
-{
-    if (__builtin_expect(q->check != NULL, 0))
-        vq_check_push(q->check, q, head);
-    q->busy[head / 64] &= ~(1ull << head % 64);
-    q->in_flight--;
-    q->ring->push(q, head, written);
-    q->unshown++;
-}
-
 /* 2.7.9, 2.8.8. Bound: what is in flight. */
 static void line_leave(struct vq *q, uint16_t head, uint32_t written)
 {
@@ -245,7 +235,7 @@ static void line_leave(struct vq *q, uint16_t head, uint32_t written)
         q->line.done[next / 64] &= ~(1ull << next % 64);
         q->line.first = (uint16_t)((q->line.first + 1) % VQ_SIZE_MAX);
         q->line.count--;
-        give_back(q, next, q->line.written[next]);
+        vq_give(q, next, next, q->line.written[next]);
     }
 }
 
@@ -256,7 +246,7 @@ void vq_push(struct vq *q, uint16_t head, uint32_t written)
     if (q->conf.in_order)
         line_leave(q, head, written);
     else if (__builtin_expect(!q->evil || !vevil_give(q->evil, q, head, written), 1))
-        give_back(q, head, written);
+        vq_give(q, head, head, written);
 }
 
 bool vq_signal(struct vq *q)
