@@ -15,7 +15,7 @@ else
 fi
 cd "$work"
 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --hide-scrollbars \
-    --user-data-dir="$work/profile" --window-size=960,1960 --force-device-scale-factor=1 \
+    --user-data-dir="$work/profile" --window-size=960,2520 --force-device-scale-factor=1 \
     --screenshot=report.png report.html 2>/dev/null
 pngquant --quality 60-95 --output "$out" --force report.png
 echo "$out: $(stat -c %s "$out") bytes"
