@@ -66,6 +66,12 @@ int64_t io_move(struct prog *p, struct file *f, uint64_t at, uint64_t len, bool 
     return (int64_t)done;
 }
 
+/* An offset that a call names; so far from the end of numbers that none overflows by a length. */
+static bool offset_fits(uint64_t off)
+{
+    return off <= INT64_MAX / 2;
+}
+
 static int64_t io_call(struct prog *p, const uint64_t a[6], bool write, int64_t off)
 {
     struct file *f = prog_file(p, a[0]);
@@ -85,12 +91,12 @@ int64_t call_write(struct prog *p, const uint64_t a[6])
 
 int64_t call_pread(struct prog *p, const uint64_t a[6])
 {
-    return (int64_t)a[3] < 0 ? -EINVAL : io_call(p, a, false, (int64_t)a[3]);
+    return offset_fits(a[3]) ? io_call(p, a, false, (int64_t)a[3]) : -EINVAL;
 }
 
 int64_t call_pwrite(struct prog *p, const uint64_t a[6])
 {
-    return (int64_t)a[3] < 0 ? -EINVAL : io_call(p, a, true, (int64_t)a[3]);
+    return offset_fits(a[3]) ? io_call(p, a, true, (int64_t)a[3]) : -EINVAL;
 }
 
 static int64_t iov_call(struct prog *p, const uint64_t a[6], bool write, int64_t off)
@@ -140,14 +146,14 @@ int64_t call_preadv(struct prog *p, const uint64_t a[6])
 {
     int64_t off = iov_offset(p, a);
 
-    return off < 0 ? -EINVAL : iov_call(p, a, false, off);
+    return offset_fits((uint64_t)off) ? iov_call(p, a, false, off) : -EINVAL;
 }
 
 int64_t call_pwritev(struct prog *p, const uint64_t a[6])
 {
     int64_t off = iov_offset(p, a);
 
-    return off < 0 ? -EINVAL : iov_call(p, a, true, off);
+    return offset_fits((uint64_t)off) ? iov_call(p, a, true, off) : -EINVAL;
 }
 
 int64_t call_lseek(struct prog *p, const uint64_t a[6])
@@ -206,7 +212,7 @@ int64_t call_sendfile(struct prog *p, const uint64_t a[6])
         if (space_read(&p->space, a[2], b, size))
             return -EFAULT;
         off = (int64_t)le64_get(b);
-        if (off < 0)
+        if (!offset_fits((uint64_t)off))
             return -EINVAL;
     }
     r = send(p, out, in, off, a[3] < COUNT_MAX ? a[3] : COUNT_MAX);

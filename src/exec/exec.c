@@ -102,8 +102,6 @@ static void name_it(struct prog *p, const struct exec_setup *s)
     const char *slash = strrchr(s->program, '/');
 
     snprintf(p->name, sizeof(p->name), "%.15s", slash ? slash + 1 : s->program);
-    if (!realpath(s->program, p->exe))
-        p->exe[0] = 0;
 }
 
 static int exec_make(struct prog *p, const struct exec_setup *s, struct error *err)

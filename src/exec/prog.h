@@ -62,7 +62,6 @@ struct prog {
 
     const struct call *now;  /* the call being served */
     char cwd[PROG_PATH_MAX]; /* below the root, with no slash at its end; "": the root itself */
-    char exe[PROG_PATH_MAX];
     char name[16];
     unsigned umask_bits;
     uint64_t sig_handler[PROG_SIGS]; /* as the program set them; none is ever delivered */
@@ -82,7 +81,6 @@ struct prog {
     struct ledger_row *row_call[PROG_CALLS_MAX];
     struct log_budget budget;
     unsigned refused[PROG_SEEN], refusals;
-    bool warned_signals;
 };
 
 /* prog_load.c: the program, its stack and registers. */

@@ -223,6 +223,8 @@ static void pointers(void)
     if (syscall(SYS_write, fd, buf, -1l) > 1 << 20) /* as far as its memory goes, at the most */
         bad = 1;
     WANT(syscall(SYS_writev, fd, buf, 1025), EINVAL);
+    WANT(syscall(SYS_pread64, open("/dev/zero", O_RDONLY), buf, 4096, INT64_MAX), EINVAL);
+    WANT(syscall(SYS_pwrite64, fd, buf, 1, -1l), EINVAL);
     WANT(syscall(SYS_poll, buf, 100000, 0), EINVAL);
     WANT(syscall(SYS_select, 100000, buf, 0, 0, 0), EINVAL);
 }
