@@ -113,8 +113,19 @@ static bool last_line(const char *text, const char *start, char *to, size_t room
     return found;
 }
 
+/* Of what an engine can't do, as viaduct run and exec say it; all else is a failure. */
+static bool is_refusal(const char *line)
+{
+    static const char *const start[] = {"--engine ", "--irqchip ", "--disk trap="};
+
+    for (size_t i = 0; i < ARRAY_LEN(start); i++)
+        if (!strncmp(line, start[i], strlen(start[i])))
+            return true;
+    return false;
+}
+
 /* 1 is the guest's or the program's word that all went well. Status 2 is viaduct run refusing a
- * combination; its message says why. */
+ * combination, if its message says so. */
 static int judge(int status, const struct files *f, struct error *err)
 {
     char said[SAID_MAX], line[300] = "";
@@ -127,9 +138,10 @@ static int judge(int status, const struct files *f, struct error *err)
         return error_set(err, -EIO, "the guest says: %s", line);
     read_back(f->err, said, sizeof(said));
     last_line(said, "", line, sizeof(line));
-    if (code == 2)
-        return error_set(err, -ENOTSUP, "%s",
-                         !strncmp(line, "viaduct: error: ", 16) ? line + 16 : line);
+    if (!strncmp(line, "viaduct: error: ", 16))
+        memmove(line, line + 16, strlen(line + 16) + 1);
+    if (code == 2 && is_refusal(line))
+        return error_set(err, -ENOTSUP, "%s", line);
     if (code < 0)
         return error_set(err, -EIO, "its process was ended by signal %d", WTERMSIG(status));
     if (code == 10)
