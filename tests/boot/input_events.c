@@ -15,6 +15,8 @@
 
 static const char *short_name(const char *name)
 {
+    if (strstr(name, "virtio"))
+        return strstr(name, "tablet") ? "tablet" : "vkbd";
     return strstr(name, "keyboard") ? "kbd" : strstr(name, "Mouse") ? "mouse" : "button";
 }
 
