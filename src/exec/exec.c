@@ -5,6 +5,7 @@
 #include "core/ledger.h"
 #include "core/loop.h"
 #include "engine/engine.h"
+#include "exec/guard.h"
 #include "exec/prog.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -169,6 +170,8 @@ struct exec_end exec_run(struct exec *x)
     struct prog *p = &x->p;
 
     prog_thread_begin();
+    if (guard_thread())
+        log_warn("%s: runs without a seccomp filter of viaduct's own: this host has none", p->name);
     while (!p->ended) {
         struct trap end = {0};
 
