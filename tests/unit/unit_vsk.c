@@ -258,6 +258,7 @@ static void full_for_a_while(void **state)
     loop_step(w.loop, 5);
     assert_true(w.told & VSK_OPEN);
     w.vsk->ops->close(e[0]);
+    w.vsk->ops->close(e[1]);
     assert_int_equal(w.vsk->ops->connect(w.vsk, VSK_CID_HOST, 80, &e[0]), 0);
     while (!w.vsk->ops->connect(w.vsk, VSK_CID_HOST, 80, &e[1])) /* ends: the backlog is full */
         w.vsk->ops->close(e[1]);
