@@ -6,6 +6,7 @@
 #include "core/types.h"
 #include <pthread.h>
 
+struct bearer;
 struct bell_sink;
 struct shadow_sink;
 struct bus;
@@ -34,6 +35,7 @@ struct dev_env {      /* all handed by the board; borrowed for the life of the d
     uint8_t devfn;                     /* for PCI functions */
     struct tap *tap;                   /* for its dma view; NULL: nobody listens */
     struct vwatch *vwatch;             /* for virtio devices: virtio/vwatch.h; NULL: nothing */
+    struct bearer *bearer;             /* for virtio devices: carries them; NULL: PCI or MMIO */
 };
 
 struct dev_class {

@@ -126,6 +126,15 @@ void ram_original(struct ram *r, gpa_t gpa, uint64_t len)
         }
 }
 
+/* Pages behind the log's end have no bit; who lent it knows. Bound: the range's pages. */
+static void log_written(const struct ram *r, gpa_t gpa, uint64_t len)
+{
+    uint64_t last = (gpa + len - 1) >> RAM_PAGE_SHIFT;
+
+    for (uint64_t page = gpa >> RAM_PAGE_SHIFT; page <= last && page / 8 < r->log_len; page++)
+        __atomic_fetch_or(&r->log[page / 8], (uint8_t)(1u << page % 8), __ATOMIC_SEQ_CST);
+}
+
 void ram_written(struct ram *r, gpa_t gpa, uint64_t len)
 {
     size_t page, last;
@@ -133,6 +142,11 @@ void ram_written(struct ram *r, gpa_t gpa, uint64_t len)
 
     if (!len || !ram_ptr(r, gpa, len))
         return;
+    if (!r->page_flags) {
+        if (r->log)
+            log_written(r, gpa, len);
+        return;
+    }
     /* The bytes first, then the flags: pairs with the translator, which sets RAM_CODE before it
      * reads the bytes it translates. One of the two sees the other. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);

@@ -9,7 +9,7 @@
 
 #define RAM_PAGE_SHIFT 12
 #define RAM_PAGE_SIZE  4096u
-#define RAM_SLOTS_MAX  4
+#define RAM_SLOTS_MAX  16
 #define RAM_LOW_MAX    0xc0000000ull /* RAM above this starts again at 4 GiB */
 
 struct ram_slot {
@@ -30,8 +30,10 @@ struct ram {
     struct ram_slot slot[RAM_SLOTS_MAX];
     unsigned slots;
     uint64_t size;
-    int fd; /* memfd behind all slots */
-    uint8_t *page_flags;
+    int fd;              /* memfd behind all slots */
+    uint8_t *page_flags; /* NULL: memory that a peer lent (mem/lent.h) */
+    uint8_t *log;        /* who lent it keeps a dirty log: a bit a page of guest-physical memory */
+    uint64_t log_len;    /* in bytes */
     /* Called (any thread) after a device wrote into pages marked RAM_CODE. */
     void (*code_written)(void *arg, gpa_t gpa, uint64_t len);
     void *code_arg;

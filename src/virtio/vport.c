@@ -36,7 +36,10 @@ int vport_attach(struct vport *p, struct virtio *v, const struct dev_env *env, u
     int err = watch(v, env, mmio != 0);
 
     p->mmio = mmio != 0;
-    if (!err)
+    p->bearer = env->bearer;
+    if (!err && p->bearer)
+        err = p->bearer->attach(p->bearer, v, env);
+    else if (!err)
         err = p->mmio ? vmmio_attach(&p->regs, v, env, mmio) : vpci_attach(&p->pci, v, env);
     if (err)
         unwatch(v);
@@ -45,8 +48,13 @@ int vport_attach(struct vport *p, struct virtio *v, const struct dev_env *env, u
 
 void vport_detach(struct vport *p)
 {
-    struct virtio *v = p->mmio ? p->regs.v : p->pci.v;
+    struct virtio *v;
 
+    if (p->bearer) {
+        p->bearer->detach(p->bearer); /* is watched by nobody */
+        return;
+    }
+    v = p->mmio ? p->regs.v : p->pci.v;
     if (p->mmio)
         vmmio_detach(&p->regs);
     else

@@ -1,11 +1,19 @@
-/* A virtio device's transport, whichever the board gave it: PCI or MMIO. */
+/* A virtio device's transport, whichever the board gave it: PCI, MMIO, or one from elsewhere. */
 #ifndef VIRTIO_VPORT_H
 #define VIRTIO_VPORT_H
 
 #include "virtio/vmmio.h"
 #include "virtio/vpci.h"
 
+/* A transport that is not made here (vhost): dev_env hands it to the device. */
+struct bearer {
+    /* v was initialised; fills in its dma, loop, name and out. 0 or -errno. */
+    int (*attach)(struct bearer *b, struct virtio *v, const struct dev_env *env);
+    void (*detach)(struct bearer *b);
+};
+
 struct vport {
+    struct bearer *bearer; /* NULL: one of the two below */
     bool mmio;
     union {
         struct vpci pci;
@@ -19,6 +27,8 @@ void vport_detach(struct vport *p);
 
 static inline void vport_reset(struct vport *p)
 {
+    if (p->bearer)
+        return; /* its peer is not the machine's to reset */
     if (p->mmio)
         vmmio_reset(&p->regs);
     else
@@ -27,6 +37,8 @@ static inline void vport_reset(struct vport *p)
 
 static inline void vport_state(struct vport *p, struct state *st)
 {
+    if (p->bearer)
+        return;
     if (p->mmio)
         vmmio_state(&p->regs, st);
     else

@@ -94,6 +94,15 @@ void vq_quiet(struct vq *q);
 /* Kicks again. True: chains arrived meanwhile, for which no kick will come. */
 bool vq_listen(struct vq *q);
 
+/* vq_place.c, for a transport whose queues move between devices: nothing is in flight. */
+struct vq_place {
+    uint16_t avail, used; /* as next_avail and next_used */
+    bool avail_wrap, used_wrap;
+};
+void vq_where(const struct vq *q, struct vq_place *p);
+int vq_seek(struct vq *q, const struct vq_place *p); /* 0, or -EINVAL: no place of this ring */
+uint16_t vq_used_idx(const struct vq *q);            /* split: what the driver sees in the ring */
+
 /* For vq_evil.c: a head is given back as id, at once; its chain is forgotten, and nothing shown. */
 void vq_give(struct vq *q, uint16_t head, uint16_t id, uint32_t written);
 void vq_lose(struct vq *q, uint16_t head);

@@ -1,0 +1,163 @@
+/*
+ * viaduct domain: a process that owns disks and serves them to virtual machines over vhost-user.
+ * One loop, one thread; each device listens at a socket of its own. SIGUSR1 prints the ledger,
+ * SIGINT and SIGTERM end it in order: what is in flight ends and is told, then the sockets go.
+ */
+#include "cli/domain.h"
+#include "core/error.h"
+#include "core/ledger.h"
+#include "core/log.h"
+#include "core/loop.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+struct domain {
+    struct domain_device device[DOMAIN_DEVICES];
+    unsigned devices;
+    const char *ledger_path;
+    bool help;
+    struct loop *loop;
+    struct ledger *ledger;
+    int signals;
+};
+
+/* ---- the life of the process ---- */
+
+static void on_signal(void *arg, uint32_t events)
+{
+    struct domain *d = arg;
+    struct signalfd_siginfo info;
+
+    (void)events;
+    if (read(d->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return;
+    if (info.ssi_signo == SIGUSR1)
+        ledger_print(d->ledger, stderr);
+    else
+        loop_stop(d->loop);
+}
+
+/* Before any thread is made, so that all leave these signals to the loop. */
+static int signals_start(struct domain *d)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    d->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return d->signals < 0 ? -errno : loop_fd(d->loop, d->signals, EPOLLIN, on_signal, d);
+}
+
+static int domain_open(struct domain *d, struct error *err)
+{
+    int code;
+
+    d->loop = loop_open(NULL, false);
+    d->ledger = ledger_open();
+    code = d->loop && d->ledger ? signals_start(d) : -ENOMEM;
+    if (code)
+        return error_set(err, code, "domain: %s", strerror(-code));
+    for (unsigned i = 0; i < d->devices && !code; i++)
+        code = domain_device_open(&d->device[i], d->loop, d->ledger, err);
+    return code;
+}
+
+static void domain_close(struct domain *d)
+{
+    for (unsigned i = 0; i < d->devices; i++)
+        domain_device_close(&d->device[i]);
+    if (d->signals >= 0)
+        close(d->signals);
+    if (d->ledger)
+        ledger_close(d->ledger);
+    if (d->loop)
+        loop_close(d->loop);
+}
+
+static int domain_serve(struct domain *d)
+{
+    struct error err = {0};
+    int code = domain_open(d, &err);
+
+    if (code) {
+        log_error("%s", err.text);
+        domain_close(d);
+        return EXIT_USAGE;
+    }
+    for (unsigned i = 0; i < d->devices; i++)
+        log_info("domain: %s is at %s", d->device[i].name, d->device[i].disk.socket);
+    code = loop_run(d->loop);
+    if (!code && d->ledger_path) {
+        code = ledger_save(d->ledger, d->ledger_path);
+        if (code)
+            log_error("--ledger %s: %s", d->ledger_path, strerror(-code));
+    }
+    domain_close(d);
+    return code ? EXIT_VMM : EXIT_OFF;
+}
+
+/* ---- options ---- */
+
+static int take_disk(void *ctx, const char *value, struct error *err)
+{
+    struct domain *d = ctx;
+    struct domain_device *dev = &d->device[d->devices];
+
+    if (d->devices == DOMAIN_DEVICES)
+        return error_set(err, -EINVAL, "--disk: a domain serves at most %d devices",
+                         DOMAIN_DEVICES);
+    snprintf(dev->name, sizeof(dev->name), "disk%u", d->devices++);
+    return domain_disk_take(&dev->disk, value, err);
+}
+
+static int take_ledger(void *ctx, const char *value, struct error *err)
+{
+    ((struct domain *)ctx)->ledger_path = value;
+    return opt_output("ledger", value, err);
+}
+
+static const struct opt options[] = {
+    {"disk", DOMAIN_DISK_VALUE, "serve that file, or mem:SIZE, as virtio-blk; repeated for more",
+     take_disk},
+    {"ledger", "FILE", "write the ledger as JSON at the end; - is stdout (SIGUSR1: print it)",
+     take_ledger},
+    {0},
+};
+
+static int domain_run(int argc, char **argv)
+{
+    struct domain *d = calloc(1, sizeof(*d));
+    struct error err = {0};
+    int code = d ? opt_parse(options, argc, argv, d, NULL, &d->help, &err)
+                 : error_set(&err, -ENOMEM, "domain: not enough memory");
+
+    if (!code && d->help)
+        opt_help(&verb_domain, options);
+    else if (!code && !d->devices)
+        code = error_set(&err, -EINVAL, "domain: serves nothing; viaduct domain --disk %s",
+                         DOMAIN_DISK_VALUE);
+    if (code)
+        log_error("%s", err.text);
+    if (code || d->help) {
+        free(d);
+        return code ? EXIT_USAGE : EXIT_OFF;
+    }
+    d->signals = -1;
+    code = domain_serve(d);
+    free(d);
+    return code;
+}
+
+const struct verb verb_domain = {"domain", "--disk … [options]",
+                                 "own disks, and serve them to virtual machines", domain_run};

@@ -1,0 +1,39 @@
+/* Shared by the files of viaduct domain: what it serves, each at a socket of its own. */
+#ifndef CLI_DOMAIN_H
+#define CLI_DOMAIN_H
+
+#include "cli/cli.h"
+
+#define DOMAIN_DEVICES 64
+
+struct blk;
+struct ledger;
+struct loop;
+struct vblk;
+struct vhost_back;
+
+struct domain_disk { /* --disk FILE,socket=PATH[,…] */
+    char text[1024];
+    const char *file, *socket, *serial;
+    unsigned queues;
+    bool readonly, packed, in_order;
+};
+
+struct domain_device {
+    char name[16]; /* "disk0" */
+    struct domain_disk disk;
+    struct blk *blk;
+    struct vblk *vblk;
+    struct vhost_back *back;
+};
+
+/* domain_disk.c: one from its words. 0 or -EINVAL with err filled. */
+int domain_disk_take(struct domain_disk *d, const char *value, struct error *err);
+/* domain_device.c: opened and listening. 0 or -errno with err filled. */
+int domain_device_open(struct domain_device *d, struct loop *loop, struct ledger *ledger,
+                       struct error *err);
+void domain_device_close(struct domain_device *d);
+
+#define DOMAIN_DISK_VALUE "FILE,socket=PATH[,readonly][,queues=N][,packed][,in-order][,serial=TEXT]"
+
+#endif
