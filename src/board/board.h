@@ -80,6 +80,10 @@ struct board_share {
     bool packed; /* offer packed rings */
 };
 
+struct board_virtio { /* a virtio device with nothing more to say of */
+    bool used, mmio, packed;
+};
+
 struct board_vsock {
     struct vsk *vsk; /* borrowed; NULL: no such device */
     uint32_t cid;
@@ -122,8 +126,8 @@ struct board_setup { /* all borrowed for the life of the board */
     unsigned shares;
     const struct board_vsock *vsock; /* or NULL */
     bool debug_exit;
-    struct vwatch *vwatch;                /* for virtio devices; or NULL */
-    bool rng, balloon;                    /* virtio-rng, virtio-balloon */
+    struct vwatch *vwatch; /* for virtio devices; or NULL */
+    struct board_virtio rng, balloon;
     const struct board_console *vconsole; /* or NULL */
     const struct board_input *input;
     unsigned inputs;

@@ -55,24 +55,26 @@ static int entropy(void *buf, size_t len)
 
 static int rng_add(struct board *b, const struct board_pci *pci)
 {
+    const struct board_virtio *o = &b->setup->rng;
     struct dev_env env = board_env(b, "rng0");
     struct vrng *v = NULL;
     uint64_t mmio;
-    int err = board_virtio_place(b, &env, pci, &mmio);
+    int err = board_virtio_place(b, &env, o->mmio ? NULL : pci, &mmio);
 
     if (!err)
-        err = vrng_create(&v, &env, entropy, mmio);
+        err = vrng_create(&v, &env, entropy, mmio, o->packed);
     return board_keep(b, err, &vrng_class, v, "rng0");
 }
 
 static int balloon_add(struct board *b, const struct board_pci *pci)
 {
+    const struct board_virtio *o = &b->setup->balloon;
     struct dev_env env = board_env(b, "balloon0");
     uint64_t mmio;
-    int err = board_virtio_place(b, &env, pci, &mmio);
+    int err = board_virtio_place(b, &env, o->mmio ? NULL : pci, &mmio);
 
     if (!err)
-        err = vballoon_create(&b->balloon, &env, mmio);
+        err = vballoon_create(&b->balloon, &env, mmio, o->packed);
     return board_keep(b, err, &vballoon_class, b->balloon, "balloon0");
 }
 
@@ -91,9 +93,9 @@ static int vsock_add(struct board *b, const struct board_pci *pci)
 
 int board_virtio_extras(struct board *b, const struct board_pci *pci)
 {
-    int err = b->setup->rng ? rng_add(b, pci) : 0;
+    int err = b->setup->rng.used ? rng_add(b, pci) : 0;
 
-    if (!err && b->setup->balloon)
+    if (!err && b->setup->balloon.used)
         err = balloon_add(b, pci);
     if (!err && b->setup->vsock && b->setup->vsock->vsk)
         err = vsock_add(b, pci);

@@ -32,9 +32,9 @@ extern const struct verb verb_run, verb_exec, verb_compare, verb_ctl, verb_repla
 
 struct opt {
     const char *name;  /* without the dashes */
-    const char *value; /* what stands for the value in help; NULL: a flag */
+    const char *value; /* what stands for the value in help; NULL: a flag; [=…]: may have one */
     const char *help;
-    /* Takes the value (NULL for a flag); 0, or -EINVAL with err filled. */
+    /* Takes the value (NULL if there is none); 0, or -EINVAL with err filled. */
     int (*take)(void *ctx, const char *value, struct error *err);
 };
 

@@ -1,4 +1,4 @@
-/* Options as tables: --name VALUE, --name=VALUE, --flag, --help. */
+/* Options as tables: --name VALUE, --name=VALUE, --flag, --flag[=VALUE], --help. */
 #include "cli/cli.h"
 #include "core/error.h"
 #include <ctype.h>
@@ -31,7 +31,7 @@ static int opt_take(const struct opt *opts, int argc, char **argv, int *at, void
                          argv[*at], argv[0]);
     if (!o->value && value)
         return error_set(err, -EINVAL, "--%s takes no value", o->name);
-    if (o->value && !value) {
+    if (o->value && *o->value != '[' && !value) {
         if (*at + 1 >= argc)
             return error_set(err, -EINVAL, "--%s needs a value: --%s %s", o->name, o->name,
                              o->value);
@@ -67,7 +67,7 @@ void opt_help(const struct verb *verb, const struct opt *opts)
 {
     printf("viaduct %s %s\n    %s\n\n", verb->name, verb->args, verb->summary);
     for (; opts->name; opts++)
-        printf("  --%s%s%s\n      %s\n", opts->name, opts->value ? " " : "",
+        printf("  --%s%s%s\n      %s\n", opts->name, opts->value && *opts->value != '[' ? " " : "",
                opts->value ? opts->value : "", opts->help);
 }
 

@@ -37,11 +37,14 @@ int run_share_take(struct run *r, const char *value, struct error *err);
 int run_vconsole_take(void *run, const char *value, struct error *err);
 int run_port_take(void *run, const char *value, struct error *err);
 int run_input_take(void *run, const char *value, struct error *err);
+int run_rng_take(void *run, const char *value, struct error *err);
+int run_balloon_take(void *run, const char *value, struct error *err);
 int run_console_choose(struct run *r, struct error *err); /* all options are taken */
 #define RUN_VCONSOLE_VALUE                                                                         \
     "stdio|pty|null|none|file=FILE|socket=PATH[,via=virtio|virtio-mmio][,packed]"
-#define RUN_PORT_VALUE  "name=NAME,stdio|pty|null|file=FILE|socket=PATH"
-#define RUN_INPUT_VALUE "keyboard|tablet[,via=virtio|virtio-mmio][,packed]"
+#define RUN_PORT_VALUE   "name=NAME,stdio|pty|null|file=FILE|socket=PATH"
+#define RUN_VIRTIO_VALUE "[=via=virtio|virtio-mmio[,packed]]"
+#define RUN_INPUT_VALUE  "keyboard|tablet[,via=virtio|virtio-mmio][,packed]"
 /* run_guest.c: which engine, and which files. NULL: no such engine */
 const struct engine_ops *run_engine_named(const char *name);
 int run_engine_choose(struct run *r, struct error *err);

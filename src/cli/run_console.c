@@ -1,5 +1,5 @@
 /*
- * viaduct run --virtio-console, --port, --input: devices that people and programs talk to. The
+ * viaduct run --virtio-console, --port, --input, --rng, --balloon: virtio devices of few words. The
  * terminal can be one thing only: where a virtio console takes it and nothing was said of the
  * serial port, the serial port gives way.
  */
@@ -160,4 +160,30 @@ int run_console_choose(struct run *r, struct error *err)
                          "--virtio-console and --port can't share a terminal; give that another "
                          "--console");
     return 0;
+}
+
+/* A device that has nothing but a place; value NULL: the usual one. */
+static int virtio_take(struct vm_virtio *v, const char *option, const char *value,
+                       struct error *err)
+{
+    char text[64], *save = NULL;
+    int code = value ? copy_take(text, sizeof(text), option, value, err) : 0;
+
+    v->used = true;
+    if (code || !value)
+        return code;
+    for (char *w = strtok_r(text, ",", &save); w; w = strtok_r(NULL, ",", &save))
+        if (!place_word(w, &v->mmio, &v->packed))
+            return error_set(err, -EINVAL, "%s=%s: must be %s" RUN_VIRTIO_VALUE, option, w, option);
+    return 0;
+}
+
+int run_rng_take(void *run, const char *value, struct error *err)
+{
+    return virtio_take(&((struct run *)run)->vm.rng, "--rng", value, err);
+}
+
+int run_balloon_take(void *run, const char *value, struct error *err)
+{
+    return virtio_take(&((struct run *)run)->vm.balloon, "--balloon", value, err);
 }

@@ -189,22 +189,6 @@ static int take_ctl(void *ctx, const char *value, struct error *err)
     return 0;
 }
 
-static int take_rng(void *ctx, const char *value, struct error *err)
-{
-    (void)value;
-    (void)err;
-    ((struct run *)ctx)->vm.rng = true;
-    return 0;
-}
-
-static int take_balloon(void *ctx, const char *value, struct error *err)
-{
-    (void)value;
-    (void)err;
-    ((struct run *)ctx)->vm.balloon = true;
-    return 0;
-}
-
 static int take_vsock(void *ctx, const char *value, struct error *err)
 {
     return run_vsock_take(&((struct run *)ctx)->vm.vsock, value, err);
@@ -269,9 +253,9 @@ const struct opt run_options[] = {
      "a named port of the virtio console; socket=PATH listens there, for one client at a time",
      run_port_take},
     {"input", RUN_INPUT_VALUE, "a virtio keyboard or tablet, for viaduct ctl", run_input_take},
-    {"rng", NULL, "virtio-rng: entropy from this host", take_rng},
-    {"balloon", NULL, "virtio-balloon: free memory goes back to the host; viaduct ctl … balloon",
-     take_balloon},
+    {"rng", RUN_VIRTIO_VALUE, "virtio-rng: entropy from this host", run_rng_take},
+    {"balloon", RUN_VIRTIO_VALUE,
+     "virtio-balloon: free memory goes back to the host; viaduct ctl … balloon", run_balloon_take},
     {"vsock", RUN_VSOCK_VALUE, RUN_VSOCK_HELP, take_vsock},
     {"ctl", "PATH", "a control socket for viaduct ctl and QMP clients (docs/control.md)", take_ctl},
     {"ledger", "FILE|-", "write the ledger at exit: JSON to FILE, or with - a table to stderr",

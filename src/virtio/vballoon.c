@@ -192,8 +192,10 @@ static const struct virtio_class vballoon_virtio = {
     .reset = vballoon_stop,
 };
 
-int vballoon_create(struct vballoon **out, const struct dev_env *env, uint64_t mmio)
+int vballoon_create(struct vballoon **out, const struct dev_env *env, uint64_t mmio, bool packed)
 {
+    uint64_t features =
+        VIRTIO_BIT(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) | VIRTIO_BIT(VIRTIO_BALLOON_F_REPORTING);
     struct vballoon *d = calloc(1, sizeof(*d));
     int err = -ENOMEM;
 
@@ -203,9 +205,9 @@ int vballoon_create(struct vballoon **out, const struct dev_env *env, uint64_t m
     d->back = ledger_row(env->ledger, LEDGER_DMA, env->name, "returned");
     if (!d->back)
         goto out;
-    virtio_init(
-        &d->v, &vballoon_virtio, d,
-        VIRTIO_BIT(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) | VIRTIO_BIT(VIRTIO_BALLOON_F_REPORTING), 0);
+    if (packed)
+        features |= VIRTIO_BIT(VIRTIO_F_RING_PACKED);
+    virtio_init(&d->v, &vballoon_virtio, d, features, 0);
     err = vport_attach(&d->port, &d->v, env, mmio);
     if (err)
         goto out;

@@ -13,7 +13,7 @@ extern const struct dev_class vballoon_class;
 
 /* mmio: where the registers go; 0: a PCI function. 0, -ENOMEM, or -EBUSY when env->devfn is taken.
  */
-int vballoon_create(struct vballoon **out, const struct dev_env *env, uint64_t mmio);
+int vballoon_create(struct vballoon **out, const struct dev_env *env, uint64_t mmio, bool packed);
 /* So many pages are wanted back; the guest gives what it can. The caller holds the VM lock. */
 void vballoon_want(struct vballoon *d, uint32_t pages);
 uint32_t vballoon_has(const struct vballoon *d); /* pages the guest says are in the balloon */

@@ -102,7 +102,7 @@ static const struct virtio_class vrng_virtio = {
 };
 
 int vrng_create(struct vrng **out, const struct dev_env *env, int (*entropy)(void *buf, size_t len),
-                uint64_t mmio)
+                uint64_t mmio, bool packed)
 {
     struct vrng *d = calloc(1, sizeof(*d));
     int err;
@@ -110,7 +110,7 @@ int vrng_create(struct vrng **out, const struct dev_env *env, int (*entropy)(voi
     if (!d)
         return -ENOMEM;
     d->entropy = entropy;
-    virtio_init(&d->v, &vrng_virtio, d, 0, 0);
+    virtio_init(&d->v, &vrng_virtio, d, packed ? VIRTIO_BIT(VIRTIO_F_RING_PACKED) : 0, 0);
     err = vport_attach(&d->port, &d->v, env, mmio);
     if (err)
         free(d);

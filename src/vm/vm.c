@@ -162,6 +162,11 @@ static int vsock_make(struct vm *vm, struct error *err)
     return vsk_unix_open(&vm->vsock.vsk, &v->host, vm->loop, err);
 }
 
+static struct board_virtio virtio_of(const struct vm_virtio *v)
+{
+    return (struct board_virtio){.used = v->used, .mmio = v->mmio, .packed = v->packed};
+}
+
 static int board_make(struct vm *vm, struct error *err)
 {
     int code;
@@ -182,9 +187,9 @@ static int board_make(struct vm *vm, struct error *err)
         .share = vm->share,
         .shares = vm->setup->shares,
         .vsock = &vm->vsock,
-        .rng = vm->setup->rng,
+        .rng = virtio_of(&vm->setup->rng),
         .vwatch = vm->setup->vwatch,
-        .balloon = vm->setup->balloon,
+        .balloon = virtio_of(&vm->setup->balloon),
         .vconsole = vm->setup->vconsole.used ? &vm->vconsole : NULL,
         .input = vm->input,
         .inputs = vm->setup->inputs,

@@ -48,6 +48,10 @@ struct vm_share {
     bool packed; /* offer packed rings */
 };
 
+struct vm_virtio { /* a virtio device with nothing more to say of */
+    bool used, mmio, packed;
+};
+
 struct vm_vsock {
     uint32_t cid; /* 0: there is none */
     struct vsk_opts host;
@@ -88,8 +92,8 @@ struct vm_setup {
     unsigned initrds;
     const char *cmdline;
     enum boot_way way;
-    bool split;            /* the engine keeps the local APICs: its apics_probe said it can */
-    bool rng, balloon;     /* virtio-rng, virtio-balloon */
+    bool split; /* the engine keeps the local APICs: its apics_probe said it can */
+    struct vm_virtio rng, balloon;
     struct vwatch *vwatch; /* for all virtio devices; or NULL */
     struct vm_console vconsole;
     struct vm_input input[VM_INPUTS_MAX];

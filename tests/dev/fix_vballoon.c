@@ -1,4 +1,4 @@
-/* device virtio-balloon mmio=ADDR|devfn=N [want=PAGES] */
+/* device virtio-balloon mmio=ADDR|devfn=N [want=PAGES] [packed=1] */
 #include "bench.h"
 #include "virtio/vballoon.h"
 
@@ -6,7 +6,7 @@ static int make(struct bench *b, const struct dev_env *env, struct bench_args *a
                 struct error *err)
 {
     struct vballoon *dev = NULL;
-    int e = vballoon_create(&dev, env, bench_arg(a, "mmio", 0));
+    int e = vballoon_create(&dev, env, bench_arg(a, "mmio", 0), bench_arg(a, "packed", 0));
 
     (void)b;
     (void)err;

@@ -1,4 +1,4 @@
-/* device virtio-rng mmio=ADDR|devfn=N: its entropy counts up from 1 */
+/* device virtio-rng mmio=ADDR|devfn=N [packed=1]: its entropy counts up from 1 */
 #include "bench.h"
 #include "virtio/vrng.h"
 
@@ -15,7 +15,7 @@ static int make(struct bench *b, const struct dev_env *env, struct bench_args *a
                 struct error *err)
 {
     struct vrng *dev = NULL;
-    int e = vrng_create(&dev, env, count_up, bench_arg(a, "mmio", 0));
+    int e = vrng_create(&dev, env, count_up, bench_arg(a, "mmio", 0), bench_arg(a, "packed", 0));
 
     (void)b;
     (void)err;
