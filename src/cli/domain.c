@@ -1,7 +1,8 @@
 /*
- * viaduct domain: a process that owns disks and serves them to virtual machines over vhost-user.
- * One loop, one thread; each device listens at a socket of its own. SIGUSR1 prints the ledger,
- * SIGINT and SIGTERM end it in order: what is in flight ends and is told, then the sockets go.
+ * viaduct domain: a process that owns disks and networks and serves them to virtual machines over
+ * vhost-user. One loop, one thread; each device listens at a socket of its own. SIGUSR1 prints the
+ * ledger, SIGINT and SIGTERM end it in order: what is in flight ends and is told, then the sockets
+ * go.
  */
 #include "cli/domain.h"
 #include "core/error.h"
@@ -19,7 +20,7 @@
 
 struct domain {
     struct domain_device device[DOMAIN_DEVICES];
-    unsigned devices;
+    unsigned devices, disks, nets;
     const char *ledger_path;
     bool help;
     struct loop *loop;
@@ -96,7 +97,7 @@ static int domain_serve(struct domain *d)
         return EXIT_USAGE;
     }
     for (unsigned i = 0; i < d->devices; i++)
-        log_info("domain: %s is at %s", d->device[i].name, d->device[i].disk.socket);
+        log_info("domain: %s is at %s", d->device[i].name, domain_socket(&d->device[i]));
     code = loop_run(d->loop);
     if (!code && d->ledger_path) {
         code = ledger_save(d->ledger, d->ledger_path);
@@ -109,16 +110,35 @@ static int domain_serve(struct domain *d)
 
 /* ---- options ---- */
 
+static struct domain_device *device_next(struct domain *d, bool is_net, struct error *err)
+{
+    struct domain_device *dev = &d->device[d->devices];
+    unsigned number = is_net ? d->nets++ : d->disks++;
+
+    if (d->devices == DOMAIN_DEVICES) {
+        error_set(err, -EINVAL, "a domain serves at most %d devices", DOMAIN_DEVICES);
+        return NULL;
+    }
+    d->devices++;
+    dev->is_net = is_net;
+    snprintf(dev->name, sizeof(dev->name), "%s%u", is_net ? "net" : "disk", number);
+    return dev;
+}
+
 static int take_disk(void *ctx, const char *value, struct error *err)
 {
     struct domain *d = ctx;
-    struct domain_device *dev = &d->device[d->devices];
+    struct domain_device *dev = device_next(d, false, err);
 
-    if (d->devices == DOMAIN_DEVICES)
-        return error_set(err, -EINVAL, "--disk: a domain serves at most %d devices",
-                         DOMAIN_DEVICES);
-    snprintf(dev->name, sizeof(dev->name), "disk%u", d->devices++);
-    return domain_disk_take(&dev->disk, value, err);
+    return dev ? domain_disk_take(&dev->disk, value, err) : -EINVAL;
+}
+
+static int take_net(void *ctx, const char *value, struct error *err)
+{
+    struct domain *d = ctx;
+    struct domain_device *dev = device_next(d, true, err);
+
+    return dev ? domain_net_take(&dev->net, value, err) : -EINVAL;
 }
 
 static int take_ledger(void *ctx, const char *value, struct error *err)
@@ -130,6 +150,7 @@ static int take_ledger(void *ctx, const char *value, struct error *err)
 static const struct opt options[] = {
     {"disk", DOMAIN_DISK_VALUE, "serve that file, or mem:SIZE, as virtio-blk; repeated for more",
      take_disk},
+    {"net", DOMAIN_NET_VALUE, "serve that network as virtio-net; repeated for more", take_net},
     {"ledger", "FILE", "write the ledger as JSON at the end; - is stdout (SIGUSR1: print it)",
      take_ledger},
     {0},
@@ -160,4 +181,4 @@ static int domain_run(int argc, char **argv)
 }
 
 const struct verb verb_domain = {"domain", "--disk … [options]",
-                                 "own disks, and serve them to virtual machines", domain_run};
+                                 "own disks and networks, and serve them to machines", domain_run};

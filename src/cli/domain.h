@@ -9,8 +9,10 @@
 struct blk;
 struct ledger;
 struct loop;
+struct net;
 struct vblk;
 struct vhost_back;
+struct vnet;
 
 struct domain_disk { /* --disk FILE,socket=PATH[,…] */
     char text[1024];
@@ -19,21 +21,41 @@ struct domain_disk { /* --disk FILE,socket=PATH[,…] */
     bool readonly, packed, in_order;
 };
 
+struct domain_net { /* --net SPEC,socket=PATH[,…] */
+    char text[1024], spec[1024];
+    const char *socket, *pcap;
+    bool packed, in_order;
+};
+
 struct domain_device {
-    char name[16]; /* "disk0" */
-    struct domain_disk disk;
+    char name[16]; /* "disk0", "net0" */
+    bool is_net;
+    union {
+        struct domain_disk disk;
+        struct domain_net net;
+    };
     struct blk *blk;
+    struct net *cable;
     struct vblk *vblk;
+    struct vnet *vnet;
     struct vhost_back *back;
 };
 
 /* domain_disk.c: one from its words. 0 or -EINVAL with err filled. */
 int domain_disk_take(struct domain_disk *d, const char *value, struct error *err);
+/* domain_net.c: the same */
+int domain_net_take(struct domain_net *n, const char *value, struct error *err);
 /* domain_device.c: opened and listening. 0 or -errno with err filled. */
 int domain_device_open(struct domain_device *d, struct loop *loop, struct ledger *ledger,
                        struct error *err);
 void domain_device_close(struct domain_device *d);
+static inline const char *domain_socket(const struct domain_device *d)
+{
+    return d->is_net ? d->net.socket : d->disk.socket;
+}
 
 #define DOMAIN_DISK_VALUE "FILE,socket=PATH[,readonly][,queues=N][,packed][,in-order][,serial=TEXT]"
+#define DOMAIN_NET_VALUE                                                                           \
+    "switch=PATH|tap=NAME|user[,…]|null,socket=PATH[,packed][,in-order][,pcap=FILE]"
 
 #endif

@@ -1,48 +1,70 @@
 /* A device that the domain serves: its backend, the device file that also runs inside a VM, and the
  * vhost-user socket that carries it. Made in this order, and unmade in the other. */
 #include "back/blk.h"
+#include "back/net.h"
 #include "bus/dev.h"
 #include "cli/domain.h"
 #include "core/error.h"
 #include "vhost/back.h"
 #include "virtio/vblk.h"
 #include "virtio/virtio.h"
+#include "virtio/vnet.h"
 #include <errno.h>
 #include <string.h>
 
 /* Registers of the front end's transport, which this one does not see. */
 #define NOT_OURS (VIRTIO_BIT(VIRTIO_F_RING_RESET) | VIRTIO_BIT(VIRTIO_F_NOTIFICATION_DATA))
+/* VIRTIO 1.2, 5.1.3: the control queue and what goes over it or is told by the configuration, bits
+ * 2 (CTRL_GUEST_OFFLOADS), 5 (MAC), 16 to 21 (STATUS, CTRL_*, GUEST_ANNOUNCE), 23 (CTRL_MAC_ADDR).
+ */
+#define FRONT_NET (1ull << 2 | 1ull << 5 | 0x3full << 16 | 1ull << 23)
 
-static int disk_create(struct domain_device *d, struct loop *loop, struct ledger *ledger)
+static int disk_create(struct domain_device *d, const struct dev_env *env)
 {
-    struct dev_env env = {
-        .name = d->name, .loop = loop, .ledger = ledger, .bearer = vhost_back_bearer(d->back)};
     struct vblk_opts o = {
         .serial = d->disk.serial, .queues = d->disk.queues, .packed = d->disk.packed};
 
-    return vblk_create(&d->vblk, &env, d->blk, &o);
+    return vblk_create(&d->vblk, env, d->blk, &o);
+}
+
+/* The card's address, filters and control queue are the front end's business. */
+static int net_create(struct domain_device *d, const struct dev_env *env)
+{
+    struct vnet_opts o = {.net = d->cable, .packed = d->net.packed, .all = true};
+
+    return vnet_create(&d->vnet, env, &o);
+}
+
+static int backend_open(struct domain_device *d, struct loop *loop, struct ledger *ledger,
+                        struct error *err)
+{
+    struct blk_open_opts file = {d->disk.file, d->disk.readonly, d->name};
+    struct net_open_opts cable = {.spec = d->net.spec, .pcap = d->net.pcap, .name = d->name};
+
+    return d->is_net ? net_open(&d->cable, &cable, loop, ledger, err)
+                     : blk_open(&d->blk, &file, loop, ledger, err);
 }
 
 int domain_device_open(struct domain_device *d, struct loop *loop, struct ledger *ledger,
                        struct error *err)
 {
     struct vhost_back_opts back = {.name = d->name,
-                                   .path = d->disk.socket,
-                                   .queues = d->disk.queues,
-                                   .withheld = NOT_OURS,
-                                   .config = true,
-                                   .fixed = true};
-    struct blk_open_opts file = {d->disk.file, d->disk.readonly, d->name};
+                                   .path = domain_socket(d),
+                                   .queues = d->is_net ? 1 : d->disk.queues,
+                                   .withheld = d->is_net ? NOT_OURS | FRONT_NET : NOT_OURS,
+                                   .config = !d->is_net};
+    struct dev_env env = {.name = d->name, .loop = loop, .ledger = ledger};
     int code;
 
-    if (d->disk.in_order)
+    if (d->is_net ? d->net.in_order : d->disk.in_order)
         back.offered = VIRTIO_BIT(VIRTIO_F_IN_ORDER);
-    code = blk_open(&d->blk, &file, loop, ledger, err);
+    code = backend_open(d, loop, ledger, err);
     if (!code)
         code = vhost_back_open(&d->back, &back, loop, ledger, err);
     if (code)
         return code;
-    code = disk_create(d, loop, ledger);
+    env.bearer = vhost_back_bearer(d->back);
+    code = d->is_net ? net_create(d, &env) : disk_create(d, &env);
     if (!code)
         code = vhost_back_start(d->back);
     return code ? error_set(err, code, "%s: %s", d->name, strerror(-code)) : 0;
@@ -54,6 +76,9 @@ void domain_device_close(struct domain_device *d)
         vhost_back_stop(d->back);
     if (d->vblk)
         vblk_class.destroy(d->vblk);
+    if (d->vnet)
+        vnet_class.destroy(d->vnet);
     vhost_back_close(d->back);
     blk_close(d->blk);
+    net_close(d->cable);
 }

@@ -18,12 +18,12 @@ struct loop;
 struct vhost_back;
 
 struct vhost_back_opts {
-    const char *name;   /* of the device: "disk0" */
-    const char *path;   /* of the socket */
-    unsigned queues;    /* what GET_QUEUE_NUM answers: disks' queues, network cards' pairs */
-    uint64_t withheld;  /* features of the device that are not for this transport */
-    uint64_t offered;   /* more features: IN_ORDER */
-    bool config, fixed; /* it has a configuration to read; requests in flight may be redone */
+    const char *name;  /* of the device: "disk0" */
+    const char *path;  /* of the socket */
+    unsigned queues;   /* what GET_QUEUE_NUM answers: disks' queues, network cards' pairs */
+    uint64_t withheld; /* features of the device that are not for this transport */
+    uint64_t offered;  /* more features: IN_ORDER */
+    bool config;       /* it has a configuration to read */
 };
 
 /* Makes the socket; nobody is let in before vhost_back_start. 0 or -errno with err filled. */

@@ -102,12 +102,22 @@ static void vnet_notify(void *dev, unsigned queue)
         net_ready(d->net); /* receive buffers came */
 }
 
+/* Buffers in a stash go back to the ring unused: they are taken off it again later. */
+static void stash_return(struct vnet *d, unsigned pair)
+{
+    struct vnet_ring *r = &d->rx[pair];
+
+    while (r->stashed)
+        vq_unpop(&d->v.queue[vnet_rxq(pair)].vq, &r->stash[--r->stashed]);
+    vnet_rx_forget(d, pair);
+}
+
 static void vnet_queue_reset(void *dev, unsigned queue)
 {
     struct vnet *d = dev;
 
     if (queue < 2 * d->pairs && !(queue & 1))
-        vnet_rx_forget(d, queue / 2);
+        stash_return(d, queue / 2);
     else if (queue < 2 * d->pairs)
         vnet_tx_forget(d, queue / 2);
 }
@@ -158,25 +168,13 @@ static void filter_state(struct vnet_filter *f, struct state *st)
         state_u64(st, &f->vlan[i]);
 }
 
-/* Buffers in a stash go back to the ring unused: they are taken off it again after the load. */
-static void stash_return(struct vnet *d)
-{
-    for (unsigned i = 0; i < d->pairs; i++) {
-        struct vnet_ring *r = &d->rx[i];
-
-        while (r->stashed)
-            vq_unpop(&d->v.queue[vnet_rxq(i)].vq, &r->stash[--r->stashed]);
-        vnet_rx_forget(d, i);
-    }
-}
-
 static void vnet_state(void *dev, struct state *st)
 {
     struct vnet *d = dev;
     uint32_t in_use = d->in_use;
 
-    if (!st->load)
-        stash_return(d);
+    for (unsigned i = 0; !st->load && i < d->pairs; i++)
+        stash_return(d, i);
     state_section(st, "virtio-net", 1);
     vport_state(&d->port, st);
     state_u32(st, &in_use);
@@ -265,6 +263,7 @@ int vnet_create(struct vnet **out, const struct dev_env *env, const struct vnet_
     d->net = o->net;
     d->pairs = pairs;
     d->in_use = 1;
+    d->all = o->all;
     memcpy(d->mac, o->mac, 6);
     vnet_tx_make(d, env->loop);
     if (vnet_rx_make(d))

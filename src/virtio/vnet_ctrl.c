@@ -52,6 +52,8 @@ bool vnet_wants(const struct vnet *d, const uint8_t *frame, size_t len)
 {
     const struct vnet_filter *f = &d->filter;
 
+    if (d->all)
+        return len >= NET_FRAME_MIN;
     if (len < NET_FRAME_MIN || !address_wanted(f, frame))
         return false;
     if (len >= 16 && ((unsigned)frame[12] << 8 | frame[13]) == ETH_VLAN) {

@@ -82,7 +82,7 @@ struct vnet {
     unsigned in_use;
     unsigned ctrl;     /* the control queue's number: 5.1.2 */
     uint64_t offloads; /* GUEST_* that the driver has on */
-    bool announce;
+    bool announce, all;
     struct vnet_filter filter;
     struct vnet_ring rx[VNET_PAIRS_MAX];
     struct vnet_tx tx[VNET_PAIRS_MAX];
