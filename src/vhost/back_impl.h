@@ -1,6 +1,5 @@
 /* Shared by the files of the serving side: back.c (the peer comes and goes, messages are taken),
- * back_msg.c (what each asks), back_mem.c (its memory), back_ring.c (its rings), back_fly.c
- * (requests in flight). */
+ * back_msg.c (what each asks), back_mem.c (its memory), back_ring.c (its rings). */
 #ifndef VHOST_BACK_IMPL_H
 #define VHOST_BACK_IMPL_H
 
