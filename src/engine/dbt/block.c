@@ -213,6 +213,12 @@ static void point_at(struct dbt *d, uint32_t rel, uint32_t target)
     __atomic_store_n((int32_t *)(void *)(d->rw + rel), v, __ATOMIC_RELEASE);
 }
 
+void dbt_asked(struct dbt *d, struct exit *x)
+{
+    if (!x->to && !x->from->dead)
+        point_at(d, x->rel, x->stub);
+}
+
 void dbt_link(struct dbt *d, struct exit *x, struct block *to, bool cross)
 {
     if (x->to || x->from->dead || to->dead)

@@ -180,6 +180,8 @@ struct code_page *dbt_code_page(struct dbt *d, gpa_t gpa, bool make);
 void dbt_insert(struct dbt *d, struct block *b);
 bool dbt_invalidate(struct dbt *d, gpa_t gpa, uint64_t len);   /* true: some block is gone */
 bool dbt_touches_code(struct dbt *d, gpa_t gpa, unsigned len); /* within one page */
+/* x has asked once; unless it is linked now, it goes by its stub from here on. */
+void dbt_asked(struct dbt *d, struct exit *x);
 void dbt_link(struct dbt *d, struct exit *x, struct block *to, bool cross);
 void dbt_unlink_cross(struct dbt *d);
 

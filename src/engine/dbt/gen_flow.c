@@ -24,19 +24,26 @@ static struct exit *exit_new(struct translator *t, uint64_t target, bool mem_for
     return x;
 }
 
-/* The unlinked form of exit x, out of line. */
-static void exit_stub(struct translator *t, struct exit *x, bool host_live)
+/* Goes on at x's target by way of a thunk, out of line; where that code is. */
+static uint32_t exit_by(struct translator *t, struct exit *x, const uint8_t *thunk)
 {
     struct buf *c = t->cold;
-    unsigned slot = jc_slot(t->b->mode);
-    x->stub = code_offset(t->d, rx_here(c));
+    uint32_t at = code_offset(t->d, rx_here(c));
     e_store32_imm(c, GS(link), x->id);
     e_mov_imm(c, H_R10, x->target);
-    e_jmp(c, host_live ? t->d->thunk.jc_host[slot] : t->d->thunk.jc_mem[slot]);
+    e_jmp(c, thunk);
+    return at;
 }
 
-/* jmp or jcc (cc < 16) to exit x's stub, patchable. */
-static void exit_jump(struct translator *t, struct exit *x, unsigned cc)
+/* The unlinked form of exit x. */
+static void exit_stub(struct translator *t, struct exit *x, bool host_live)
+{
+    unsigned slot = jc_slot(t->b->mode);
+    x->stub = exit_by(t, x, host_live ? t->d->thunk.jc_host[slot] : t->d->thunk.jc_mem[slot]);
+}
+
+/* jmp or jcc (cc < 16) to exit x's stub or what comes before it, patchable. */
+static void exit_jump(struct translator *t, struct exit *x, unsigned cc, uint32_t to)
 {
     if (cc < 16) {
         e8(t->hot, 0x0f);
@@ -45,7 +52,7 @@ static void exit_jump(struct translator *t, struct exit *x, unsigned cc)
         e8(t->hot, 0xe9);
     }
     x->rel = code_offset(t->d, rx_here(t->hot));
-    e_rel32(t->hot, code_at(t->d, x->stub));
+    e_rel32(t->hot, code_at(t->d, to));
 }
 
 static void step_exit(struct translator *t, uint64_t target)
@@ -84,7 +91,10 @@ static void exit_direct(struct translator *t, uint64_t target, uint32_t live)
     bool host_live = t->fl == FLAGS_HOST && live;
     struct exit *x = exit_new(t, target, t->fl == FLAGS_MEM && live);
     exit_stub(t, x, host_live);
-    exit_jump(t, x, 16);
+    /* A loop's way back asks to be linked at once: the jump cache would know its target, and never
+     * let it. */
+    exit_jump(t, x, 16,
+              backward(t, target) && !host_live ? exit_by(t, x, t->d->thunk.exit) : x->stub);
 }
 
 void gen_exit(struct translator *t, uint64_t target)
@@ -164,7 +174,7 @@ static void gen_jcc(struct translator *t)
     if (!stepping(t) && !backward(t, target)) {
         struct exit *x = exit_new(t, target, false);
         exit_stub(t, x, in->taken != 0);
-        exit_jump(t, x, jcc_cc(in));
+        exit_jump(t, x, jcc_cc(in), x->stub);
         return;
     }
     e8(t->hot, 0x0f);

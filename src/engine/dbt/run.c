@@ -231,11 +231,12 @@ static void try_link(struct cpu *cpu, struct block *b, uint64_t lin, bool global
     struct dbt *d = cpu->dbt;
     uint32_t id = cpu->link;
     cpu->link = 0;
-    if (!id || id >= d->exits || (cpu->mode & (MODE_STEP | MODE_NOGROUP)) || b->phys2 != PHYS_NONE)
+    if (!id || id >= d->exits)
         return;
     struct exit *x = d->exit_by_id[id];
-    if (x->target != b->rip || (x->from->mode & ~(uint32_t)MODE_NOGROUP) != b->mode ||
-        x->from->cs_base != b->cs_base)
+    dbt_asked(d, x);
+    if ((cpu->mode & (MODE_STEP | MODE_NOGROUP)) || b->phys2 != PHYS_NONE || x->target != b->rip ||
+        (x->from->mode & ~(uint32_t)MODE_NOGROUP) != b->mode || x->from->cs_base != b->cs_base)
         return;
     uint64_t from = x->from->rip + x->from->cs_base;
     bool same = (from & ~4095ull) == (lin & ~4095ull) &&
