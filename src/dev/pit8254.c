@@ -142,9 +142,9 @@ static uint64_t next_edge(const struct channel *c, uint64_t now)
     return (uint64_t)c->start + to_ns(at - c->held);
 }
 
-static void arm(struct pit8254 *p, uint64_t floor)
+static void arm(struct pit8254 *p, uint64_t now, uint64_t floor)
 {
-    p->due = next_edge(&p->ch[0], loop_now(p->env.loop));
+    p->due = next_edge(&p->ch[0], now);
     if (p->due && p->due < floor)
         p->due = floor;
     if (p->due)
@@ -153,12 +153,12 @@ static void arm(struct pit8254 *p, uint64_t floor)
         loop_timer_stop(&p->timer);
 }
 
-static void pit_irq(struct pit8254 *p)
+static void pit_irq(struct pit8254 *p, uint64_t now)
 {
     const struct channel *c = &p->ch[0];
 
     /* Mode 3's falling edge moves no interrupt controller: the line stays up between pulses. */
-    irq_set(&p->env.irq, periodic(c) || out(c, loop_now(p->env.loop)));
+    irq_set(&p->env.irq, periodic(c) || out(c, now));
 }
 
 /* Are lost edges owed? */
@@ -191,16 +191,18 @@ static void pit_fire(void *dev)
     pit_look(p);
     if (!counted(p))
         p->owed = 0;
-    arm(p, now + PERIOD_FLOOR);
+    arm(p, now, now + PERIOD_FLOOR);
 }
 
-static void changed(struct pit8254 *p, const struct channel *c)
+/* One instant for the line and the edge to come: a count that ends between two looks has neither.
+ */
+static void changed(struct pit8254 *p, const struct channel *c, uint64_t now)
 {
     if (c != &p->ch[0])
         return;
     p->owed = 0;
-    pit_irq(p);
-    arm(p, 0);
+    pit_irq(p, now);
+    arm(p, now, 0);
 }
 
 /* ---- writes ---- */
@@ -215,15 +217,16 @@ static void trigger(struct channel *c, uint64_t now)
 static void load(struct pit8254 *p, struct channel *c, uint16_t val)
 {
     uint32_t n = c->control & 1 ? from_bcd(val) : val;
+    uint64_t now = loop_now(p->env.loop);
     bool by_gate = mode(c) == 1 || mode(c) == 5; /* there, the gate's rising edge starts it */
 
     c->count = n ? n : c->control & 1 ? 10000 : 0x10000;
     c->loaded = true;
     if (!by_gate) {
-        trigger(c, loop_now(p->env.loop));
+        trigger(c, now);
         c->running = c->gate;
     }
-    changed(p, c);
+    changed(p, c, now);
 }
 
 static void count_write(struct pit8254 *p, struct channel *c, uint8_t val)
@@ -289,7 +292,7 @@ static void control_write(struct pit8254 *p, uint8_t val)
     c->loaded = c->running = c->write_high = c->read_high = c->status_latched = false;
     c->latched = 0;
     c->held = 0;
-    changed(p, c);
+    changed(p, c, loop_now(p->env.loop));
 }
 
 static void pit_write(void *dev, uint64_t off, unsigned size, uint64_t val)
@@ -422,7 +425,7 @@ static void pit_state(void *dev, struct state *st)
     state_u8(st, &p->port_b);
     p->port_b &= B_WRITABLE;
     if (st->load)
-        changed(p, &p->ch[0]);
+        changed(p, &p->ch[0], now);
 }
 
 static void pit_reset(void *dev)
@@ -433,7 +436,7 @@ static void pit_reset(void *dev)
     for (unsigned i = 0; i < CHANNELS; i++)
         p->ch[i] = (struct channel){.control = 0x36, .count = 0x10000, .gate = i != SPEAKER};
     p->port_b = 0;
-    changed(p, &p->ch[0]);
+    changed(p, &p->ch[0], loop_now(p->env.loop));
 }
 
 static void pit_destroy(void *dev)

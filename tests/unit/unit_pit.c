@@ -38,7 +38,7 @@ static void pic_init(struct world *w, uint8_t mask)
     out(w, 0x21, mask);
 }
 
-static int setup(void **state)
+static int world_make(void **state, struct loop *loop)
 {
     static const struct pic8259_at pic = {.master = 0x20, .slave = 0xa0};
     const struct chip_opts o = {.vcpus = 1, .pic = &pic, .kick = kick};
@@ -47,7 +47,7 @@ static int setup(void **state)
 
     pthread_mutex_init(&w->lock, NULL);
     env.ledger = w->ledger = ledger_open();
-    env.loop = w->loop = loop_open(&w->lock, true);
+    env.loop = w->loop = loop ? loop : loop_open(&w->lock, true);
     env.bus = w->bus = bus_open(w->ledger);
     assert_int_equal(chip_create(&w->chip, &env, &o), 0);
     env.irq = chip_isa(w->chip, 0);
@@ -55,6 +55,11 @@ static int setup(void **state)
     pic_init(w, 0xfe);
     *state = w;
     return 0;
+}
+
+static int setup(void **state)
+{
+    return world_make(state, NULL);
 }
 
 static int teardown(void **state)
@@ -145,6 +150,78 @@ static void masked_ticks_are_lost(void **state)
     assert_int_equal(take(w), 1); /* what the 8259 remembers */
 }
 
+/* ---- a host that takes its time: SLOW goes by between any two looks at the clock ---- */
+
+#define SLOW 60000u
+
+static struct slow {
+    uint64_t now;
+    struct loop_timer *armed;
+} slow;
+
+static void slow_set(void *ctx, struct loop_timer *t, uint64_t due)
+{
+    struct slow *s = ctx;
+
+    t->due = due;
+    s->armed = t;
+}
+
+static void slow_stop(void *ctx, struct loop_timer *t)
+{
+    struct slow *s = ctx;
+
+    t->due = 0;
+    s->armed = NULL;
+}
+
+static void slow_work(void *ctx, struct loop_work *work)
+{
+    (void)ctx, (void)work;
+}
+
+static uint64_t slow_now(const void *ctx)
+{
+    (void)ctx;
+    return slow.now += SLOW;
+}
+
+static const struct loop_view_ops slow_ops = {
+    .set = slow_set,
+    .stop = slow_stop,
+    .defer = slow_work,
+    .cancel = slow_work,
+    .now = slow_now,
+    .wall = slow_now,
+};
+
+static int setup_slow(void **state)
+{
+    slow = (struct slow){0};
+    return world_make(state, loop_view(&slow_ops, &slow));
+}
+
+static void slow_fire(void)
+{
+    struct loop_timer *t = slow.armed;
+
+    assert_non_null(t);
+    slow_stop(&slow, t);
+    t->fire(t->arg);
+}
+
+static void a_one_shot_that_ends_while_it_is_loaded_comes(void **state)
+{
+    struct world *w = *state;
+
+    out(w, 0x43, 0x30); /* mode 0 */
+    out(w, 0x40, 100);  /* 84 µs */
+    out(w, 0x40, 0);
+    if (slow.armed)
+        slow_fire();
+    assert_int_equal(take(w), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +229,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(they_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_count_and_a_one_shot_owe_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(masked_ticks_are_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_one_shot_that_ends_while_it_is_loaded_comes, setup_slow,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
