@@ -9,6 +9,7 @@
 #include "bus/dev.h"
 
 struct acpi_machine;
+struct boot_screen;
 struct acpi_part;
 struct apics;
 struct acpipm;
@@ -174,6 +175,11 @@ struct board_class {
 };
 
 extern const struct board_class board_pc, board_micro;
+/* board_screen.c: adds a screen to memory that nobody has seen yet; what is told of it is in *out.
+ * 0 or -errno. */
+#define BOARD_SCREEN_MIN 64u
+#define BOARD_SCREEN_MAX 4096u
+int board_screen(struct boot_screen *out, struct ram *ram, unsigned width, unsigned height);
 const struct board_class *board_find(const char *name); /* NULL: no such board */
 
 /* Builds the machine. On error nothing is left behind. */

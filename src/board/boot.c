@@ -167,11 +167,13 @@ static void area_add(struct boot *b, uint64_t base, uint64_t end, uint32_t type)
 
 static void boot_map(struct boot *b)
 {
+    const struct boot_screen *s = &b->args->screen;
     const struct ram *ram = b->args->ram;
 
     area_add(b, 0, BOOT_ACPI, BOOT_AREA_RAM);
     area_add(b, BOOT_ACPI, BOOT_ACPI_END, BOOT_AREA_RESERVED);
     area_add(b, BOOT_KERNEL_MIN, b->low_end, BOOT_AREA_RAM);
+    area_add(b, s->base, s->base + ram->screen, BOOT_AREA_RESERVED);
     for (unsigned i = 0; i < ram->slots; i++)
         if (ram->slot[i].gpa >= HIGH_RAM)
             area_add(b, ram->slot[i].gpa, ram->slot[i].gpa + ram->slot[i].len, BOOT_AREA_RAM);

@@ -44,6 +44,11 @@ struct boot_file { /* a file as read; boot_file_free when loaded */
     size_t len;
 };
 
+struct boot_screen { /* pixels of 32 bits, blue lowest, in reserved memory; width 0: none */
+    gpa_t base;
+    uint32_t width, height, pitch; /* pitch: bytes a row */
+};
+
 enum boot_way { BOOT_AUTO, BOOT_LINUX64, BOOT_PVH, BOOT_MULTIBOOT };
 
 struct boot_args {
@@ -54,6 +59,7 @@ struct boot_args {
     const char *cmdline;
     uint64_t rsdp;    /* 0: no ACPI */
     uint8_t seed[32]; /* for the guest's random number generator */
+    struct boot_screen screen;
     enum boot_way way;
 };
 

@@ -6,6 +6,8 @@
  * addresses they are linked for, and it is entered at its 64-bit entry point: the image's own
  * unpacker, 4.5 billion instructions for an xz kernel, never runs. A payload packed in a way this
  * loader doesn't know is entered at the unpacker's 64-bit entry instead.
+ * A screen is told of as firmware's (struct screen_info, include/uapi/linux/screen_info.h): the
+ * kernel's efifb and its console draw there with no device at all.
  * Left out: kernels older than protocol 2.12 (Linux 3.8), which have no 64-bit entry; KASLR, since
  * the unpacker is what applies it.
  */
@@ -19,6 +21,14 @@
 
 /* Offsets in the image, and the same in boot_params. */
 enum {
+    VIDEO_IS = 0x00f, /* orig_video_isVGA */
+    LFB_WIDTH = 0x012,
+    LFB_HEIGHT = 0x014,
+    LFB_DEPTH = 0x016,
+    LFB_BASE = 0x018,
+    LFB_SIZE = 0x01c,
+    LFB_LINELENGTH = 0x024,
+    LFB_COLOURS = 0x026, /* bits and first bit of red, green, blue, none */
     ACPI_RSDP_ADDR = 0x070,
     E820_ENTRIES = 0x1e8,
     SETUP_SECTS = 0x1f1,
@@ -51,6 +61,7 @@ enum {
 #define INITRD_MAX_2_12 0x7fffffffu
 #define CMDLINE_DEFAULT 2047
 #define ENTRY64         0x200 /* startup_64 of the unpacker, from its load address */
+#define VIDEO_TYPE_EFI  0x70
 
 bool linux_is(const struct boot_file *f)
 {
@@ -84,6 +95,22 @@ static void e820_put(const struct boot *b, uint8_t *params)
         le64_put(params + E820_TABLE + 20 * i + 8, b->area[i].len);
         le32_put(params + E820_TABLE + 20 * i + 16, b->area[i].type);
     }
+}
+
+static void screen_put(const struct boot_screen *s, uint8_t *params)
+{
+    static const uint8_t colours[8] = {8, 16, 8, 8, 8, 0, 8, 24};
+
+    if (!s->width)
+        return;
+    params[VIDEO_IS] = VIDEO_TYPE_EFI;
+    le16_put(params + LFB_WIDTH, (uint16_t)s->width);
+    le16_put(params + LFB_HEIGHT, (uint16_t)s->height);
+    le16_put(params + LFB_DEPTH, 32);
+    le32_put(params + LFB_BASE, (uint32_t)s->base);
+    le32_put(params + LFB_SIZE, s->height * s->pitch);
+    le16_put(params + LFB_LINELENGTH, (uint16_t)s->pitch);
+    memcpy(params + LFB_COLOURS, colours, sizeof(colours));
 }
 
 /* The header's end is told by the byte its jump instruction skips. */
@@ -120,6 +147,7 @@ int linux_enter(struct boot *b, uint64_t entry, const uint8_t *header, size_t he
     le32_put(params + RAMDISK_SIZE, (uint32_t)initrd_len);
     le32_put(params + CMD_LINE_PTR, BOOT_CMDLINE);
     e820_put(b, params);
+    screen_put(&b->args->screen, params);
     err = seed_put(b, params);
     if (!err)
         err = boot_put(b, BOOT_ZERO_PAGE, params, sizeof(params));

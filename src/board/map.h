@@ -7,7 +7,8 @@
 
 /* memory */
 #define MAP_PCI_WINDOW     0xc0000000u /* to MAP_PCI_WINDOW_END - 1 */
-#define MAP_PCI_WINDOW_END 0xfe000000u
+#define MAP_PCI_WINDOW_END 0xfc000000u
+#define MAP_SCREEN         0xfc000000u /* memory, up to 0xfdffffff, if there is a screen */
 #define MAP_REGDISK_MMIO   0xfe700000u /* one page each, MAP_REGDISKS of them */
 #define MAP_VIRTIO_MMIO    0xfe800000u /* one page each, MAP_VIRTIO_MMIOS of them */
 #define MAP_IOAPIC         0xfec00000u

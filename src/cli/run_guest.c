@@ -10,9 +10,10 @@
 #include <unistd.h>
 
 /* For the bundled guest only: no work a demo doesn't need (docs/boot.md); reset by ACPI. */
-#define GUEST_CMDLINE                                                                              \
-    "console=ttyS0 reboot=a panic=-1 cryptomgr.notests noreplace-smp quiet "                       \
-    "8250.nr_uarts=1"
+#define GUEST_WORDS                                                                                \
+    "reboot=a panic=-1 cryptomgr.notests noreplace-smp quiet 8250.nr_uarts=1"
+#define GUEST_CMDLINE "console=ttyS0 " GUEST_WORDS
+#define GUEST_SCREEN  "console=ttyS0 console=tty0 " GUEST_WORDS /* the shell is on the last one */
 
 const struct engine_ops *run_engine_named(const char *name)
 {
@@ -56,6 +57,8 @@ int run_engine_choose(struct run *r, struct error *err)
 /* Engine direct runs what needs no paging; told here, before a machine is made. */
 int run_engine_fits(const struct run *r, struct error *err)
 {
+    if (r->vm.engine == &engine_direct && r->vm.screen.width)
+        return error_set(err, -ENOTSUP, "--screen: not with --engine direct; use dbt or kvm");
     if (r->vm.engine != &engine_direct || multiboot_is(&r->vm.kernel))
         return 0;
     return error_set(err, -ENOTSUP,
@@ -87,7 +90,7 @@ static int guest_use(struct run *r, struct error *err)
     if (!r->vm.initrds)
         r->initrd[r->vm.initrds++] = r->guest_files[1];
     if (!r->append)
-        r->append = GUEST_CMDLINE;
+        r->append = r->vm.screen.width ? GUEST_SCREEN : GUEST_CMDLINE;
     return 0;
 }
 

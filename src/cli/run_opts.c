@@ -253,6 +253,8 @@ const struct opt run_options[] = {
      "a named port of the virtio console; socket=PATH listens there, for one client at a time",
      run_port_take},
     {"input", RUN_INPUT_VALUE, "a virtio keyboard or tablet, for viaduct ctl", run_input_take},
+    {"screen", "WIDTHxHEIGHT", "a screen, as 1024x768: tty0 of a Linux guest (docs/seat.md)",
+     run_screen_take},
     {"rng", RUN_VIRTIO_VALUE, "virtio-rng: entropy from this host", run_rng_take},
     {"balloon", RUN_VIRTIO_VALUE,
      "virtio-balloon: free memory goes back to the host; viaduct ctl … balloon", run_balloon_take},

@@ -23,17 +23,26 @@ static void guard(void *arg, gpa_t page, bool on)
     __atomic_fetch_add(&e->guard_changes, 1, __ATOMIC_SEQ_CST);
 }
 
+static void *map(void *at, uint64_t len, int fd)
+{
+    return mmap(at, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | (at ? MAP_FIXED : 0),
+                fd, 0);
+}
+
+/* Longer than the file behind it at first: a screen's pages have another. */
 int kvm_guard_open(struct engine *e)
 {
     struct ram *ram = e->env.ram;
-    void *p;
+    uint8_t *p;
 
     if (!e->env.patches)
         return 0;
-    p = mmap(NULL, ram->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, ram->fd, 0);
+    p = map(NULL, ram->size + ram->screen, ram->fd);
     if (p == MAP_FAILED)
         return -errno;
     e->alias = p;
+    if (ram->screen && map(p + ram->size, ram->screen, ram->screen_fd) == MAP_FAILED)
+        return -errno;
     ram->guard = guard;
     ram->guard_arg = e;
     return 0;
@@ -44,7 +53,7 @@ void kvm_guard_close(struct engine *e)
     if (!e->alias)
         return;
     e->env.ram->guard = NULL;
-    munmap(e->alias, e->env.ram->size);
+    munmap(e->alias, e->env.ram->size + e->env.ram->screen);
 }
 
 uint8_t *kvm_slot_host(const struct engine *e, uint8_t *host)

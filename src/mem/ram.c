@@ -3,6 +3,7 @@
 #include "mem/ram.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,6 +12,7 @@
 #define RAM_UNIT      (1ull << 20)
 #define RAM_HIGH_BASE (1ull << 32)
 #define GUARD         (1ull << 21) /* nothing is mapped before and after; keeps huge pages whole */
+#define SPARE         (2 * GUARD + RAM_SCREEN_MAX) /* of addresses: guards, and a screen's place */
 
 static void slot_add(struct ram *r, gpa_t gpa, uint64_t len, uint8_t *host)
 {
@@ -24,8 +26,7 @@ static int ram_map(struct ram *r, uint64_t size)
 
     if (ftruncate(r->fd, (off_t)size))
         return -errno;
-    host =
-        mmap(NULL, size + 2 * GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    host = mmap(NULL, size + SPARE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (host == MAP_FAILED)
         return -errno;
     host = mmap(host + GUARD, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED,
@@ -45,7 +46,7 @@ int ram_open(struct ram *r, uint64_t size)
     int err;
 
     memset(r, 0, sizeof(*r));
-    r->fd = -1;
+    r->fd = r->screen_fd = -1;
     if (!size || size % RAM_UNIT || size > INT64_MAX)
         return -EINVAL;
     r->page_flags = calloc(size >> RAM_PAGE_SHIFT, 1);
@@ -61,12 +62,62 @@ int ram_open(struct ram *r, uint64_t size)
 void ram_close(struct ram *r)
 {
     if (r->slots)
-        munmap(r->slot[0].host - GUARD, r->size + 2 * GUARD);
+        munmap(r->slot[0].host - GUARD, r->size + SPARE);
     if (r->fd >= 0)
         close(r->fd);
+    if (r->screen)
+        close(r->screen_fd);
     free(r->page_flags);
     memset(r, 0, sizeof(*r));
-    r->fd = -1;
+    r->fd = r->screen_fd = -1;
+}
+
+/* ---- the screen ---- */
+
+size_t ram_pages(const struct ram *r)
+{
+    return (size_t)((r->size + r->screen) >> RAM_PAGE_SHIFT);
+}
+
+int ram_screen_add(struct ram *r, gpa_t gpa, uint64_t len)
+{
+    uint8_t *at = r->slot[0].host + r->size, *flags;
+    int fd, err = 0;
+
+    if (!len || len > RAM_SCREEN_MAX || len % RAM_PAGE_SIZE || gpa % RAM_PAGE_SIZE ||
+        r->slots == RAM_SLOTS_MAX || r->screen)
+        return -EINVAL;
+    flags = realloc(r->page_flags, (r->size + len) >> RAM_PAGE_SHIFT);
+    if (!flags)
+        return -ENOMEM;
+    memset(flags + (r->size >> RAM_PAGE_SHIFT), 0, len >> RAM_PAGE_SHIFT);
+    r->page_flags = flags;
+    fd = memfd_create("guest-screen", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0 || ftruncate(fd, (off_t)len) ||
+        mmap(at, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, 0) != at)
+        err = -errno;
+    if (err) {
+        if (fd >= 0)
+            close(fd);
+        return err;
+    }
+    slot_add(r, gpa, len, at);
+    r->screen = len;
+    r->screen_fd = fd;
+    return 0;
+}
+
+int ram_screen_share(struct ram *r)
+{
+    static const int want = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
+    int has;
+
+    if (!r->screen)
+        return -ENODEV;
+    has = fcntl(r->screen_fd, F_GET_SEALS);
+    if (has < 0 || ((has & want) != want && fcntl(r->screen_fd, F_ADD_SEALS, want)))
+        return -errno;
+    return r->screen_fd;
 }
 
 uint8_t *ram_ptr(const struct ram *r, gpa_t gpa, uint64_t len)

@@ -1,6 +1,9 @@
 /*
  * Guest RAM: one shared memory file mapped once, shown to the guest as slots (below the PCI hole
  * and above 4 GiB). Only mem/, the engines and the ring files ever hold a pointer into it.
+ *
+ * A screen is a slot more, the last, with a file of its own behind it: memory to the guest in every
+ * way, and to nobody a way from there to the rest.
  */
 #ifndef MEM_RAM_H
 #define MEM_RAM_H
@@ -11,6 +14,7 @@
 #define RAM_PAGE_SIZE  4096u
 #define RAM_SLOTS_MAX  16
 #define RAM_LOW_MAX    0xc0000000ull /* RAM above this starts again at 4 GiB */
+#define RAM_SCREEN_MAX (32ull << 20)
 
 struct ram_slot {
     gpa_t gpa;
@@ -29,8 +33,10 @@ enum {
 struct ram {
     struct ram_slot slot[RAM_SLOTS_MAX];
     unsigned slots;
-    uint64_t size;
-    int fd;              /* memfd behind all slots */
+    uint64_t size;       /* of all slots but a screen's */
+    int fd;              /* memfd behind them */
+    uint64_t screen;     /* length of the screen, mapped where the rest ends; 0: there is none */
+    int screen_fd;       /* memfd behind it */
     uint8_t *page_flags; /* NULL: memory that a peer lent (mem/lent.h) */
     uint8_t *log;        /* who lent it keeps a dirty log: a bit a page of guest-physical memory */
     uint64_t log_len;    /* in bytes */
@@ -50,6 +56,14 @@ struct ram {
 
 int ram_open(struct ram *r, uint64_t size); /* size multiple of 1 MiB; 0 or -errno */
 void ram_close(struct ram *r);
+/* Adds a screen; before anybody else knows of the memory. gpa and len in whole pages, len at most
+ * RAM_SCREEN_MAX. 0 or -errno. */
+int ram_screen_add(struct ram *r, gpa_t gpa, uint64_t len);
+/* The screen's file, for somebody else to map: he can only read it, and nobody can change its size.
+ * -ENODEV: there is none. */
+int ram_screen_share(struct ram *r);
+/* How many pages all slots have. */
+size_t ram_pages(const struct ram *r);
 
 /* Pointer to [gpa, gpa+len) if all of it lies in one slot, else NULL. */
 uint8_t *ram_ptr(const struct ram *r, gpa_t gpa, uint64_t len);

@@ -77,6 +77,19 @@ static uint64_t on_tsc(void *ctx, unsigned vcpu, uint64_t tsc)
 
 /* ---- making ---- */
 
+static int screen_make(struct vm *vm, struct error *err)
+{
+    const struct vm_screen *s = &vm->setup->screen;
+    int code;
+
+    if (vm->setup->record)
+        return error_set(err, -EINVAL, "--screen: can't be recorded; leave out --record");
+    code = board_screen(&vm->screen, &vm->ram, s->width, s->height);
+    return code ? error_set(err, code, "--screen: memory for %ux%u can't be had: %s", s->width,
+                            s->height, strerror(-code))
+                : 0;
+}
+
 static int memory_make(struct vm *vm, struct error *err)
 {
     uint64_t size = vm->setup->memory;
@@ -86,7 +99,7 @@ static int memory_make(struct vm *vm, struct error *err)
         return error_set(err, code, "--memory: %llu MiB can't be had: %s",
                          (unsigned long long)(size >> 20), strerror(-code));
     vm->ram_made = true;
-    return 0;
+    return vm->setup->screen.width ? screen_make(vm, err) : 0;
 }
 
 static int core_make(struct vm *vm, struct error *err)
@@ -261,6 +274,7 @@ static int boot_make(struct vm *vm, struct error *err)
                              .initrd = s->initrd,
                              .initrds = s->initrds,
                              .cmdline = s->cmdline,
+                             .screen = vm->screen,
                              .way = s->way};
     struct cpu_regs regs;
     int code = board_tables(vm->board, &args.rsdp, err);

@@ -75,6 +75,10 @@ struct vm_input { /* virtio-input: a keyboard, or a tablet */
     bool tablet, mmio, packed;
 };
 
+struct vm_screen { /* width 0: none */
+    unsigned width, height;
+};
+
 struct vm_setup {
     const struct engine_ops *engine;
     const struct board_class *board;
@@ -98,6 +102,7 @@ struct vm_setup {
     struct vm_console vconsole;
     struct vm_input input[VM_INPUTS_MAX];
     unsigned inputs;
+    struct vm_screen screen;
     bool debug_exit;
     const struct rec_opts *record; /* NULL: nothing is recorded */
     const char *record_devs;       /* names joined by +; NULL: all that can be */

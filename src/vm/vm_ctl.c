@@ -43,6 +43,12 @@ struct typist *vm_typist(struct vm *vm)
     return vm->board->typist;
 }
 
+int vm_screen(struct vm *vm, struct boot_screen *out)
+{
+    *out = vm->screen;
+    return ram_screen_share(&vm->ram);
+}
+
 void vm_quit(struct vm *vm)
 {
     vm_leave(vm, VM_QUIT, 0);

@@ -8,6 +8,7 @@
 #include "vm/vm.h"
 
 struct blk;
+struct boot_screen;
 struct loop;
 struct patch;
 struct typist;
@@ -20,6 +21,9 @@ const struct vm_setup *vm_setup(const struct vm *vm);
 struct blk *vm_blk(struct vm *vm, unsigned disk);
 struct vcon *vm_vcon(struct vm *vm);     /* NULL: there is no virtio console */
 struct typist *vm_typist(struct vm *vm); /* NULL: the board has no keyboard */
+
+/* A descriptor of the screen that others can only read, ours; -ENODEV: there is none. */
+int vm_screen(struct vm *vm, struct boot_screen *out);
 
 struct patch *vm_patch(struct vm *vm); /* NULL: no instructions are patched */
 

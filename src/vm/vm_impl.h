@@ -55,6 +55,7 @@ struct vm {
     struct p9 *p9[VM_SHARES_MAX];
     struct board_share share[VM_SHARES_MAX];
     struct board_vsock vsock;
+    struct boot_screen screen;
     struct loop_timer deadline;
     struct bell_sink bells;
     struct shadow_sink shadow_sink;

@@ -43,7 +43,7 @@ int dbt_cache_open(struct dbt *d)
     d->exit_by_id = reserve(d->exits_max * sizeof(*d->exit_by_id));
     d->pages = reserve(d->pages_max * sizeof(*d->pages));
     d->cross_ids = reserve(d->cross_max * sizeof(*d->cross_ids));
-    d->page_index = reserve((d->ram->size >> RAM_PAGE_SHIFT) * sizeof(*d->page_index) + 1);
+    d->page_index = reserve(ram_pages(d->ram) * sizeof(*d->page_index) + 1);
     if (d->rw == MAP_FAILED || d->rx == MAP_FAILED || !d->arena || !d->sorted || !d->exit_by_id ||
         !d->pages || !d->cross_ids || !d->page_index)
         return -ENOMEM;
@@ -73,7 +73,7 @@ void dbt_cache_close(struct dbt *d)
     release(d->exit_by_id, d->exits_max * sizeof(*d->exit_by_id));
     release(d->pages, d->pages_max * sizeof(*d->pages));
     release(d->cross_ids, d->cross_max * sizeof(*d->cross_ids));
-    release(d->page_index, (d->ram->size >> RAM_PAGE_SHIFT) * sizeof(*d->page_index) + 1);
+    release(d->page_index, ram_pages(d->ram) * sizeof(*d->page_index) + 1);
 }
 
 bool dbt_room(const struct dbt *d)
@@ -357,7 +357,7 @@ bool dbt_invalidate(struct dbt *d, gpa_t gpa, uint64_t len)
 
 void dbt_flush_all(struct dbt *d)
 {
-    size_t pages = d->ram->size >> RAM_PAGE_SHIFT;
+    size_t pages = ram_pages(d->ram);
     if (d->bare)
         d->bare->all_gone(d->bare);
     dbt_unwatch_all(d);

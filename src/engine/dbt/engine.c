@@ -98,7 +98,7 @@ static int dbt_open(struct engine **out, const struct engine_env *env, struct er
         return error_set(err, -EINVAL, "engine dbt: at most %d vCPUs", DBT_CPUS_MAX);
     }
     e->cpu = calloc(env->vcpus, sizeof(*e->cpu));
-    e->share.watchers = calloc(env->ram->size >> RAM_PAGE_SHIFT, 1);
+    e->share.watchers = calloc(ram_pages(env->ram), 1);
     e->share.cpu = e->cpu;
     e->share.cpus = env->vcpus;
     for (unsigned i = 0; i < env->vcpus; i++) {

@@ -203,7 +203,7 @@ void dbt_unwatch_page(struct dbt *d, gpa_t page)
 
 void dbt_unwatch_all(struct dbt *d)
 {
-    size_t pages = d->ram->size >> RAM_PAGE_SHIFT;
+    size_t pages = ram_pages(d->ram);
     for (size_t n = 0; n < pages; n++)
         if (d->page_index[n])
             unwatch(d, n);
