@@ -61,6 +61,13 @@ static void disk(void *vm, unsigned n, struct qmp_disk *out)
     *out = (struct qmp_disk){.path = "disk.img", .bytes = 1 << 20};
 }
 
+static bool screen(void *vm, struct qmp_screen *out)
+{
+    (void)vm;
+    *out = (struct qmp_screen){640, 480, 2560, 1 << 20};
+    return true;
+}
+
 static void event(void *ctx, const char *name, struct cJSON *data)
 {
     char *line = qmp_event(name, data);
@@ -77,7 +84,8 @@ static const struct qmp_ops ops = {.paused = paused,
                                    .typist = typist,
                                    .vcpus = one,
                                    .disks = one,
-                                   .disk = disk};
+                                   .disk = disk,
+                                   .screen = screen};
 
 /* One line, and JSON again, with exactly one of return and error. */
 static void check(char *line)
@@ -128,7 +136,8 @@ static void client(struct machine *m, struct qmp *q, struct input *in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct machine m = {.b = bench_open(RAM_SIZE)};
-    struct qmp q = {.ops = &ops, .vm = &m, .event = event, .ready = true};
+    struct qmp *seat = NULL;
+    struct qmp q = {.ops = &ops, .vm = &m, .event = event, .ready = true, .seat = &seat};
     struct input in = {data, len};
     struct error err = {{0}};
 
@@ -137,6 +146,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     q.ready = !(take_u8(&in) & 1);
     client(&m, &q, &in);
     pthread_mutex_lock(&m.b->lock);
+    qmp_end(&q);
+    PROMISE(!seat && !q.held_buttons);
+    for (unsigned i = 0; i < QMP_HELD; i++)
+        PROMISE(!q.held[i]);
     typist_close(m.typist);
     pthread_mutex_unlock(&m.b->lock);
     bench_close(m.b);

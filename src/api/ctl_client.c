@@ -32,6 +32,7 @@ void ctl_client_close(struct ctl_client *cl)
     loop_fd_drop(cl->ctl->loop, cl->fd);
     close(cl->fd);
     cl->fd = -1;
+    qmp_end(&cl->qmp);
     json_split_free(&cl->in);
     free(cl->out);
     cl->out = NULL;
@@ -40,13 +41,47 @@ void ctl_client_close(struct ctl_client *cl)
 
 /* ---- out ---- */
 
+static ssize_t fd_send(int sock, const char *p, size_t n, int fd)
+{
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec io = {(void *)(uintptr_t)p, n};
+    struct msghdr m = {.msg_iov = &io,
+                       .msg_iovlen = 1,
+                       .msg_control = control.room,
+                       .msg_controllen = sizeof(control.room)};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(c), &fd, sizeof(int));
+    return sendmsg(sock, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Some of what is owed; a descriptor goes with the byte it belongs to. */
+static ssize_t some_send(struct ctl_client *cl, size_t at)
+{
+    size_t end = cl->pass && at < cl->pass_at ? cl->pass_at : cl->out_len;
+    ssize_t n;
+
+    if (!cl->pass || at != cl->pass_at)
+        return send(cl->fd, cl->out + at, end - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+    n = fd_send(cl->fd, cl->out + at, end - at, cl->pass);
+    if (n > 0)
+        cl->pass = 0;
+    return n;
+}
+
 /* false: the connection is gone. */
 static bool flush(struct ctl_client *cl)
 {
     size_t at = 0;
 
     while (at < cl->out_len) { /* each round takes a byte or ends */
-        ssize_t n = send(cl->fd, cl->out + at, cl->out_len - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = some_send(cl, at);
 
         if (n > 0)
             at += (size_t)n;
@@ -57,6 +92,7 @@ static bool flush(struct ctl_client *cl)
     }
     memmove(cl->out, cl->out + at, cl->out_len - at);
     cl->out_len -= at;
+    cl->pass_at -= cl->pass ? at : 0;
     return true;
 }
 
@@ -98,12 +134,25 @@ void ctl_client_send(struct ctl_client *cl, char *line, bool event)
 
 /* ---- in ---- */
 
+/* One descriptor at a time: who asks for another has not read the one before. */
+static void answer(struct ctl_client *cl)
+{
+    char *line = qmp_answer(&cl->qmp, cl->in.buf, cl->in.len);
+
+    if (cl->qmp.pass && cl->pass) {
+        free(line);
+        line = NULL;
+    } else if (cl->qmp.pass) {
+        cl->pass = cl->qmp.pass;
+        cl->pass_at = cl->out_len;
+    }
+    ctl_client_send(cl, line, false);
+}
+
 static void take(struct ctl_client *cl, char byte)
 {
     switch (json_split_byte(&cl->in, byte)) {
-    case JSON_MESSAGE:
-        ctl_client_send(cl, qmp_answer(&cl->qmp, cl->in.buf, cl->in.len), false);
-        break;
+    case JSON_MESSAGE: answer(cl); break;
     case JSON_BAD: ctl_client_send(cl, qmp_refusal("this is not a JSON object"), false); break;
     case JSON_TOO_LONG: ctl_client_send(cl, qmp_refusal("the message is too long"), false); break;
     default: break;
@@ -170,6 +219,7 @@ void ctl_client_open(struct ctl *c, int fd)
         return;
     }
     *cl = (struct ctl_client){.ctl = c, .fd = fd};
-    cl->qmp = (struct qmp){.ops = &ctl_machine, .vm = c->vm, .event = tell_all, .ctx = c};
+    cl->qmp = (struct qmp){
+        .ops = &ctl_machine, .vm = c->vm, .event = tell_all, .ctx = c, .seat = &c->seat};
     ctl_client_send(cl, qmp_greeting(), false);
 }

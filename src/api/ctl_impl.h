@@ -16,6 +16,8 @@ struct ctl_client {
     struct qmp qmp;
     char *out; /* what the socket did not take yet */
     size_t out_len, out_room;
+    int pass; /* a descriptor that goes out with byte pass_at of out; 0: none. Not ours to close */
+    size_t pass_at;
 };
 
 struct ctl {
@@ -24,6 +26,7 @@ struct ctl {
     struct listen_place at;
     struct loop_timer retry;
     struct ctl_client client[CTL_CLIENTS];
+    struct qmp *seat; /* of the client that has it; or NULL */
 };
 
 extern const struct qmp_ops ctl_machine; /* ctl_machine.c */

@@ -105,6 +105,15 @@ static int plug(void *vm, const char *name, bool plugged)
     return c ? vcon_plug(c, name, plugged) : -ENOENT;
 }
 
+static bool screen(void *vm, struct qmp_screen *out)
+{
+    struct boot_screen s;
+    int fd = vm_screen(vm, &s);
+
+    *out = (struct qmp_screen){s.width, s.height, s.pitch, fd};
+    return fd > 0;
+}
+
 const struct qmp_ops ctl_machine = {
     .paused = paused,
     .pause = pause,
@@ -120,4 +129,5 @@ const struct qmp_ops ctl_machine = {
     .balloon_get = balloon_get,
     .port = port,
     .plug = plug,
+    .screen = screen,
 };

@@ -110,7 +110,7 @@ char *qmp_refusal(const char *why)
 static const struct qmp_command *command_find(const char *name)
 {
     static const struct qmp_command *const tables[] = {qmp_machine, qmp_input, qmp_patch,
-                                                       qmp_balloon, qmp_ports};
+                                                       qmp_balloon, qmp_ports, qmp_seat};
 
     for (size_t i = 0; i < ARRAY_LEN(tables); i++)
         for (const struct qmp_command *c = tables[i]; c->name; c++)
@@ -175,6 +175,7 @@ char *qmp_answer(struct qmp *q, const char *message, size_t len)
     struct qmp_call c = {.q = q};
     char *line;
 
+    q->pass = 0;
     if (cJSON_IsObject(in)) {
         out = execute(&c, in);
         id = cJSON_DetachItemFromObjectCaseSensitive(in, "id");

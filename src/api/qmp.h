@@ -28,6 +28,11 @@ struct qmp_port { /* of the virtio console */
     bool plugged, open;
 };
 
+struct qmp_screen {
+    uint32_t width, height, stride; /* 32 bits a pixel, blue in the lowest byte */
+    int fd;                         /* to be passed on; ours */
+};
+
 struct qmp_ops { /* the machine */
     bool (*paused)(void *vm);
     void (*pause)(void *vm, bool on);
@@ -46,7 +51,10 @@ struct qmp_ops { /* the machine */
     /* The nth named port; false, or NULL: there are not so many. */
     bool (*port)(void *vm, unsigned n, struct qmp_port *out);
     int (*plug)(void *vm, const char *name, bool plugged); /* 0 or -ENOENT */
+    bool (*screen)(void *vm, struct qmp_screen *out);      /* false, or NULL: there is none */
 };
+
+#define QMP_HELD 32 /* bytes: a bit for every key there can be */
 
 struct qmp { /* one client's conversation */
     const struct qmp_ops *ops;
@@ -55,11 +63,17 @@ struct qmp { /* one client's conversation */
     void (*event)(void *ctx, const char *name, struct cJSON *data);
     void *ctx;
     bool ready; /* qmp_capabilities was said */
+    int pass;   /* a descriptor, ours, that goes with the answer just made; 0: none */
+    /* Who of all clients has the seat; NULL here: this machine has none to give. */
+    struct qmp **seat;
+    uint8_t held[QMP_HELD]; /* what he who has it holds down: keys of dev/ps2_keys.h … */
+    uint8_t held_buttons;   /* … and PS2_LEFT … */
 };
 
 /* Each a line to send, to be freed; NULL: no memory. */
 char *qmp_greeting(void);
 char *qmp_answer(struct qmp *q, const char *message, size_t len);
+void qmp_end(struct qmp *q);        /* the client has gone: nobody holds its keys any more */
 char *qmp_refusal(const char *why); /* for what is no message at all */
 char *qmp_event(const char *name, struct cJSON *data);
 

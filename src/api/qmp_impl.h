@@ -22,10 +22,13 @@ struct qmp_command {
     const char *arg[QMP_ARGS]; /* that may be there */
 };
 
-extern const struct qmp_command qmp_machine[], qmp_input[], qmp_patch[], qmp_balloon[],
-    qmp_ports[]; /* end with name NULL */
+extern const struct qmp_command qmp_machine[], qmp_input[], qmp_patch[], qmp_balloon[], qmp_ports[],
+    qmp_seat[]; /* end with name NULL */
 
 cJSON *qmp_nothing(void);
+/* qmp_seat.c: remembers what the client holds down, if it has the seat. */
+void qmp_hold(struct qmp *q, unsigned key, bool down);
+void qmp_hold_buttons(struct qmp *q, unsigned buttons, bool down);
 /* Fills the error; always NULL. */
 cJSON *qmp_fail(struct qmp_call *c, const char *class, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -183,11 +183,21 @@ static bool event_take(struct qmp_call *c, const cJSON *from, struct event *e)
     return e->key != PS2_KEY_NONE;
 }
 
-static int event_do(struct typist *t, const struct event *e)
+static int event_do(struct qmp *q, struct typist *t, const struct event *e)
 {
+    int err;
+
     switch (e->what) {
-    case KEY: return typist_key(t, e->key, e->down);
-    case BUTTON: return typist_button(t, e->button, e->down);
+    case KEY:
+        err = typist_key(t, e->key, e->down);
+        if (!err)
+            qmp_hold(q, e->key, e->down);
+        return err;
+    case BUTTON:
+        err = typist_button(t, e->button, e->down);
+        if (!err)
+            qmp_hold_buttons(q, e->button, e->down);
+        return err;
     case PLACE: return typist_place(t, e->on_x ? &e->dx : NULL, e->on_y ? &e->dy : NULL);
     default: return typist_move(t, e->dx, e->dy, e->wheel);
     }
@@ -254,7 +264,7 @@ static cJSON *send_event(struct qmp_call *c)
     if (!aimed(c, t))
         return NULL;
     for (unsigned i = 0; i < n && !err; i++)
-        err = event_do(t, &event[i]);
+        err = event_do(c->q, t, &event[i]);
     typist_aim(t, NULL);
     return done(c, err);
 }

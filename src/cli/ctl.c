@@ -4,6 +4,7 @@
  */
 #include "cli/cli.h"
 #include "cli/ctl_call.h"
+#include "cli/screen.h"
 #include "core/error.h"
 #include "core/log.h"
 #include <errno.h>
@@ -285,6 +286,27 @@ static int port(struct ctl_call *c, int argc, char **argv, struct error *err)
     return ctl_call(c, "set-port", args, NULL, err);
 }
 
+static int screendump(struct ctl_call *c, int argc, char **argv, struct error *err)
+{
+    cJSON *args = cJSON_CreateObject(), *got;
+    struct screen s;
+    int code;
+
+    (void)argc;
+    cJSON_AddBoolToObject(args, "descriptor", true);
+    code = ctl_call(c, "query-screen", args, &got, err);
+    if (code)
+        return code;
+    code = screen_map(&s, got, c->passed, err);
+    c->passed = -1;
+    cJSON_Delete(got);
+    if (code)
+        return code;
+    code = screen_save(&s, argv[1], err);
+    screen_unmap(&s);
+    return code;
+}
+
 static int qmp(struct ctl_call *c, int argc, char **argv, struct error *err)
 {
     int code = 0;
@@ -325,6 +347,8 @@ static const struct word words[] = {
     {"patches", "[on|off]", "patched instructions: how many; off puts all back", patches, 0, 1},
     {"balloon", "[SIZE]", "memory the guest has; SIZE: what it shall make do with", balloon, 0, 1},
     {"port", "[NAME in|out]", "ports of the virtio console; plug one in, pull it out", port, 0, 2},
+    {"screendump", "FILE", "a picture of the screen: PNG if FILE ends in .png, else PPM",
+     screendump, 1, 1},
     {"events", "", "print events until the machine ends", events, 0, 0},
     {"qmp", "JSON…", "send commands as they are, print the answers", qmp, 1, -1},
 };

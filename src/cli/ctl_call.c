@@ -8,14 +8,76 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+static void passed_keep(struct ctl_call *c, struct msghdr *m)
+{
+    for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h))
+        if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS) {
+            if (c->passed >= 0)
+                close(c->passed);
+            memcpy(&c->passed, CMSG_DATA(h), sizeof(int)); /* there is room for one */
+        }
+}
+
+static bool more(struct ctl_call *c)
+{
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec io = {c->buf, sizeof(c->buf)};
+    struct msghdr m = {.msg_iov = &io,
+                       .msg_iovlen = 1,
+                       .msg_control = control.room,
+                       .msg_controllen = sizeof(control.room)};
+    ssize_t n;
+
+    do
+        n = recvmsg(c->fd, &m, MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    c->at = 0;
+    c->len = n > 0 ? (size_t)n : 0;
+    if (n > 0)
+        passed_keep(c, &m);
+    return n > 0;
+}
+
+static int line_add(struct ctl_call *c, size_t *len, const char *p, size_t n)
+{
+    if (*len + n + 1 > c->room) {
+        size_t room = 2 * (*len + n + 1);
+        char *line = realloc(c->line, room);
+
+        if (!line)
+            return -ENOMEM;
+        c->line = line;
+        c->room = room;
+    }
+    memcpy(c->line + *len, p, n);
+    *len += n;
+    c->line[*len] = 0;
+    return 0;
+}
+
 static int line_read(struct ctl_call *c, struct error *err)
 {
-    ssize_t n = getline(&c->line, &c->room, c->from);
+    size_t len = 0;
+    bool whole = false;
 
-    if (n <= 0)
-        return error_set(err, -EPIPE, "the machine has ended the connection");
-    while (n && (c->line[n - 1] == '\n' || c->line[n - 1] == '\r'))
-        c->line[--n] = 0;
+    while (!whole) {
+        const char *end;
+        size_t n;
+
+        if (c->at == c->len && !more(c))
+            return error_set(err, -EPIPE, "the machine has ended the connection");
+        end = memchr(c->buf + c->at, '\n', c->len - c->at);
+        n = end ? (size_t)(end - c->buf) - c->at : c->len - c->at;
+        if (line_add(c, &len, c->buf + c->at, n))
+            return error_set(err, -ENOMEM, "not enough memory");
+        whole = end;
+        c->at += n + whole;
+    }
+    if (len && c->line[len - 1] == '\r')
+        c->line[len - 1] = 0;
     return 0;
 }
 
@@ -101,7 +163,7 @@ int ctl_connect(struct ctl_call *c, const char *path, struct error *err)
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     int code;
 
-    *c = (struct ctl_call){.fd = -1};
+    *c = (struct ctl_call){.fd = -1, .passed = -1};
     if (strlen(path) >= sizeof(at.sun_path))
         return error_set(err, -EINVAL, "%s: too long for a socket", path);
     memcpy(at.sun_path, path, strlen(path));
@@ -109,18 +171,15 @@ int ctl_connect(struct ctl_call *c, const char *path, struct error *err)
     if (c->fd < 0 || connect(c->fd, (const struct sockaddr *)&at, sizeof(at)))
         return error_set(err, -EINVAL, "%s: %s; is a machine running with --ctl %s?", path,
                          strerror(errno), path);
-    c->from = fdopen(c->fd, "r");
-    if (!c->from)
-        return error_set(err, -errno, "not enough memory");
     code = line_read(c, err); /* the greeting */
     return code ? code : ctl_call(c, "qmp_capabilities", NULL, NULL, err);
 }
 
 void ctl_hang_up(struct ctl_call *c)
 {
-    if (c->from)
-        fclose(c->from);
-    else if (c->fd >= 0)
+    if (c->fd >= 0)
         close(c->fd);
+    if (c->passed >= 0)
+        close(c->passed);
     free(c->line);
 }

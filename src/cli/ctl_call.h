@@ -9,10 +9,12 @@
 struct error;
 
 struct ctl_call {
-    FILE *from;
     int fd;
+    int passed; /* the newest descriptor that came with an answer, the caller's; -1: none */
     char *line; /* the newest, without its end */
     size_t room;
+    char buf[4096]; /* what came and was not looked at yet */
+    size_t at, len;
     char said[256]; /* what the machine said of the newest failure */
 };
 

@@ -10,8 +10,7 @@
 #include <unistd.h>
 
 /* For the bundled guest only: no work a demo doesn't need (docs/boot.md); reset by ACPI. */
-#define GUEST_WORDS                                                                                \
-    "reboot=a panic=-1 cryptomgr.notests noreplace-smp quiet 8250.nr_uarts=1"
+#define GUEST_WORDS   "reboot=a panic=-1 cryptomgr.notests noreplace-smp quiet 8250.nr_uarts=1"
 #define GUEST_CMDLINE "console=ttyS0 " GUEST_WORDS
 #define GUEST_SCREEN  "console=ttyS0 console=tty0 " GUEST_WORDS /* the shell is on the last one */
 

@@ -15,11 +15,13 @@
  * buffers of their own. */
 #define STROKE_NS 4000000u
 
+#define RING (TYPIST_ROOM + TYPIST_SPARE)
+
 enum { KEYBOARD, MOUSE, LANES };
 
 struct lane {
     struct typist *typist;
-    struct typist_act *ring; /* TYPIST_ROOM */
+    struct typist_act *ring; /* RING */
     unsigned head, count;
     uint64_t due; /* not before */
     struct loop_timer timer;
@@ -84,7 +86,7 @@ static bool lane_step(struct typist *t, struct lane *l)
         return false; /* on_room comes back */
     if (d && !d->act(d->dev, a))
         return true;
-    l->head = (l->head + 1) % TYPIST_ROOM; /* done; or its device's driver has gone */
+    l->head = (l->head + 1) % RING; /* done; or its device's driver has gone */
     l->count--;
     l->due = l->count ? now + l->ring[l->head].wait : now;
     return true;
@@ -112,6 +114,18 @@ static void on_room(void *typist)
 
 /* ---- asking ---- */
 
+static unsigned room(const struct lane *l, unsigned most)
+{
+    return l->count < most ? most - l->count : 0;
+}
+
+static bool fits_in(const struct lane *l, const struct typist_act *a, unsigned n)
+{
+    bool up = n == 1 && !a->down && (a->what == TYPIST_KEY || a->what == TYPIST_BUTTON);
+
+    return n <= room(l, up ? RING : TYPIST_ROOM);
+}
+
 static int push(struct typist *t, const struct typist_act *a, unsigned n)
 {
     struct lane *l = &t->lane[a->what == TYPIST_KEY ? KEYBOARD : MOUSE];
@@ -120,12 +134,12 @@ static int push(struct typist *t, const struct typist_act *a, unsigned n)
     first.dev = t->aim;
     if (!who(t, &first))
         return -ENODEV;
-    if (n > TYPIST_ROOM - l->count)
+    if (!fits_in(l, a, n))
         return -ENOSPC;
     if (!l->count && a->wait)
         l->due = loop_now(t->loop) + a->wait;
     for (unsigned i = 0; i < n; i++) {
-        struct typist_act *to = &l->ring[(l->head + l->count++) % TYPIST_ROOM];
+        struct typist_act *to = &l->ring[(l->head + l->count++) % RING];
 
         *to = a[i];
         to->dev = t->aim;
@@ -188,7 +202,7 @@ int typist_text(struct typist *t, const char *text, size_t len, size_t *bad)
         if (!more)
             return -EINVAL;
         n += more;
-        if (n > TYPIST_ROOM - t->lane[KEYBOARD].count)
+        if (n > room(&t->lane[KEYBOARD], TYPIST_ROOM))
             return -ENOSPC;
     }
     for (size_t i = 0; i < len; i++) {
@@ -300,7 +314,7 @@ int typist_open(struct typist **out, struct loop *loop, struct i8042 *at)
         struct lane *l = &t->lane[i];
 
         l->typist = t;
-        l->ring = calloc(TYPIST_ROOM, sizeof(*l->ring));
+        l->ring = calloc(RING, sizeof(*l->ring));
         full = full && l->ring;
         loop_timer_init(&l->timer, loop, lane_run, l);
         l->work = (struct loop_work){.run = lane_run, .arg = l};

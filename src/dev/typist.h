@@ -9,7 +9,9 @@
 
 #include "core/types.h"
 
-#define TYPIST_ROOM  4096u /* actions that can wait at the keyboard, and at the mouse */
+#define TYPIST_ROOM 4096u /* actions that can wait at the keyboard, and at the mouse … */
+#define TYPIST_SPARE                                                                               \
+    256u /* … and so many more that only let go: no key stays down for want of room */
 #define TYPIST_FAR   32767 /* of one motion; and the last place of a tablet */
 #define TYPIST_CHORD 8u    /* keys of one chord */
 #define TYPIST_DEVS  6u

@@ -1,5 +1,6 @@
 /* Kernel loaders: what is right is placed where it belongs; what is wrong is refused, in words. */
 #include "unit.h"
+#include "board/board.h"
 #include "board/boot.h"
 #include "board/unpack.h"
 #include "core/cpu_regs.h"
@@ -8,6 +9,8 @@
 
 #include <errno.h>
 #include <lz4.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #define MIB        (1ull << 20)
@@ -341,6 +344,76 @@ static void a_bomb_stops_at_the_limit(void **state)
     free(packed);
 }
 
+/* ---- the screen ---- */
+
+static void a_screen_is_told_of_and_reserved(void **state)
+{
+    struct world *w = *state;
+    const uint8_t *zp, colours[8] = {8, 16, 8, 8, 8, 0, 8, 24};
+    uint64_t len = 640 * 480 * 4;
+
+    assert_int_equal(board_screen(&w->args.screen, &w->ram, 640, 480), 0);
+    w->len = elf_make(w->file, LOAD_AT, 65536);
+    assert_int_equal(load(w), 0);
+    zp = ram_ptr(&w->ram, BOOT_ZERO_PAGE, 4096);
+    assert_int_equal(zp[0x0f], 0x70);
+    assert_int_equal(le16_get(zp + 0x12), 640);
+    assert_int_equal(le16_get(zp + 0x14), 480);
+    assert_int_equal(le16_get(zp + 0x16), 32);
+    assert_int_equal(le32_get(zp + 0x18), w->args.screen.base);
+    assert_int_equal(le32_get(zp + 0x1c), len);
+    assert_int_equal(le16_get(zp + 0x24), 640 * 4);
+    assert_memory_equal(zp + 0x26, colours, sizeof(colours));
+    assert_int_equal(zp[0x1e8], 4);
+    assert_true(le64_get(zp + 0x2d0 + 60) == w->args.screen.base);
+    assert_true(le64_get(zp + 0x2d0 + 68) == len);
+    assert_int_equal(le32_get(zp + 0x2d0 + 76), BOOT_AREA_RESERVED);
+}
+
+/* Pages behind those of RAM, so that flags and engines' tables know them; reachable by DMA. */
+static void a_screen_is_memory_behind_the_rest(void **state)
+{
+    struct world *w = *state;
+    struct boot_screen s;
+    struct dma dma = {.ram = &w->ram, .enabled = true};
+    uint8_t byte = 0x5a;
+
+    assert_int_equal(board_screen(&s, &w->ram, 63, 64), -EINVAL);
+    assert_int_equal(board_screen(&s, &w->ram, 4096, 4096), -EINVAL);
+    assert_int_equal(ram_screen_share(&w->ram), -ENODEV);
+    assert_int_equal(board_screen(&s, &w->ram, 65, 65), 0);
+    assert_int_equal(board_screen(&s, &w->ram, 65, 65), -EINVAL); /* one is enough */
+    assert_int_equal(ram_pages(&w->ram), 64 * MIB / 4096 + 5);
+    assert_int_equal(ram_page(&w->ram, s.base + 4096), 64 * MIB / 4096 + 1);
+    assert_int_equal(dma_write(&dma, s.base + 5 * 4096 - 1, &byte, 1), 0);
+    assert_int_equal(w->ram.page_flags[64 * MIB / 4096 + 4] & RAM_DIRTY, RAM_DIRTY);
+    assert_int_equal(dma_write(&dma, s.base + 5 * 4096 - 1, "ab", 2), -EFAULT);
+}
+
+static void a_screen_that_is_lent_can_only_be_read(void **state)
+{
+    struct world *w = *state;
+    struct boot_screen s;
+    uint8_t *mine, *theirs;
+    int fd;
+
+    assert_int_equal(board_screen(&s, &w->ram, 64, 64), 0);
+    mine = ram_ptr(&w->ram, s.base, 64 * 64 * 4);
+    fd = ram_screen_share(&w->ram);
+    assert_true(fd > 0);
+    assert_int_equal(ram_screen_share(&w->ram), fd);
+    theirs = mmap(NULL, 64 * 64 * 4, PROT_READ, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(theirs, MAP_FAILED);
+    mine[77] = 7;
+    assert_int_equal(theirs[77], 7);
+    assert_int_equal(mprotect(theirs, 4096, PROT_READ | PROT_WRITE), -1);
+    assert_ptr_equal(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+    assert_int_equal(pwrite(fd, "x", 1, 0), -1);
+    assert_int_equal(ftruncate(fd, 4096), -1);
+    assert_int_equal(ftruncate(fd, 1 << 20), -1);
+    munmap(theirs, 64 * 64 * 4);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -357,6 +430,9 @@ int main(void)
         T(text_is_no_kernel),
         T(plain_then_gzip_archives_come_out_joined),
         T(a_bomb_stops_at_the_limit),
+        T(a_screen_is_told_of_and_reserved),
+        T(a_screen_is_memory_behind_the_rest),
+        T(a_screen_that_is_lent_can_only_be_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

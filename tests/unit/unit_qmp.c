@@ -2,6 +2,9 @@
 #include "api/json_split.h"
 #include "api/qmp.h"
 #include "api/utf8.h"
+#include "core/loop.h"
+#include "dev/ps2_keys.h"
+#include "dev/typist.h"
 #include "unit.h"
 
 #include <cJSON.h>
@@ -231,6 +234,169 @@ static void what_is_wrong_is_told(void **state)
     assert_false(f.paused);
 }
 
+/* ---- the seat ---- */
+
+struct desk { /* a keyboard and a mouse that write down what they are told */
+    struct loop *loop;
+    struct typist *typist;
+    char log[256];
+    bool full; /* nobody reads them */
+};
+
+static bool desk_fits(void *dev, const struct typist_act *a)
+{
+    (void)a;
+    return !((struct desk *)dev)->full;
+}
+
+static bool desk_act(void *dev, struct typist_act *a)
+{
+    struct desk *d = dev;
+    size_t n = strlen(d->log);
+
+    snprintf(d->log + n, sizeof(d->log) - n, "%s%s%u ", a->what == TYPIST_KEY ? "" : "b",
+             a->down ? "+" : "-", a->key);
+    return true;
+}
+
+static bool desk_idle(void *dev, unsigned what)
+{
+    (void)dev, (void)what;
+    return true;
+}
+
+static void desk_on_room(void *dev, void (*room)(void *ctx), void *ctx)
+{
+    (void)dev, (void)room, (void)ctx;
+}
+
+static struct typist *desk_typist(void *vm)
+{
+    return ((struct desk *)vm)->typist;
+}
+
+static bool desk_screen(void *vm, struct qmp_screen *out)
+{
+    (void)vm;
+    *out = (struct qmp_screen){640, 480, 2560, 33};
+    return true;
+}
+
+static const struct qmp_ops desk_ops = {.typist = desk_typist, .screen = desk_screen};
+
+static void desk_open(struct desk *d)
+{
+    struct typist_dev dev = {.name = "desk",
+                             .can = TYPIST_KEY | TYPIST_BUTTON,
+                             .fits = desk_fits,
+                             .act = desk_act,
+                             .idle = desk_idle,
+                             .on_room = desk_on_room,
+                             .dev = d};
+
+    *d = (struct desk){.loop = loop_open(NULL, true)};
+    assert_int_equal(typist_open(&d->typist, d->loop, NULL), 0);
+    assert_int_equal(typist_add(d->typist, &dev), 0);
+}
+
+static void desk_close(struct desk *d)
+{
+    typist_close(d->typist);
+    loop_close(d->loop);
+}
+
+#define KEY(NAME, DOWN)                                                                            \
+    "{\"execute\":\"input-send-event\",\"arguments\":{\"events\":[{\"type\":\"key\",\"data\":{"    \
+    "\"down\":" DOWN ",\"key\":{\"type\":\"qcode\",\"data\":\"" NAME "\"}}}]}}"
+#define CLAIM "{\"execute\":\"seat-claim\"}"
+
+static void the_seat_is_one_clients(void **state)
+{
+    struct desk d;
+    struct qmp *holder = NULL, one = {.ops = &desk_ops, .vm = &d, .ready = true, .seat = &holder};
+    struct qmp two = one, none = {.ops = &desk_ops, .vm = &d, .ready = true};
+
+    (void)state;
+    desk_open(&d);
+    says(&none, CLAIM, "DeviceNotFound");
+    says(&two, "{\"execute\":\"seat-release\"}", "not yours");
+    says(&one, CLAIM, "{\"return\":{}}");
+    says(&one, CLAIM, "{\"return\":{}}"); /* it is already */
+    says(&two, CLAIM, "another seat has this machine");
+    says(&two, "{\"execute\":\"seat-release\"}", "not yours");
+    qmp_end(&two); /* takes nothing from the first */
+    says(&two, CLAIM, "another seat");
+    says(&one, "{\"execute\":\"seat-release\"}", "{\"return\":{}}");
+    says(&two, CLAIM, "{\"return\":{}}");
+    qmp_end(&two);
+    assert_null(holder);
+    desk_close(&d);
+}
+
+/* Whatever way it goes: its keys come up, and only its. */
+static void who_leaves_the_seat_holds_no_key(void **state)
+{
+    unsigned a = ps2_key_find("a", 1), shift = ps2_key_find("shift", 5), b = ps2_key_find("b", 1);
+    struct qmp *holder = NULL;
+    struct desk d;
+    struct qmp seat = {.ops = &desk_ops, .vm = &d, .ready = true, .seat = &holder}, other = seat;
+    char want[64];
+
+    (void)state;
+    desk_open(&d);
+    says(&seat, CLAIM, "return");
+    says(&seat, KEY("shift", "true"), "return");
+    says(&seat, KEY("a", "true"), "return");
+    says(&seat, KEY("a", "false"), "return");
+    says(&other, KEY("b", "true"), "return");
+    loop_step(d.loop, 0);
+    snprintf(want, sizeof(want), "+%u +%u -%u +%u ", shift, a, a, b);
+    assert_string_equal(d.log, want);
+    d.log[0] = 0;
+    qmp_end(&seat);
+    loop_step(d.loop, 0);
+    snprintf(want, sizeof(want), "-%u ", shift);
+    assert_string_equal(d.log, want);
+    desk_close(&d);
+}
+
+/* A guest that reads nothing: presses are refused when too many wait, releases still fit. */
+static void there_is_room_to_let_go(void **state)
+{
+    struct qmp *holder = NULL;
+    struct desk d;
+    struct qmp seat = {.ops = &desk_ops, .vm = &d, .ready = true, .seat = &holder};
+
+    (void)state;
+    desk_open(&d);
+    d.full = true;
+    says(&seat, CLAIM, "return");
+    for (unsigned i = 0; i < TYPIST_ROOM; i++)
+        assert_int_equal(typist_key(d.typist, 1, true), 0);
+    says(&seat, KEY("shift", "true"), "too much waits");
+    says(&seat, KEY("shift", "false"), "return");
+    assert_int_equal(seat.held[0] | seat.held[1], 0);
+    qmp_end(&seat);
+    desk_close(&d);
+}
+
+static void a_screen_comes_with_its_descriptor_if_asked(void **state)
+{
+    struct desk d = {0};
+    struct fake f = {0};
+    struct qmp q = {.ops = &desk_ops, .vm = &d, .ready = true}, blind = conversation(&f, true);
+
+    (void)state;
+    says(&blind, "{\"execute\":\"query-screen\"}", "DeviceNotFound");
+    says(&q, "{\"execute\":\"query-screen\",\"arguments\":{\"descriptor\":1}}", "'descriptor'");
+    assert_int_equal(q.pass, 0);
+    says(&q, "{\"execute\":\"query-screen\",\"arguments\":{\"descriptor\":true}}",
+         "\"width\":640,\"height\":480,\"stride\":2560");
+    assert_int_equal(q.pass, 33);
+    says(&q, "{\"execute\":\"query-screen\"}", "xrgb8888");
+    assert_int_equal(q.pass, 0);
+}
+
 static void what_goes_out_is_utf8(void **state)
 {
     static const char *const all[][2] = {
@@ -268,6 +434,10 @@ int main(void)
         cmocka_unit_test(capabilities_come_first),
         cmocka_unit_test(the_machine_obeys),
         cmocka_unit_test(what_is_wrong_is_told),
+        cmocka_unit_test(the_seat_is_one_clients),
+        cmocka_unit_test(who_leaves_the_seat_holds_no_key),
+        cmocka_unit_test(there_is_room_to_let_go),
+        cmocka_unit_test(a_screen_comes_with_its_descriptor_if_asked),
         cmocka_unit_test(what_goes_out_is_utf8),
     };
 
