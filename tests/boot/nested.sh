@@ -133,24 +133,24 @@ for part in $parts; do
         for way in pio mmio; do
             stamp begin regdisk-\$way
             viaduct run --engine kvm --memory 32M --debug-exit --timeout 150 --kernel /guests/regdisk.elf \
-                --disk mem:1M,via=regdisk-\$way --append via=\$way --console file=/tmp/out 2>&1
+                --disk mem:1M,via=regdisk-\$way --append "tcg via=\$way" --console file=/tmp/out 2>&1
             echo "== end regdisk-\$way \$?"
             grep -e '^FAIL' -e '# skip no such mode' /tmp/out
         done
         for trap in each patched writes; do
             stamp begin patch-\$trap
             viaduct run --engine kvm --memory 32M --debug-exit --timeout 150 --kernel /guests/patch.elf --ledger - \\
-                --disk mem:1M,via=regdisk-mmio,trap=\$trap --append \$trap --console file=/tmp/out 2>&1
+                --disk mem:1M,via=regdisk-mmio,trap=\$trap --append "tcg \$trap" --console file=/tmp/out 2>&1
             echo "== end patch-\$trap \$?"
             grep -e '^FAIL' /tmp/out
         done
         stamp begin patch-smp
         viaduct run --engine kvm --cpus 2 --memory 32M --debug-exit --timeout 150 --kernel /guests/patch_smp.elf \\
-            --disk mem:1M,via=regdisk-mmio,trap=patched --append n=300 --console file=/tmp/out 2>&1
+            --disk mem:1M,via=regdisk-mmio,trap=patched --append "tcg n=300" --console file=/tmp/out 2>&1
         echo "== end patch-smp \$?"
         grep -e '^FAIL' /tmp/out
         stamp begin bench
-        viaduct run --engine kvm --memory 32M --debug-exit --timeout 150 --kernel /guests/bench.elf --append n=2000
+        viaduct run --engine kvm --memory 32M --debug-exit --timeout 150 --kernel /guests/bench.elf --append "tcg n=2000"
         echo "== end bench \$?"
         ;;
     linux)
