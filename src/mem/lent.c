@@ -114,6 +114,7 @@ void lent_clear(struct lent *m)
     while (m->ram.slots)
         lent_remove(m, m->ram.slot[0].gpa, m->ram.slot[0].len);
     lent_log(m, -1, 0, 0);
+    lent_unmap(&m->record);
     m->ram.log = NULL;
     m->lost = false;
 }
@@ -131,6 +132,18 @@ int lent_log(struct lent *m, int fd, uint64_t offset, uint64_t len)
     m->log_at = at;
     m->ram.log = m->ram.log ? at : NULL;
     m->ram.log_len = at ? len : 0;
+    return 0;
+}
+
+int lent_record(struct lent *m, uint8_t **at, int fd, uint64_t offset, uint64_t len)
+{
+    struct lent_map map = {0};
+    int err = fd < 0 ? 0 : lent_map(&map, at, fd, offset, len);
+
+    if (err)
+        return err;
+    lent_unmap(&m->record);
+    m->record = map;
     return 0;
 }
 

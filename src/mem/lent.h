@@ -21,7 +21,7 @@ struct lent_map { /* one mapping of a file, whole pages */
 
 struct lent {
     struct ram ram;
-    struct lent_map slot[RAM_SLOTS_MAX], log; /* slot[i] is ram.slot[i]'s */
+    struct lent_map slot[RAM_SLOTS_MAX], log, record; /* slot[i] is ram.slot[i]'s */
     uint8_t *log_at;
     bool lost;         /* some of it went away under us */
     struct lent *next; /* among those that are guarded */
@@ -37,6 +37,9 @@ void lent_clear(struct lent *m);                          /* slots and log */
  * is on. */
 int lent_log(struct lent *m, int fd, uint64_t offset, uint64_t len);
 void lent_log_on(struct lent *m, bool on);
+/* Memory beside the guest's that is shared with the peer, of which there is one piece: *at is where
+ * it lies. fd < 0: none from now on. As lent_add. */
+int lent_record(struct lent *m, uint8_t **at, int fd, uint64_t offset, uint64_t len);
 
 /* This thread's SIGBUS in memory of m, from now on: zeroes take the place of what is gone, and
  * lost is set. 0 or -errno. */

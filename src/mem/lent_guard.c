@@ -27,7 +27,7 @@ static bool page_replace(const struct lent_map *map, uintptr_t addr)
 
 static bool lent_replace(struct lent *m, uintptr_t addr)
 {
-    bool found = page_replace(&m->log, addr);
+    bool found = page_replace(&m->log, addr) || page_replace(&m->record, addr);
 
     for (unsigned i = 0; i < RAM_SLOTS_MAX && !found; i++)
         found = page_replace(&m->slot[i], addr);

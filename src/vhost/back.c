@@ -51,6 +51,7 @@ static void peer_drop(struct vhost_back *b)
     fd_close(&b->sock);
     fd_close(&b->back_sock);
     b->regions = 0;
+    b->record.at = NULL;
     b->features = b->protocol = 0;
     b->featured = false;
     b->bad = NULL;
@@ -261,6 +262,7 @@ static bool rows_make(struct vhost_back *b, struct ledger *ledger)
 
     b->kicks = ledger_row(ledger, LEDGER_BELL, name, "kick");
     b->calls = ledger_row(ledger, LEDGER_IRQ, name, "call");
+    b->again = ledger_row(ledger, LEDGER_VHOST, name, "served again");
     b->msgs[0] = ledger_row(ledger, LEDGER_VHOST, name, "unknown");
     for (uint32_t i = 0; i < VU_REQUESTS; i++) {
         const char *request = vu_request_name(i);
@@ -269,7 +271,7 @@ static bool rows_make(struct vhost_back *b, struct ledger *ledger)
         if (!b->msgs[i])
             return false;
     }
-    return b->kicks && b->calls;
+    return b->kicks && b->calls && b->again;
 }
 
 int vhost_back_open(struct vhost_back **out, const struct vhost_back_opts *o, struct loop *loop,

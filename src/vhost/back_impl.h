@@ -1,5 +1,6 @@
 /* Shared by the files of the serving side: back.c (the peer comes and goes, messages are taken),
- * back_msg.c (what each asks), back_mem.c (its memory), back_ring.c (its rings). */
+ * back_msg.c (what each asks), back_mem.c (its memory), back_ring.c (its rings), back_flight.c (the
+ * record of what is in flight). */
 #ifndef VHOST_BACK_IMPL_H
 #define VHOST_BACK_IMPL_H
 
@@ -10,6 +11,7 @@
 #include "vhost/back.h"
 #include "vhost/msg.h"
 #include "virtio/virtio.h"
+#include "virtio/vq_flight.h"
 #include "virtio/vport.h"
 
 struct ledger_row;
@@ -23,6 +25,7 @@ struct vhost_ring {
     bool addressed, enabled;
     struct vq_place at; /* while it does not run: where it will go on */
     bool runs;
+    struct vq_flight flight;
 };
 
 struct vhost_user_region {
@@ -45,11 +48,16 @@ struct vhost_back {
     struct vhost_user_region region[RAM_SLOTS_MAX];
     unsigned regions;
     struct vhost_ring ring[VIRTIO_QUEUES_MAX];
+    struct { /* the record of what is in flight; at NULL: the peer keeps none */
+        uint8_t *at;
+        uint64_t len;
+        uint16_t queues, size; /* size: entries a queue */
+    } record;
     uint64_t features, protocol; /* as the peer set them */
     bool featured;               /* it did */
     const char *bad;             /* why this peer must go */
     struct log_budget log;
-    struct ledger_row *msgs[VU_REQUESTS], *kicks, *calls;
+    struct ledger_row *msgs[VU_REQUESTS], *kicks, *calls, *again;
 };
 
 /* Answers to a message. */
@@ -80,6 +88,12 @@ enum vhost_answer vhost_mem_remove(struct vhost_back *b, struct vu_msg *m);
 enum vhost_answer vhost_mem_log(struct vhost_back *b, struct vu_msg *m);
 /* The guest's address of len bytes that the peer has at user; false: it lent no such thing. */
 bool vhost_mem_gpa(const struct vhost_back *b, uint64_t user, uint64_t len, gpa_t *gpa);
+
+/* back_flight.c */
+enum vhost_answer vhost_flight_get(struct vhost_back *b, struct vu_msg *m);
+enum vhost_answer vhost_flight_set(struct vhost_back *b, struct vu_msg *m);
+/* The ring, just started, goes on where its record says. False: b->bad says why not. */
+bool vhost_flight_start(struct vhost_back *b, struct vhost_ring *r);
 
 /* back_ring.c */
 enum vhost_answer vhost_ring_num(struct vhost_back *b, const struct vu_msg *m);

@@ -28,7 +28,8 @@ static uint64_t offered(const struct vhost_back *b)
 static uint64_t offered_protocol(const struct vhost_back *b)
 {
     uint64_t f = VU_BIT(VU_F_MQ) | VU_BIT(VU_F_LOG_SHMFD) | VU_BIT(VU_F_REPLY_ACK) |
-                 VU_BIT(VU_F_BACKEND_REQ) | VU_BIT(VU_F_CONFIGURE_MEM_SLOTS);
+                 VU_BIT(VU_F_BACKEND_REQ) | VU_BIT(VU_F_CONFIGURE_MEM_SLOTS) |
+                 VU_BIT(VU_F_INFLIGHT_SHMFD);
 
     return b->o.config ? f | VU_BIT(VU_F_CONFIG) : f;
 }
@@ -152,6 +153,8 @@ enum vhost_answer vhost_obey(struct vhost_back *b, struct vu_msg *m)
     case VU_REM_MEM_REG: return vhost_mem_remove(b, m);
     case VU_SET_LOG_BASE: return vhost_mem_log(b, m);
     case VU_SET_LOG_FD: return VHOST_OK; /* an eventfd for a log that is full: ours never is */
+    case VU_GET_INFLIGHT_FD: return vhost_flight_get(b, m);
+    case VU_SET_INFLIGHT_FD: return vhost_flight_set(b, m);
     case VU_SET_VRING_NUM: return vhost_ring_num(b, m);
     case VU_SET_VRING_ADDR: return vhost_ring_addr(b, m);
     case VU_SET_VRING_BASE: return vhost_ring_base(b, m);

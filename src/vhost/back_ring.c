@@ -6,7 +6,8 @@
  *
  * Where a ring starts: of a split ring the guest itself sees how far the device was, in the used
  * index, and that is where the next one goes on, whatever SET_VRING_BASE says: after a back end was
- * killed the front end can only guess. A packed ring has no such word.
+ * killed the front end can only guess. A packed ring has no such word. Where the peer keeps a
+ * record of what is in flight, that says it for both (back_flight.c).
  *
  * The peer's descriptors are its own to spoil: they are read and written without ever waiting.
  */
@@ -101,11 +102,17 @@ static bool conf_fill(struct vhost_back *b, struct vhost_ring *r, struct vq_conf
            vhost_mem_gpa(b, r->used, 1, &conf->used) && (packed || !(r->num & (r->num - 1)));
 }
 
-static int ring_seek(struct vhost_ring *r, struct vq *q)
+/* False: b->bad says why. */
+static bool ring_seek(struct vhost_back *b, struct vhost_ring *r, struct vq *q)
 {
+    if (b->record.at)
+        return vhost_flight_start(b, r);
     if (!q->conf.packed)
         r->at.avail = r->at.used = vq_used_idx(q);
-    return vq_seek(q, &r->at);
+    if (!vq_seek(q, &r->at))
+        return true;
+    vhost_lied(b, "a place that the ring does not have");
+    return false;
 }
 
 static void ring_start(struct vhost_back *b, struct vhost_ring *r)
@@ -117,9 +124,10 @@ static void ring_start(struct vhost_back *b, struct vhost_ring *r)
         return;
     }
     virtio_enable(b->v, r->index);
-    if (!q->vq.desc || ring_seek(r, &q->vq)) {
-        virtio_queue_stop(b->v, r->index);
+    if (!q->vq.desc)
         vhost_lied(b, "a ring that is none: its size, alignment or memory");
+    if (!q->vq.desc || !ring_seek(b, r, &q->vq)) {
+        virtio_queue_stop(b->v, r->index);
         return;
     }
     r->runs = true;

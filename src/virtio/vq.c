@@ -18,6 +18,7 @@
 #include "mem/dma.h"
 #include "virtio/vcheck.h"
 #include "virtio/vevil.h"
+#include "virtio/vq_flight.h"
 #include "virtio/vq_ring.h"
 #include <errno.h>
 #include <string.h>
@@ -80,6 +81,8 @@ int vq_pop(struct vq *q, struct vq_chain *c)
     }
     if (q->ring->walk(q, c))
         return -EINVAL;
+    if (__builtin_expect(q->flight != NULL, 0))
+        vq_flight_took(q, c->head);
     q->busy[c->head / 64] |= 1ull << c->head % 64;
     q->in_flight++;
     if (q->conf.in_order)
@@ -97,6 +100,8 @@ void vq_unpop(struct vq *q, const struct vq_chain *c)
         q->line.count--;
     if (__builtin_expect(q->check != NULL, 0))
         vq_check_unpop(q->check, c->head);
+    if (__builtin_expect(q->flight != NULL, 0))
+        vq_flight_unpop(q, c->head);
     q->ring->unpop(q, c->head);
 }
 
@@ -268,7 +273,9 @@ void vq_quiet(struct vq *q)
 
 bool vq_listen(struct vq *q)
 {
-    return q->desc && !q->broken && q->ring->listen(q);
+    bool more = q->desc && !q->broken && q->ring->listen(q);
+
+    return more || (q->flight && !q->broken && vq_flight_again(q));
 }
 
 const char *ring_seg_add(struct vq_chain *c, uint64_t addr, uint32_t len, bool write)

@@ -16,6 +16,7 @@ struct dma;
 struct state;
 struct vevil;
 struct vq_check;
+struct vq_flight;
 struct vq_ring;
 
 #define VQ_SIZE_MAX 256u        /* the largest ring offered to drivers */
@@ -61,6 +62,7 @@ struct vq {
         uint64_t done[VQ_SIZE_MAX / 64];
     } line;
     struct vq_check *check;          /* who watches the driver; NULL: nobody. After vq_start */
+    struct vq_flight *flight;        /* the record of what is in flight; NULL: none is kept */
     struct vevil *evil;              /* who misbehaves; NULL: nobody. After vq_start */
     const char *broken;              /* why the queue was given up, else NULL */
     uint64_t busy[VQ_SIZE_MAX / 64]; /* heads popped and not yet pushed */

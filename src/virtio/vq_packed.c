@@ -15,6 +15,7 @@
  */
 #include "core/state.h"
 #include "mem/ram.h"
+#include "virtio/vq_flight.h"
 #include "virtio/vq_ring.h"
 #include <errno.h>
 #include <string.h>
@@ -23,12 +24,6 @@ enum { DESC_F_AVAIL = 1 << 7, DESC_F_USED = 1 << 15 };
 enum { PK_ADDR = 0, PK_LEN = 8, PK_ID = 12, PK_FLAGS = 14 };
 enum { EVENT_OFF_WRAP = 0, EVENT_FLAGS = 2, EVENT_LEN = 4 };
 enum { EVENT_ENABLE = 0, EVENT_DISABLE = 1, EVENT_DESC = 2 };
-
-struct desc {
-    uint64_t addr;
-    uint32_t len;
-    uint16_t id, flags;
-};
 
 static uint8_t *place(const struct vq *q, unsigned at)
 {
@@ -69,7 +64,7 @@ static bool available(const struct vq *q)
 
 static int packed_next(struct vq *q, uint16_t *head)
 {
-    if (!available(q))
+    if (!(q->flight && vq_flight_again(q)) && !available(q))
         return 0;
     for (unsigned i = 0; i < ARRAY_LEN(q->busy); i++)
         if (~q->busy[i]) {
@@ -82,20 +77,20 @@ static int packed_next(struct vq *q, uint16_t *head)
     return -EINVAL;
 }
 
-static struct desc desc_read(const struct vq *q, const uint8_t *at)
+static struct pk_desc desc_read(const struct vq *q, const uint8_t *at)
 {
     uint8_t d[DESC_LEN];
 
     memcpy(d, at, sizeof(d));
     ring_read(q, at, d, sizeof(d));
-    return (struct desc){.addr = le64_get(d + PK_ADDR),
-                         .len = le32_get(d + PK_LEN),
-                         .id = le16_get(d + PK_ID),
-                         .flags = le16_get(d + PK_FLAGS)};
+    return (struct pk_desc){.addr = le64_get(d + PK_ADDR),
+                            .len = le32_get(d + PK_LEN),
+                            .id = le16_get(d + PK_ID),
+                            .flags = le16_get(d + PK_FLAGS)};
 }
 
 /* 2.8.7: every entry of the table is part of the chain, and only WRITE means something in it. */
-static const char *indirect_walk(struct vq *q, const struct desc *d, struct vq_chain *c)
+static const char *indirect_walk(struct vq *q, const struct pk_desc *d, struct vq_chain *c)
 {
     const uint8_t *table;
     unsigned entries = d->len / DESC_LEN;
@@ -108,7 +103,7 @@ static const char *indirect_walk(struct vq *q, const struct desc *d, struct vq_c
     if (!table)
         return "an indirect table that is not in RAM";
     for (unsigned i = 0; i < entries && !why; i++) { /* at most the ring's size, see above */
-        struct desc e = desc_read(q, table + (size_t)DESC_LEN * i);
+        struct pk_desc e = desc_read(q, table + (size_t)DESC_LEN * i);
 
         why = ring_seg_add(c, e.addr, e.len, e.flags & DESC_F_WRITE);
     }
@@ -116,16 +111,35 @@ static const char *indirect_walk(struct vq *q, const struct desc *d, struct vq_c
     return why;
 }
 
-/* The chain's descriptors follow each other in the ring. *last: the one that ends it. */
-static const char *chain_walk(struct vq *q, struct vq_chain *c, unsigned *places, struct desc *last)
+/* One descriptor of a chain from the ring; or, of one that is served again, from the record. */
+static bool chain_desc(struct vq *q, bool again, uint16_t at, unsigned n, struct pk_desc *d)
 {
+    const struct pk_desc *kept = again ? vq_flight_kept(q->flight, n) : NULL;
+
+    if (again && !kept)
+        return false;
+    *d = again ? *kept : desc_read(q, place(q, at));
+    if (q->flight) {
+        q->flight->walk[n] = *d;
+        q->flight->walked = (uint16_t)(n + 1);
+    }
+    return true;
+}
+
+/* The chain's descriptors follow each other in the ring. *last: the one that ends it. */
+static const char *chain_walk(struct vq *q, struct vq_chain *c, unsigned *places,
+                              struct pk_desc *last)
+{
+    bool again = q->flight && vq_flight_again(q);
     uint16_t at = q->next_avail;
     const char *why = NULL;
 
     /* Bound: a chain has at most `size` descriptors (2.8.5). */
     for (*places = 0; *places < q->conf.size;) {
-        struct desc d = desc_read(q, place(q, at));
+        struct pk_desc d;
 
+        if (!chain_desc(q, again, at, *places, &d))
+            return "a chain of the record that has no end";
         ++*places;
         *last = d;
         if (d.flags & DESC_F_INDIRECT)
@@ -149,19 +163,23 @@ static unsigned places_taken(const struct vq *q)
 
 static int packed_walk(struct vq *q, struct vq_chain *c)
 {
-    unsigned places, taken = places_taken(q);
-    struct desc last;
+    bool again =
+        q->flight && vq_flight_again(q); /* its places were counted when the ring started */
+    unsigned places, taken = again ? 0 : places_taken(q);
+    struct pk_desc last;
 
     c->outs = c->ins = 0;
     c->out_len = c->in_len = 0;
     q->broken = chain_walk(q, c, &places, &last);
     if (!q->broken && places > q->conf.size - taken)
         q->broken = "a chain over descriptors that are still in flight";
+    if (!q->broken && again && vq_flight_kept(q->flight, places))
+        q->broken = "a chain of the record that ends early";
     if (q->broken)
         return -EINVAL;
     q->pk.id[c->head] = last.id;
     q->pk.span[c->head] = (uint16_t)places;
-    if (advance(q, &q->next_avail, places))
+    if (!again && advance(q, &q->next_avail, places))
         q->pk.avail_wrap = !q->pk.avail_wrap;
     ring_count(q, false, (size_t)DESC_LEN * places);
     return 0;
@@ -186,13 +204,17 @@ static void packed_push(struct vq *q, uint16_t head, uint32_t written)
     le32_put(at + PK_LEN, written);
     le16_put(at + PK_ID, q->pk.id[head]);
     ring_wrote(q, at + PK_LEN, at + PK_LEN, PK_FLAGS - PK_LEN);
-    if (q->unshown) {
-        ring_store(q, at + PK_FLAGS, flags);
-    } else {
+    if (!q->unshown) {
         q->pk.show_at = q->next_used;
         q->pk.show_flags = flags;
         q->pk.show_span = 0;
     }
+    if (q->flight)
+        vq_flight_leave(q, head);
+    if (q->unshown || q->flight)
+        ring_store(q, at + PK_FLAGS, flags);
+    if (q->flight)
+        vq_flight_left(q);
     q->pk.show_span = (uint16_t)(q->pk.show_span + q->pk.span[head]);
     if (advance(q, &q->next_used, q->pk.span[head]))
         q->pk.used_wrap = !q->pk.used_wrap;
@@ -221,7 +243,8 @@ static bool packed_show(struct vq *q)
     bool wrap = q->pk.show_flags & DESC_F_USED;
     uint16_t flags;
 
-    ring_store(q, at + PK_FLAGS, q->pk.show_flags);
+    if (!q->flight) /* else each was shown when it was given back */
+        ring_store(q, at + PK_FLAGS, q->pk.show_flags);
     ring_count(q, true, (size_t)DESC_LEN * q->unshown);
     ram_written(q->dma->ram, q->conf.desc, (uint64_t)DESC_LEN * q->conf.size);
     /* Pairs with the driver's: it writes its event area, fences, looks at the flags again. */

@@ -7,6 +7,7 @@
  * notifications needs more: each side writes its own word, then reads the other's, and a full
  * fence between the two makes sure that at least one of them notices (2.7.7, 2.7.10).
  */
+#include "virtio/vq_flight.h"
 #include "virtio/vq_ring.h"
 #include "core/state.h"
 #include "mem/ram.h"
@@ -52,6 +53,10 @@ static int split_next(struct vq *q, uint16_t *head)
     uint16_t waiting = (uint16_t)(ring_load(q, q->avail + RING_IDX) - q->next_avail);
     unsigned slot = q->next_avail & (q->conf.size - 1u);
 
+    if (q->flight && vq_flight_again(q)) {
+        *head = q->flight->again[q->flight->served]; /* is in next_avail already */
+        return 1;
+    }
     if (!waiting)
         return 0;
     if (waiting > q->conf.size) {
@@ -136,13 +141,19 @@ static void split_push(struct vq *q, uint16_t head, uint32_t written)
     le32_put(elem + 4, written);
     ring_wrote(q, elem, elem, USED_LEN);
     q->next_used++;
+    if (q->flight)
+        vq_flight_gave(q, head);
 }
 
 static bool split_show(struct vq *q)
 {
     uint16_t old = (uint16_t)(q->next_used - q->unshown);
 
+    if (q->flight)
+        vq_flight_show(q);
     ring_store(q, q->used + RING_IDX, q->next_used);
+    if (q->flight)
+        vq_flight_shown(q);
     ring_count(q, true, (size_t)USED_LEN * q->unshown + 2);
     ram_written(q->dma->ram, q->conf.used, used_area(q));
     /* Pairs with the driver's: it writes used_event (or flags), fences, looks at used.idx again. */
