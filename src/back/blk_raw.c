@@ -27,8 +27,8 @@
 #define TMPFS_TYPE 0x01021994 /* TMPFS_MAGIC of <linux/magic.h> */
 #define RAMFS_TYPE 0x858458f6
 
-#define LOCK_TRIES    40u /* 0.4 s in all */
-#define LOCK_PAUSE_NS 10000000
+#define LOCK_TRIES    400u /* 0.4 s in all */
+#define LOCK_PAUSE_NS 1000000
 
 void raw_list_init(struct raw_list *l)
 {

@@ -201,12 +201,15 @@ static void queue_irq(void *transport, unsigned queue)
 static void config_irq(void *transport)
 {
     struct vhost_back *b = transport;
-    struct vu_msg m = {.request = VU_BACKEND_CONFIG_CHANGE, .flags = VU_VERSION};
+    uint8_t hdr[VU_HDR_LEN] = {0};
 
+    le32_put(hdr + VU_HDR_REQUEST, VU_BACKEND_CONFIG_CHANGE);
+    le32_put(hdr + VU_HDR_FLAGS, VU_VERSION);
     if (b->v->status & VIRTIO_NEEDS_RESET)
         vhost_rings_err(b);
-    else if (b->back_sock >= 0 && vhost_agreed(b, VU_F_CONFIG))
-        vu_send(b->back_sock, &m); /* a peer that does not read them misses them */
+    else if (b->back_sock >= 0 && vhost_agreed(b, VU_F_CONFIG) &&
+             send(b->back_sock, hdr, sizeof(hdr), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        return; /* a peer that does not read them misses them */
 }
 
 static int back_attach(struct bearer *bearer, struct virtio *v, const struct dev_env *env)
@@ -291,7 +294,7 @@ int vhost_back_open(struct vhost_back **out, const struct vhost_back_opts *o, st
     b->look = (struct loop_work){.run = look, .arg = b};
     loop_timer_init(&b->retry, loop, on_retry, b);
     for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++)
-        b->ring[i] = (struct vhost_ring){.b = b, .index = i, .kick = -1, .call = -1, .err = -1};
+        vhost_ring_clear(b, i);
     code = rows_make(b, ledger) ? lent_guard(&b->lent) : -ENOMEM;
     if (code)
         error_set(err, code, "%s: %s", o->name, strerror(-code));

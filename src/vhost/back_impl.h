@@ -9,6 +9,7 @@
 #include "mem/dma.h"
 #include "mem/lent.h"
 #include "vhost/back.h"
+#include "vhost/call.h"
 #include "vhost/msg.h"
 #include "virtio/virtio.h"
 #include "virtio/vq_flight.h"
@@ -19,7 +20,8 @@ struct ledger_row;
 struct vhost_ring {
     struct vhost_back *b;
     unsigned index;
-    int kick, call, err;        /* the peer's eventfds, ours to close; -1 */
+    int kick, err; /* the peer's eventfds, ours to close; -1 */
+    struct vhost_call call;
     uint16_t num;               /* 0: not told yet */
     uint64_t desc, avail, used; /* where the peer has them */
     bool addressed, enabled;
@@ -86,6 +88,8 @@ enum vhost_answer vhost_mem_table(struct vhost_back *b, struct vu_msg *m);
 enum vhost_answer vhost_mem_add(struct vhost_back *b, struct vu_msg *m);
 enum vhost_answer vhost_mem_remove(struct vhost_back *b, struct vu_msg *m);
 enum vhost_answer vhost_mem_log(struct vhost_back *b, struct vu_msg *m);
+/* The dirty log is on and has a bit for each page, or is off. False: b->bad is set. */
+bool vhost_mem_logged(struct vhost_back *b);
 /* The guest's address of len bytes that the peer has at user; false: it lent no such thing. */
 bool vhost_mem_gpa(const struct vhost_back *b, uint64_t user, uint64_t len, gpa_t *gpa);
 
@@ -106,6 +110,7 @@ enum vhost_answer vhost_ring_fd(struct vhost_back *b, struct vu_msg *m);
 void vhost_rings_rest(struct vhost_back *b);
 void vhost_rings_go(struct vhost_back *b); /* those that may run and don't: from where they were */
 void vhost_rings_drop(struct vhost_back *b); /* for good: descriptors closed, all forgotten */
+void vhost_ring_clear(struct vhost_back *b, unsigned index); /* as never heard of */
 bool vhost_rings_run(const struct vhost_back *b);
 void vhost_ring_call(struct vhost_back *b, unsigned queue);
 void vhost_rings_err(struct vhost_back *b); /* the driver broke the rules */

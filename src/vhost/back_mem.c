@@ -44,7 +44,7 @@ static enum vhost_answer region_add(struct vhost_back *b, const uint8_t *at, int
     if (err)
         return region_error(b, err);
     b->region[b->regions++] = (struct vhost_user_region){r.gpa, r.len, user};
-    return VHOST_OK;
+    return vhost_mem_logged(b) ? VHOST_OK : VHOST_LIED;
 }
 
 static void regions_clear(struct vhost_back *b)
@@ -106,8 +106,25 @@ enum vhost_answer vhost_mem_remove(struct vhost_back *b, struct vu_msg *m)
     return vhost_lied(b, "a region to be removed that it never lent");
 }
 
-/* The guest's memory may be dirtied only where the log has a bit, so the log must cover it; we do
- * not insist: what it does not cover, the peer can't ask for. */
+enum { PAGES_A_BYTE = 8 };
+
+bool vhost_mem_logged(struct vhost_back *b)
+{
+    uint64_t pages = b->lent.ram.log_len * PAGES_A_BYTE;
+
+    if (!b->lent.ram.log)
+        return true;
+    for (unsigned i = 0; i < b->regions; i++) {
+        const struct vhost_user_region *r = &b->region[i];
+
+        if ((r->gpa + (r->len - 1)) / RAM_PAGE_SIZE < pages)
+            continue;
+        vhost_lied(b, "a dirty log that is too small for its memory");
+        return false;
+    }
+    return true;
+}
+
 enum vhost_answer vhost_mem_log(struct vhost_back *b, struct vu_msg *m)
 {
     int fd = vu_fd_take(m, 0), err;
@@ -123,6 +140,8 @@ enum vhost_answer vhost_mem_log(struct vhost_back *b, struct vu_msg *m)
     if (err)
         return region_error(b, err);
     lent_log_on(&b->lent, b->features >> VHOST_F_LOG_ALL & 1);
+    if (!vhost_mem_logged(b))
+        return VHOST_LIED;
     if (!vhost_agreed(b, VU_F_LOG_SHMFD))
         return VHOST_OK;
     vu_msg_drop(m);

@@ -63,7 +63,8 @@ static enum vhost_answer features_set(struct vhost_back *b, const struct vu_msg 
     b->features = f;
     b->featured = true;
     lent_log_on(&b->lent, f >> VHOST_F_LOG_ALL & 1);
-    vhost_rings_go(b);
+    if (vhost_mem_logged(b))
+        vhost_rings_go(b);
     return b->bad ? VHOST_LIED : VHOST_OK;
 }
 

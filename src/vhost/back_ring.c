@@ -37,28 +37,31 @@ bool vhost_rings_run(const struct vhost_back *b)
 
 /* ---- eventfds ---- */
 
-static void event_raise(int fd)
-{
-    uint64_t one = 1;
-
-    /* Full, or no eventfd: the peer's loss, and nothing to be done. */
-    if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
-        return;
-}
-
 void vhost_ring_call(struct vhost_back *b, unsigned queue)
 {
     if (queue >= VIRTIO_QUEUES_MAX)
         return;
     ledger_add(b->calls, true, 0);
-    event_raise(b->ring[queue].call);
+    vhost_call_raise(&b->ring[queue].call);
     vhost_look(b);
+}
+
+/* Once in the life of a ring, so a call is made for it only now. */
+static void err_raise(const struct vhost_ring *r)
+{
+    struct vhost_call once;
+    int fd = r->err < 0 ? -1 : fcntl(r->err, F_DUPFD_CLOEXEC, 0);
+
+    vhost_call_init(&once);
+    if (fd >= 0 && !vhost_call_set(&once, fd))
+        vhost_call_raise(&once);
+    vhost_call_close(&once);
 }
 
 void vhost_rings_err(struct vhost_back *b)
 {
     for (unsigned i = 0; i < b->v->queues; i++)
-        event_raise(b->ring[i].err);
+        err_raise(&b->ring[i]);
 }
 
 static void on_kick(void *arg, uint32_t events)
@@ -67,7 +70,7 @@ static void on_kick(void *arg, uint32_t events)
     struct vhost_back *b = r->b;
     uint64_t count;
     struct iovec iov = {.iov_base = &count, .iov_len = sizeof(count)};
-    ssize_t n = preadv2(r->kick, &iov, 1, -1, RWF_NOWAIT);
+    ssize_t n = preadv2(r->kick, &iov, 1, -1, RWF_NOWAIT); /* whatever O_NONBLOCK says */
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return; /* the peer took it back */
@@ -130,6 +133,9 @@ static void ring_start(struct vhost_back *b, struct vhost_ring *r)
         virtio_queue_stop(b->v, r->index);
         return;
     }
+    if (b->features >> VHOST_F_LOG_ALL & 1 && !b->lent.log_at)
+        log_peer(&b->log, "%s: its peer asks for a dirty log and gave none: nothing is marked",
+                 b->o.name);
     r->runs = true;
     virtio_set_status(b->v, b->v->status | VIRTIO_DRIVER_OK);
     loop_fd(b->loop, r->kick, EPOLLIN, on_kick, r);
@@ -180,6 +186,15 @@ static void fd_replace(int *fd, int by)
     *fd = by;
 }
 
+void vhost_ring_clear(struct vhost_back *b, unsigned index)
+{
+    struct vhost_ring *r = &b->ring[index];
+
+    *r = (struct vhost_ring){.b = b, .index = index, .kick = -1, .err = -1};
+    r->at.avail_wrap = r->at.used_wrap = true;
+    vhost_call_init(&r->call);
+}
+
 void vhost_rings_drop(struct vhost_back *b)
 {
     for (unsigned i = 0; i < b->v->queues; i++) {
@@ -187,10 +202,9 @@ void vhost_rings_drop(struct vhost_back *b)
 
         ring_rest(b, r);
         fd_replace(&r->kick, -1);
-        fd_replace(&r->call, -1);
         fd_replace(&r->err, -1);
-        *r = (struct vhost_ring){.b = b, .index = i, .kick = -1, .call = -1, .err = -1};
-        r->at.avail_wrap = r->at.used_wrap = true;
+        vhost_call_close(&r->call);
+        vhost_ring_clear(b, i);
     }
 }
 
@@ -298,14 +312,6 @@ enum vhost_answer vhost_ring_enable(struct vhost_back *b, const struct vu_msg *m
     return b->bad ? VHOST_LIED : VHOST_OK;
 }
 
-/* Ours is what we may set on it: not to wait. The peer shares that flag; see docs/domain.md. */
-static bool fd_spare_waiting(int fd)
-{
-    int flags = fcntl(fd, F_GETFL);
-
-    return flags >= 0 && !fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-}
-
 static enum vhost_answer kick_set(struct vhost_back *b, struct vhost_ring *r, int fd)
 {
     ring_rest(b, r);
@@ -329,14 +335,14 @@ enum vhost_answer vhost_ring_fd(struct vhost_back *b, struct vu_msg *m)
     if (!r || what & ~(uint64_t)(VU_FD_QUEUE_MASK | VU_FD_NONE) || m->fds != !none)
         return vhost_lied(b, "a descriptor for a queue that there is not, or none, or too many");
     fd = vu_fd_take(m, 0);
-    if (fd >= 0 && !fd_spare_waiting(fd)) {
-        close(fd);
-        return vhost_lied(b, "a descriptor that can't be used");
-    }
     if (m->request == VU_SET_VRING_KICK)
         return kick_set(b, r, fd);
-    fd_replace(m->request == VU_SET_VRING_CALL ? &r->call : &r->err, fd);
-    if (m->request == VU_SET_VRING_CALL)
-        event_raise(fd); /* what was shown with no descriptor to tell it by */
+    if (m->request == VU_SET_VRING_ERR) {
+        fd_replace(&r->err, fd);
+        return VHOST_OK;
+    }
+    if (vhost_call_set(&r->call, fd))
+        return vhost_lied(b, "a call descriptor that is no eventfd");
+    vhost_call_raise(&r->call); /* what was shown with no descriptor to tell it by */
     return VHOST_OK;
 }
