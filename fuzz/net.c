@@ -60,7 +60,7 @@ static void table(struct play *p, const uint8_t *frame)
     unsigned port = frame[5] % L2_PORTS;
 
     p->now += frame[4];
-    if (from && !l2_is_group(from) && l2_learn(p->l2, from, port, p->now) != L2_FOREIGN)
+    if (from && !l2_is_group(from) && l2_learn(p->l2, from, port, L2_QUOTA, p->now) != L2_FOREIGN)
         PROMISE(p->l2->count[port] <= L2_QUOTA);
     if (l2_find(p->l2, l2_mac(frame), p->now) >= 0)
         PROMISE(l2_find(p->l2, l2_mac(frame), p->now) < (int)L2_PORTS);

@@ -25,7 +25,7 @@
 #define NET_FRAME_MIN 14u                /* an Ethernet header */
 #define NET_FRAME_MAX (65536u + 64u)     /* with segmentation left to do; see net.takes */
 #define NET_SEGS_MAX  64                 /* iovecs of a frame that a front end gives */
-#define NET_IOVS_MAX  (NET_SEGS_MAX + 4) /* of one it is given: headers may have been split off */
+#define NET_IOVS_MAX  (NET_SEGS_MAX + 8) /* of one it is given: headers may have been split off */
 
 struct net;
 struct ledger;

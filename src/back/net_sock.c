@@ -112,7 +112,7 @@ bool net_sock_full(struct net *n)
 {
     struct net_sock *s = container_of(n, struct net_sock, net);
 
-    if (s->fd < 0 || net_out_kept(&s->out) <= FULL_AT)
+    if (s->fd < 0 || net_out_kept(&s->out) <= (s->shared ? 0 : FULL_AT))
         return false;
     s->was_full = true;
     return true;
@@ -158,7 +158,7 @@ void net_sock_ready(struct net *n)
 /* NULL, or why the peer is lost. */
 static const char *take_in(struct net_sock *s)
 {
-    for (unsigned i = 0; i < READS && (!s->holding || s->ahead); i++) {
+    for (unsigned i = 0; i < (s->shared ? 1 : READS) && (!s->holding || s->ahead); i++) {
         size_t room;
         uint8_t *to = s->holding ? net_in_tail(&s->in, &room) : net_in_space(&s->in, &room);
         ssize_t n = room ? recv(s->fd, to, room, MSG_DONTWAIT) : -1;
@@ -195,7 +195,7 @@ static void sock_ready_fd(void *arg, uint32_t events)
         return;
     }
     watch(s);
-    if (s->was_full && net_out_kept(&s->out) <= ROOM_AT) {
+    if (s->was_full && net_out_kept(&s->out) <= (s->shared ? 0 : ROOM_AT)) {
         s->was_full = false;
         net_room(&s->net);
     }

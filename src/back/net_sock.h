@@ -16,6 +16,7 @@ struct net_sock {
     /* Bytes to read ahead while the guest has no room: for a peer that drops what the socket does
      * not take, instead of waiting. 0: leave it in the socket. */
     size_t ahead;
+    bool shared;     /* others want their turn: read once, and full as soon as anything is kept */
     bool whole;      /* the peer can't do with half a record: NET_OUT_WHOLE */
     uint32_t events; /* what the loop watches for */
     /* The peer went, or lied: why is for the message. The socket is closed, the link down. */

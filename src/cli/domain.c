@@ -5,6 +5,7 @@
  * go.
  */
 #include "cli/domain.h"
+#include "cli/domain_switch.h"
 #include "core/error.h"
 #include "core/ledger.h"
 #include "core/log.h"
@@ -21,6 +22,7 @@
 struct domain {
     struct domain_device device[DOMAIN_DEVICES];
     unsigned devices, disks, nets;
+    struct domain_switches switches;
     const char *ledger_path;
     bool help;
     struct loop *loop;
@@ -69,8 +71,9 @@ static int domain_open(struct domain *d, struct error *err)
     code = d->loop && d->ledger ? signals_start(d) : -ENOMEM;
     if (code)
         return error_set(err, code, "domain: %s", strerror(-code));
+    code = domain_switches_open(&d->switches, d->loop, d->ledger, err);
     for (unsigned i = 0; i < d->devices && !code; i++)
-        code = domain_device_open(&d->device[i], d->loop, d->ledger, err);
+        code = domain_device_open(&d->device[i], &d->switches, d->loop, d->ledger, err);
     return code;
 }
 
@@ -78,6 +81,7 @@ static void domain_close(struct domain *d)
 {
     for (unsigned i = 0; i < d->devices; i++)
         domain_device_close(&d->device[i]);
+    domain_switches_close(&d->switches);
     if (d->signals >= 0)
         close(d->signals);
     if (d->ledger)
@@ -141,6 +145,16 @@ static int take_net(void *ctx, const char *value, struct error *err)
     return dev ? domain_net_take(&dev->net, value, err) : -EINVAL;
 }
 
+static int take_switch(void *ctx, const char *value, struct error *err)
+{
+    return domain_switch_take(&((struct domain *)ctx)->switches, value, err);
+}
+
+static int take_port(void *ctx, const char *value, struct error *err)
+{
+    return domain_port_take(&((struct domain *)ctx)->switches, value, err);
+}
+
 static int take_ledger(void *ctx, const char *value, struct error *err)
 {
     ((struct domain *)ctx)->ledger_path = value;
@@ -151,6 +165,9 @@ static const struct opt options[] = {
     {"disk", DOMAIN_DISK_VALUE, "serve that file, or mem:SIZE, as virtio-blk; repeated for more",
      take_disk},
     {"net", DOMAIN_NET_VALUE, "serve that network as virtio-net; repeated for more", take_net},
+    {"switch", "NAME[,age=SECONDS]", "a switch between cards (--net port=NAME) and ports",
+     take_switch},
+    {"port", DOMAIN_PORT_VALUE, "plug that into switch NAME; repeated for more", take_port},
     {"ledger", "FILE", "write the ledger as JSON at the end; - is stdout (SIGUSR1: print it)",
      take_ledger},
     {0},

@@ -3,10 +3,12 @@
 #define CLI_DOMAIN_H
 
 #include "cli/cli.h"
+#include "share/sw_policy.h"
 
 #define DOMAIN_DEVICES 64
 
 struct blk;
+struct domain_switches;
 struct ledger;
 struct loop;
 struct net;
@@ -24,6 +26,8 @@ struct domain_disk { /* --disk FILE,socket=PATH[,…] */
 struct domain_net { /* --net SPEC,socket=PATH[,…] */
     char text[1024], spec[1024];
     const char *socket, *pcap;
+    const char *on;          /* port=: the switch inside the domain; or NULL */
+    struct sw_policy policy; /* of its port there */
     bool packed, in_order;
 };
 
@@ -46,8 +50,8 @@ int domain_disk_take(struct domain_disk *d, const char *value, struct error *err
 /* domain_net.c: the same */
 int domain_net_take(struct domain_net *n, const char *value, struct error *err);
 /* domain_device.c: opened and listening. 0 or -errno with err filled. */
-int domain_device_open(struct domain_device *d, struct loop *loop, struct ledger *ledger,
-                       struct error *err);
+int domain_device_open(struct domain_device *d, struct domain_switches *switches, struct loop *loop,
+                       struct ledger *ledger, struct error *err);
 void domain_device_close(struct domain_device *d);
 static inline const char *domain_socket(const struct domain_device *d)
 {
@@ -56,6 +60,6 @@ static inline const char *domain_socket(const struct domain_device *d)
 
 #define DOMAIN_DISK_VALUE "FILE,socket=PATH[,readonly][,queues=N][,packed][,in-order][,serial=TEXT]"
 #define DOMAIN_NET_VALUE                                                                           \
-    "switch=PATH|tap=NAME|user[,…]|null,socket=PATH[,packed][,in-order][,pcap=FILE]"
+    "port=NAME|switch=PATH|tap=NAME|user[,…]|null,socket=PATH[,packed][,in-order][,pcap=FILE]"
 
 #endif

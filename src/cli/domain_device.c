@@ -2,14 +2,17 @@
  * vhost-user socket that carries it. Made in this order, and unmade in the other. */
 #include "back/blk.h"
 #include "back/net.h"
+#include "back/net_pcap.h"
 #include "bus/dev.h"
 #include "cli/domain.h"
+#include "cli/domain_switch.h"
 #include "core/error.h"
 #include "vhost/back.h"
 #include "virtio/vblk.h"
 #include "virtio/virtio.h"
 #include "virtio/vnet.h"
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Registers of the front end's transport, which this one does not see. */
@@ -35,6 +38,18 @@ static int net_create(struct domain_device *d, const struct dev_env *env)
     return vnet_create(&d->vnet, env, &o);
 }
 
+/* A port of a switch inside the domain, named as the card if it has no name of its own. */
+static int port_open(struct domain_device *d, struct domain_switches *switches, struct error *err)
+{
+    struct sw *sw = domain_switch_find(switches, d->net.on, err);
+    int code;
+
+    if (!*d->net.policy.name)
+        snprintf(d->net.policy.name, sizeof(d->net.policy.name), "%s", d->name);
+    code = sw ? sw_card_open(&d->cable, sw, &d->net.policy, d->name, err) : -ENOENT;
+    return code || !d->net.pcap ? code : net_pcap_open(&d->cable->pcap, d->net.pcap, 0, err);
+}
+
 static int backend_open(struct domain_device *d, struct loop *loop, struct ledger *ledger,
                         struct error *err)
 {
@@ -45,8 +60,8 @@ static int backend_open(struct domain_device *d, struct loop *loop, struct ledge
                      : blk_open(&d->blk, &file, loop, ledger, err);
 }
 
-int domain_device_open(struct domain_device *d, struct loop *loop, struct ledger *ledger,
-                       struct error *err)
+int domain_device_open(struct domain_device *d, struct domain_switches *switches, struct loop *loop,
+                       struct ledger *ledger, struct error *err)
 {
     struct vhost_back_opts back = {.name = d->name,
                                    .path = domain_socket(d),
@@ -58,7 +73,8 @@ int domain_device_open(struct domain_device *d, struct loop *loop, struct ledger
 
     if (d->is_net ? d->net.in_order : d->disk.in_order)
         back.offered = VIRTIO_BIT(VIRTIO_F_IN_ORDER);
-    code = backend_open(d, loop, ledger, err);
+    code =
+        d->is_net && d->net.on ? port_open(d, switches, err) : backend_open(d, loop, ledger, err);
     if (!code)
         code = vhost_back_open(&d->back, &back, loop, ledger, err);
     if (code)

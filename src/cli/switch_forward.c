@@ -76,7 +76,7 @@ static bool source_ok(struct sw_port *p, uint64_t mac)
         p->count.bad++;
         return false;
     }
-    switch (l2_learn(&p->sw->l2, mac, p->index, p->sw->now)) {
+    switch (l2_learn(&p->sw->l2, mac, p->index, L2_QUOTA, p->sw->now)) {
     case L2_FOREIGN: p->count.spoofed++; return false;
     case L2_MANY: p->count.crowded++; return true;
     default: return true;

@@ -119,7 +119,7 @@ const char *ledger_kind_name(enum ledger_kind kind)
         [LEDGER_WAY] = "way",     [LEDGER_NET] = "net",     [LEDGER_EXIT] = "exit",
         [LEDGER_CHECK] = "check", [LEDGER_SHARE] = "share", [LEDGER_CALL] = "call",
         [LEDGER_FILE] = "file",   [LEDGER_EVIL] = "evil",   [LEDGER_CHR] = "chr",
-        [LEDGER_INPUT] = "input", [LEDGER_VHOST] = "vhost",
+        [LEDGER_INPUT] = "input", [LEDGER_VHOST] = "vhost", [LEDGER_SWITCH] = "switch",
     };
 
     return (unsigned)kind < LEDGER_KINDS ? name[kind] : "?";

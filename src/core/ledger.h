@@ -27,6 +27,7 @@ enum ledger_kind {
     LEDGER_EVIL,  /* what a device did that it must not (--evil): writes = how often */
     LEDGER_CHR,   /* pieces of a port's stream: writes = from the guest; refused = lost */
     LEDGER_INPUT, /* events of an input device: reads = to the guest; refused = frames lost */
+    LEDGER_SWITCH, /* frames at a switch's port: share/sw_count.c says what each row counts */
     LEDGER_VHOST, /* vhost-user messages, by request: reads = replies; refused = not obeyed */
     LEDGER_EXIT,  /* vCPU exits by kind: writes = count */
     LEDGER_CALL,  /* a program's system calls by ABI: writes = calls; bytes as the calls moved them

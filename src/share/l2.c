@@ -56,7 +56,7 @@ static struct l2_entry *place_find(struct l2 *t, uint64_t mac, unsigned port, ui
     return own ? own : any;
 }
 
-enum l2_learnt l2_learn(struct l2 *t, uint64_t mac, unsigned port, uint64_t now)
+enum l2_learnt l2_learn(struct l2 *t, uint64_t mac, unsigned port, unsigned quota, uint64_t now)
 {
     struct l2_entry *e = entry_find(t, mac);
 
@@ -66,7 +66,7 @@ enum l2_learnt l2_learn(struct l2 *t, uint64_t mac, unsigned port, uint64_t now)
         e->seen = now;
         return L2_KNOWN;
     }
-    if (t->count[port] >= L2_QUOTA)
+    if (t->count[port] >= quota)
         return L2_MANY;
     if (!e)
         e = place_find(t, mac, port, now);
@@ -74,6 +74,14 @@ enum l2_learnt l2_learn(struct l2 *t, uint64_t mac, unsigned port, uint64_t now)
     *e = (struct l2_entry){mac, now, port};
     t->count[port]++;
     return L2_NEW;
+}
+
+void l2_drop(struct l2 *t, uint64_t mac)
+{
+    struct l2_entry *e = entry_find(t, mac);
+
+    if (e)
+        entry_free(t, e);
 }
 
 int l2_find(const struct l2 *t, uint64_t mac, uint64_t now)

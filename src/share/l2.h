@@ -5,6 +5,7 @@
  *
  * An address stays with the port that has it until that port goes or is silent for the ageing time:
  * a VM can't take another's traffic by sending with its address. A port has a quota of addresses.
+ * In each VLAN an address is learnt anew: its number stands above the address's 48 bits.
  */
 #ifndef SHARE_L2_H
 #define SHARE_L2_H
@@ -17,7 +18,7 @@
 #define L2_QUOTA 256u
 
 struct l2_entry {
-    uint64_t mac; /* 48 bits, first byte on the wire the highest; 0: free */
+    uint64_t mac; /* first byte on the wire the highest of 48 bits, above them the VLAN; 0: free */
     uint64_t seen;
     unsigned port;
 };
@@ -36,7 +37,8 @@ enum l2_learnt {
 };
 
 void l2_init(struct l2 *t, uint64_t seed, uint64_t age_ns);
-enum l2_learnt l2_learn(struct l2 *t, uint64_t mac, unsigned port, uint64_t now);
+enum l2_learnt l2_learn(struct l2 *t, uint64_t mac, unsigned port, unsigned quota, uint64_t now);
+void l2_drop(struct l2 *t, uint64_t mac);
 int l2_find(const struct l2 *t, uint64_t mac, uint64_t now); /* the port, or -1 */
 void l2_forget(struct l2 *t, unsigned port);
 void l2_age(struct l2 *t, uint64_t now); /* frees what is too old; call it now and then */

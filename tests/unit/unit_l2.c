@@ -27,11 +27,12 @@ static void addresses_are_learnt_and_age(void **state)
     struct l2 *t = *state;
 
     assert_int_equal(l2_find(t, A, 5), -1);
-    assert_int_equal(l2_learn(t, A, 3, 5), L2_NEW);
-    assert_int_equal(l2_learn(t, B, 4, 5), L2_NEW);
+    assert_int_equal(l2_learn(t, A, 3, L2_QUOTA, 5), L2_NEW);
+    assert_int_equal(l2_learn(t, B, 4, L2_QUOTA, 5), L2_NEW);
     assert_int_equal(l2_find(t, A, 5 + AGE), 3);
     assert_int_equal(l2_find(t, A, 6 + AGE), -1);
-    assert_int_equal(l2_learn(t, A, 3, 100), L2_KNOWN); /* heard again: its age begins anew */
+    assert_int_equal(l2_learn(t, A, 3, L2_QUOTA, 100),
+                     L2_KNOWN); /* heard again: its age begins anew */
     assert_int_equal(l2_find(t, A, 100 + AGE), 3);
     l2_age(t, 50 + AGE);
     assert_int_equal(t->count[3], 1);
@@ -43,15 +44,15 @@ static void an_address_is_not_taken_from_a_living_port(void **state)
 {
     struct l2 *t = *state;
 
-    l2_learn(t, A, 1, 0);
-    assert_int_equal(l2_learn(t, A, 2, 10), L2_FOREIGN);
+    l2_learn(t, A, 1, L2_QUOTA, 0);
+    assert_int_equal(l2_learn(t, A, 2, L2_QUOTA, 10), L2_FOREIGN);
     assert_int_equal(l2_find(t, A, 10), 1);
-    assert_int_equal(l2_learn(t, A, 2, AGE + 1), L2_NEW); /* silent for long enough */
+    assert_int_equal(l2_learn(t, A, 2, L2_QUOTA, AGE + 1), L2_NEW); /* silent for long enough */
     assert_int_equal(l2_find(t, A, AGE + 1), 2);
     assert_int_equal(t->count[1], 0);
     l2_forget(t, 2);
     assert_int_equal(l2_find(t, A, AGE + 1), -1);
-    assert_int_equal(l2_learn(t, A, 1, AGE + 2), L2_NEW);
+    assert_int_equal(l2_learn(t, A, 1, L2_QUOTA, AGE + 2), L2_NEW);
     assert_int_equal(t->count[1], 1);
     assert_int_equal(t->count[2], 0);
 }
@@ -61,16 +62,16 @@ static void a_port_has_a_quota(void **state)
     struct l2 *t = *state;
     unsigned learnt = 0;
 
-    l2_learn(t, B, 2, 0);
+    l2_learn(t, B, 2, L2_QUOTA, 0);
     for (uint64_t i = 0; i < 10000; i++)
-        learnt += l2_learn(t, 0x060000000000ull + i, 1, 1) == L2_NEW;
+        learnt += l2_learn(t, 0x060000000000ull + i, 1, L2_QUOTA, 1) == L2_NEW;
     assert_in_range(learnt, L2_QUOTA,
                     L2_QUOTA + 64); /* those pushed out of a full set come on top */
     assert_int_equal(t->count[1], L2_QUOTA);
     assert_int_equal(l2_find(t, B, 1), 2); /* nobody else's was pushed out */
     l2_age(t, AGE + 2);
     assert_int_equal(t->count[1], 0);
-    assert_int_equal(l2_learn(t, 0x060000000000ull + 9999, 1, AGE + 2), L2_NEW);
+    assert_int_equal(l2_learn(t, 0x060000000000ull + 9999, 1, L2_QUOTA, AGE + 2), L2_NEW);
 }
 
 /* All ports at their quotas are more than the table holds: it stays sane and keeps the newest. */
@@ -80,7 +81,7 @@ static void a_full_table_forgets_the_oldest(void **state)
     unsigned sum = 0, there = 0;
 
     for (uint64_t i = 0; i < L2_PORTS * L2_QUOTA; i++)
-        l2_learn(t, 0x0a0000000000ull + i * 7919, (unsigned)(i % L2_PORTS), i);
+        l2_learn(t, 0x0a0000000000ull + i * 7919, (unsigned)(i % L2_PORTS), L2_QUOTA, i);
     for (unsigned s = 0; s < L2_SETS; s++)
         for (unsigned i = 0; i < L2_WAYS; i++)
             there += t->set[s][i].mac != 0;

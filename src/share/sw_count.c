@@ -1,0 +1,64 @@
+/*
+ * What a switch counts: rows of kind "switch", one set a port, named SWITCH.PORT.
+ *
+ *     from      writes: frames that came from it
+ *     to        reads: frames that went to it; refused: found no room
+ *     copies    reads: the same frames; writes: copies made of them since their sender's memory,
+ *               bytes: those copied
+ *     whole     reads: those with segments or checksums left undone, which it takes so
+ *     cut       reads: those that had to be finished for it
+ *     flood     writes: frames from it that went to all
+ *     bad, spoofed, vlan, storm, isolated     refused, from it, and why
+ *     crowded   addresses not learnt, from it
+ */
+#include "core/ledger.h"
+#include "share/sw_impl.h"
+#include <errno.h>
+
+int sw_rows_open(struct sw_port *p)
+{
+    static const char *const name[SW_ROWS] = {
+        [SW_FROM] = "from",   [SW_TO] = "to",           [SW_COPIES] = "copies",
+        [SW_WHOLE] = "whole", [SW_CUT] = "cut",         [SW_FLOOD] = "flood",
+        [SW_BAD] = "bad",     [SW_SPOOFED] = "spoofed", [SW_CROWDED] = "crowded",
+        [SW_VLAN] = "vlan",   [SW_STORM] = "storm",     [SW_ISOLATED] = "isolated",
+    };
+
+    for (unsigned i = 0; i < SW_ROWS; i++) {
+        p->row[i] = ledger_row(p->s->ledger, LEDGER_SWITCH, p->name, name[i]);
+        if (!p->row[i])
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+void sw_refuse(struct sw_port *p, enum sw_row why, uint64_t *count)
+{
+    ledger_refuse(p->row[why]);
+    ++*count;
+}
+
+void sw_count_from(struct sw_port *p, size_t len)
+{
+    p->count.in++;
+    p->count.in_bytes += len;
+    ledger_add(p->row[SW_FROM], true, len);
+}
+
+/* from: NULL when its port is gone meanwhile. */
+void sw_count_to(struct sw_port *q, const struct sw_port *from, const struct net_frame *f,
+                 bool waited)
+{
+    unsigned copies = q->plug.copies_to + waited + (from ? from->plug.copies_from : 0);
+    struct ledger_row *row = q->row[SW_COPIES];
+
+    q->count.out++;
+    q->count.out_bytes += f->len;
+    ledger_add(q->row[SW_TO], false, f->len);
+    ledger_add(row, false, f->len);
+    row->writes += copies;
+    row->write_bytes += copies * f->len;
+    ledger_copy(row, copies * f->len);
+    if (f->todo)
+        ledger_add(q->row[f->todo & ~q->plug.takes(q->ctx) ? SW_CUT : SW_WHOLE], false, f->len);
+}

@@ -1,0 +1,115 @@
+/* Shared by the files of the switch: sw.c (life, bursts, time), sw_forward.c (the way of a frame),
+ * sw_queue.c (what has to wait), sw_count.c (rows). */
+#ifndef SHARE_SW_IMPL_H
+#define SHARE_SW_IMPL_H
+
+#include "share/bucket.h"
+#include "share/drr.h"
+#include "share/sw.h"
+#include "share/sw_guard.h"
+
+/* What may come from one port before others have their turn: bytes, and a frame is so many more. */
+#define SW_TURN       (256u << 10)
+#define SW_TURN_FRAME 512u
+#define SW_NAME       48
+
+struct ledger_row;
+
+struct sw_item { /* a frame that waits */
+    struct sw_item *next;
+    struct net_frame f; /* f.iov is iov */
+    struct iovec iov;
+    size_t cost; /* bytes of memory */
+    uint8_t data[];
+};
+
+struct sw_flow { /* what waits for one port and came from another */
+    struct drr_flow drr;
+    struct sw_item *first, *last;
+    size_t kept;
+};
+
+enum sw_row { /* in the ledger; sw_count.c says what each counts */
+              SW_FROM,
+              SW_TO,
+              SW_COPIES,
+              SW_WHOLE,
+              SW_CUT,
+              SW_FLOOD,
+              SW_BAD,
+              SW_SPOOFED,
+              SW_CROWDED,
+              SW_VLAN,
+              SW_STORM,
+              SW_ISOLATED,
+              SW_ROWS
+};
+
+struct sw_port {
+    struct sw *s;
+    unsigned index;
+    struct sw_policy policy;
+    struct sw_plug plug;
+    void *ctx;
+    char name[SW_NAME];
+    bool guarded, touched, blocked, draining;
+    uint64_t pin; /* its owner's address; 0: not known */
+    /* from it */
+    struct bucket from, storm;
+    size_t turn; /* bytes in this round of the loop */
+    struct loop_timer go;
+    /* to it */
+    struct bucket to;
+    struct drr drr;
+    struct sw_flow flow[SW_PORTS];
+    size_t kept, limit;
+    struct loop_timer more;
+    struct sw_count count;
+    struct ledger_row *row[SW_ROWS];
+};
+
+/* A frame as it leaves: with a tag, without, as it came; made when the first port wants it. */
+enum sw_shape { SHAPE_SAME, SHAPE_BARE, SHAPE_TAGGED, SHAPES };
+
+struct sw_made {
+    struct net_frame f;
+    struct iovec iov[NET_IOVS_MAX];
+    uint8_t head[L2_HEAD + L2_TAG];
+    bool done;
+};
+
+struct sw {
+    struct loop *loop;
+    struct ledger *ledger;
+    char name[SW_NAME / 2];
+    struct l2 l2;
+    struct loop_timer sweep;
+    struct sw_port *port[SW_PORTS];
+    unsigned ports;
+    unsigned pins; /* ports with a mac= */
+    bool vlans;    /* somebody's policy speaks of them */
+    bool busy;     /* within a burst: now is true */
+    uint64_t now;
+    /* the frame at hand */
+    const struct net_frame *f;
+    struct l2_tag tag;
+    unsigned vid; /* 0: VLANs are not kept apart */
+    struct sw_made made[SHAPES];
+    uint8_t head[SW_GUARD_HEAD];
+    size_t have; /* bytes in head */
+};
+
+/* sw.c */
+uint64_t sw_now(struct sw *s);
+/* sw_queue.c */
+void sw_to(struct sw_port *q, struct sw_port *from, const struct net_frame *f);
+void sw_drain(struct sw_port *q);
+void sw_queue_drop(struct sw_port *q); /* all that waits for q */
+/* sw_count.c */
+int sw_rows_open(struct sw_port *p);
+void sw_refuse(struct sw_port *p, enum sw_row why, uint64_t *count);
+void sw_count_from(struct sw_port *p, size_t len);
+void sw_count_to(struct sw_port *q, const struct sw_port *from, const struct net_frame *f,
+                 bool waited);
+
+#endif
