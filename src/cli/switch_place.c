@@ -186,7 +186,7 @@ static int socket_open(struct switch_place *p, struct error *err)
 
     if (code == -EADDRINUSE)
         return error_set(err, code, "switch %s: there is a switch already", p->socket);
-    if (!code && p->pcap) {
+    if (!code && p->pcap) { /* one file for all who come there */
         p->pcaps = calloc(SW_PORTS, sizeof(struct net_pcap *));
         code = p->pcaps ? net_pcap_open(&p->pcaps[0], p->pcap, 0, err) : -ENOMEM;
         for (unsigned i = 1; i < SW_PORTS && !code; i++)
