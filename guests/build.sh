@@ -11,5 +11,5 @@ gcc -m$bits -std=gnu11 -O2 -ffreestanding -nostdlib -static -fno-pic -no-pie -fn
     $([ "$bits" = 64 ] && echo -mno-red-zone) -Wall -Wextra -Werror -Wno-array-bounds \
     -I"$lib" -I"$lib/../../src" -Wl,-T,"$lib/link.ld" -Wl,--build-id=none -Wl,-z,noexecstack \
     -Wl,--no-warn-rwx-segments -o "$tmp/guest" \
-    "$lib/start$bits.S" "$lib/trap$bits.S" "$lib/trap.c" "$lib/console.c" "$@"
+    "$lib/start$bits.S" "$lib/trap$bits.S" "$lib/trap.c" "$lib/console.c" "$lib/hcall.c" "$@"
 objcopy -O elf32-i386 "$tmp/guest" "$out"

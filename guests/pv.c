@@ -9,55 +9,13 @@
  * interrupt; poll: the host looks too), of size=BYTES each (default 512), or writes them (write);
  * time says what a request takes.
  */
-#include "hcall.h"
+#include "pv_drive.h"
 
-#define SPINS          400000000u
-#define ENTRIES        64
-#define SIZE_MAX_BYTES 4096 /* of a request that is counted or timed */
-#define RING           2    /* any number would do */
-
-static struct {
-    volatile struct pv_ring head;
-    volatile uint16_t submit[ENTRIES], done[ENTRIES];
-    volatile struct pv_unit unit[ENTRIES];
-} ring __attribute__((aligned(4096)));
-
-static volatile struct pv_unit batch[PV_BATCH_MAX] __attribute__((aligned(64)));
 static volatile struct pv_device about;
-static uint8_t buf[ENTRIES * SIZE_MAX_BYTES] __attribute__((aligned(4096)));
-static uint8_t other[4096] __attribute__((aligned(4096)));
-static volatile unsigned irqs;
-static bool apic; /* no PIC: I/O APIC and local APIC */
-static unsigned nics, first_nic, disks, first_disk, console, consoles;
-static uint8_t mac[2][6];
-static uint32_t taken;           /* of ring.head.used */
+static struct pv_nics nics;
+static unsigned disks, first_disk, console, consoles;
 static uint32_t lean_size = 512; /* bytes of a request that is counted or timed */
 static unsigned lean_y = PV_READ;
-
-static bool on_irq(struct frame *f)
-{
-    (void)f;
-    irqs++;
-    if (apic)
-        lapic_set(LAPIC_EOI, 0);
-    else
-        pic_eoi(MAP_IRQ_PV);
-    return true;
-}
-
-static void irq_open(bool by_apic)
-{
-    apic = by_apic;
-    trap_hook[PIC_BASE + MAP_IRQ_PV] = on_irq;
-    if (apic) {
-        lapic_enable();
-        ioapic_set(0x11 + 2 * MAP_IRQ_PV, 0); /* to the first CPU */
-        ioapic_set(0x10 + 2 * MAP_IRQ_PV, PIC_BASE + MAP_IRQ_PV);
-    } else {
-        pic_init();
-        pic_unmask(MAP_IRQ_PV);
-    }
-}
 
 static void fill(uint8_t *p, uint64_t sector, unsigned salt)
 {
@@ -73,79 +31,7 @@ static bool same(const uint8_t *p, uint64_t sector, unsigned salt)
     return true;
 }
 
-static void unit_set(volatile struct pv_unit *u, uint64_t x, unsigned y, void *z, uint32_t len,
-                     unsigned devid)
-{
-    u->x = x;
-    u->z = (uintptr_t)z;
-    u->len = len;
-    u->cmd = PV_CMD_START;
-    u->y = (uint8_t)y;
-    u->devid = (uint16_t)devid;
-    u->status = -PV_E_PENDING;
-    u->moved = 0;
-}
-
-/* ---- the ring ---- */
-
-static bool ring_open(unsigned flags)
-{
-    mem_set((void *)&ring, 0, sizeof(ring));
-    taken = 0;
-    return hcall(PV_CALL_RING, RING, (uintptr_t)&ring, ENTRIES, flags, 0) == 0;
-}
-
-/* Slots [0, n), all of which are free. Kicks if the other side asked for it. */
-static void ring_submit(unsigned n)
-{
-    uint32_t old = ring.head.avail;
-
-    for (unsigned s = 0; s < n; s++)
-        ring.submit[(old + s) % ENTRIES] = (uint16_t)s;
-    asm volatile("" ::: "memory");
-    ring.head.avail = old + n;
-    __sync_synchronize();
-    if (pv_passed(ring.head.kick_at, old + n, old))
-        hcall_kick(RING);
-}
-
-static bool ring_wait(uint32_t n)
-{
-    for (unsigned i = 0; i < SPINS && ring.head.used - taken < n && !ring.head.state; i++)
-        asm volatile("pause" ::: "memory");
-    if (ring.head.used - taken != n)
-        return false;
-    taken += n;
-    return true;
-}
-
-/* The interrupt comes when the last of them has ended, or is pending by now: hlt ends at once. */
-static bool ring_sleep(uint32_t n)
-{
-    unsigned before = irqs;
-
-    while (irqs == before && !ring.head.state)
-        sti_hlt_cli();
-    while (ring.head.used - taken < n && !ring.head.state)
-        sti_hlt_cli();
-    return ring_wait(n);
-}
-
-static void never(void)
-{
-    ring.head.intr_at = taken - 1;
-}
-
 /* ---- the disk ---- */
-
-static bool moved_all(volatile struct pv_unit *u, unsigned n)
-{
-    bool ok = true;
-
-    for (unsigned i = 0; i < n; i++)
-        ok &= u[i].status == 0 && u[i].moved == u[i].len;
-    return ok;
-}
 
 static void call_trip(unsigned sectors)
 {
@@ -222,9 +108,9 @@ static void ring_trip(const char *name, bool by_irq)
                 unit_set(&ring.unit[i], half * n / 2 + i, y, buf + 512 * (half * n / 2 + i), 512,
                          first_disk);
             if (by_irq)
-                ring.head.intr_at = taken + n / 2 - 1;
+                ring_intr(n / 2);
             else
-                never();
+                ring_intr(0);
             ring_submit(n / 2);
             ok &= by_irq ? ring_sleep(n / 2) : ring_wait(n / 2);
             ok &= moved_all(ring.unit, n / 2);
@@ -302,103 +188,6 @@ static void exact(void)
     check("nothing before or behind is touched", other[512] == 0xa5 && other[1025] == 0xa5);
 }
 
-/* ---- the network: two NICs of this machine on one switch ---- */
-
-static uint32_t frame_make(uint8_t *p, unsigned to, uint32_t tag)
-{
-    mem_copy(p, mac[to], 6);
-    mem_copy(p + 6, mac[!to], 6);
-    p[12] = 0x88, p[13] = 0xb5; /* for experiments (IEEE 802) */
-    for (unsigned i = 14; i < 100; i++)
-        p[i] = (uint8_t)(tag + i);
-    return 100;
-}
-
-static bool frame_is(const uint8_t *p, unsigned to, uint32_t tag)
-{
-    uint8_t want[100];
-
-    frame_make(want, to, tag);
-    return mem_eq(p, want, sizeof(want));
-}
-
-/* A frame crosses another process: ask until it is there. */
-static int64_t nic_read(unsigned nic, uint8_t *p)
-{
-    int64_t n = -PV_E_AGAIN;
-
-    for (unsigned i = 0; i < 2000000 && n == -PV_E_AGAIN; i++)
-        n = device_io(0, PV_READ, p, PV_CMD_START, first_nic + nic, 1518);
-    return n;
-}
-
-static void net_calls(void)
-{
-    bool ok = true;
-
-    for (unsigned i = 0; i < 8; i++) {
-        uint32_t len = frame_make(buf, 1, i);
-
-        ok &= device_io(0, PV_WRITE, buf, PV_CMD_START, first_nic, len) == len;
-        ok &= nic_read(1, other) == len && frame_is(other, 1, i);
-    }
-    check("frames, in registers", ok);
-    for (unsigned i = 0; i < 8; i++)
-        unit_set(&batch[i], 0, PV_WRITE, buf + 512 * i, frame_make(buf + 512 * i, 0, 50 + i),
-                 first_nic + 1);
-    hcall(PV_CALL_BATCH, (uintptr_t)batch, 8, 0, 0, 0);
-    ok = moved_all(batch, 8);
-    for (unsigned i = 0; i < 8; i++)
-        ok &= nic_read(0, other) == 100 && frame_is(other, 0, 50 + i);
-    check("frames, in a batch", ok);
-    check_eq("a frame that is none",
-             (uint64_t)device_io(0, PV_WRITE, buf, PV_CMD_START, first_nic, 13),
-             (uint64_t)-PV_E_LENGTH);
-}
-
-/* Eight reads wait in the ring; eight frames are sent behind them; interrupts tell of them. */
-static void net_ring(void)
-{
-    unsigned before = irqs;
-    bool ok = ring_open(0);
-
-    for (unsigned i = 0; i < 8; i++) {
-        unit_set(&ring.unit[i], 0, PV_READ, buf + 2048 * i, 1518, first_nic);
-        unit_set(&ring.unit[8 + i], 0, PV_WRITE, other + 128 * i,
-                 frame_make(other + 128 * i, 0, 90 + i), first_nic + 1);
-    }
-    ring.head.intr_at = 15;
-    ring_submit(16);
-    ok &= ring_sleep(16) && moved_all(ring.unit + 8, 8);
-    for (unsigned i = 0; i < 8; i++)
-        ok &= ring.unit[i].status == 0 && ring.unit[i].moved == 100 &&
-              frame_is(buf + 2048 * i, 0, 90 + i);
-    check("frames, in a ring", ok);
-    check("by interrupt", irqs > before);
-}
-
-/* ---- the console ---- */
-
-static void con_forms(void)
-{
-    static char text[3][32] = {"in registers\n", "in a batch\n", "in a ring\n"};
-    static const uint32_t len[3] = {13, 11, 10};
-
-    check_eq("console, in registers",
-             (uint64_t)device_io(0, PV_WRITE, text[0], PV_CMD_START, console, len[0]), len[0]);
-    unit_set(batch, 0, PV_WRITE, text[1], len[1], console);
-    hcall(PV_CALL_BATCH, (uintptr_t)batch, 1, 0, 0, 0);
-    check_eq("console, in a batch", batch->moved, len[1]);
-    ring_open(0);
-    unit_set(&ring.unit[0], 0, PV_WRITE, text[2], len[2], console);
-    never();
-    ring_submit(1);
-    check("console, in a ring", ring_wait(1) && ring.unit[0].moved == len[2]);
-    check_eq("nobody typed",
-             (uint64_t)device_io(0, PV_READ, other, PV_CMD_START, console, sizeof(other)),
-             (uint64_t)-PV_E_AGAIN);
-}
-
 /* ---- counting and timing ---- */
 
 static bool some(unsigned form, unsigned depth)
@@ -409,7 +198,7 @@ static bool some(unsigned form, unsigned depth)
         return hcall(PV_CALL_BATCH, (uintptr_t)batch, depth, 0, 0, 0) == depth &&
                !batch[depth - 1].status;
     if (form == 'i')
-        ring.head.intr_at = taken + depth - 1;
+        ring_intr(depth);
     ring_submit(depth);
     return form == 'i' ? ring_sleep(depth) : ring_wait(depth);
 }
@@ -431,7 +220,7 @@ static void lean(unsigned form, uint64_t n, unsigned depth, bool timed)
     if (form == 'r' || form == 'i' || form == 'p') {
         ok = ring_open(form == 'p' ? PV_RING_POLL : 0);
         lean_units(ring.unit, depth);
-        never();
+        ring_intr(0);
     }
     t = rdtsc();
     for (uint64_t i = 0; i < n; i += form == 'c' ? 1 : depth)
@@ -482,10 +271,10 @@ static void devices(void)
             console = i;
         if (about.kind != PV_KIND_NET)
             continue;
-        if (nics < 2)
-            mem_copy(mac[nics], (const void *)about.mac, 6);
-        if (!nics++)
-            first_nic = i;
+        if (nics.n < 2)
+            mem_copy(nics.mac[nics.n], (const void *)about.mac, 6);
+        if (!nics.n++)
+            nics.first = i;
     }
     check_eq("one device too many", (uint64_t)hcall(PV_CALL_DEVICE, n, (uintptr_t)&about, 0, 0, 0),
              (uint64_t)-PV_E_DEVICE);
@@ -535,12 +324,10 @@ void guest_main(const uint8_t *mbi)
         }
     if (disks)
         disk_all((unsigned)guest_opt(mbi, "sectors", 64));
-    if (guest_has(mbi, "net") && check("two NICs", nics >= 2)) {
-        net_calls();
-        net_ring();
-    }
+    if (guest_has(mbi, "net") && check("two NICs", nics.n >= 2))
+        net_forms(&nics);
     if (guest_has(mbi, "con") && check("a console", consoles))
-        con_forms();
+        con_forms(console);
     check_eq("reset", (uint64_t)hcall(PV_CALL_RESET, 0, 0, 0, 0, 0), 0);
     say("%lu calls, %u interrupts\n", hcalls, irqs);
 }

@@ -6,10 +6,10 @@
 #include "irq.h"
 #include "pv/abi.h"
 
-static bool hcall_port; /* by the port; else VMCALL */
-static bool hcall_amd;  /* VMMCALL rather than VMCALL */
+extern bool hcall_port; /* by the port; else VMCALL */
+extern bool hcall_amd;  /* VMMCALL rather than VMCALL */
 static volatile struct pv_block hcall_block __attribute__((aligned(PV_BLOCK_ALIGN)));
-static word hcalls; /* how many there were: each is one trap */
+extern word hcalls; /* how many there were: each is one trap */
 
 static inline int64_t hcall_by_port(const uint64_t *a)
 {
