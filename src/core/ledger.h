@@ -28,11 +28,11 @@ enum ledger_kind {
     LEDGER_CHR,   /* pieces of a port's stream: writes = from the guest; refused = lost */
     LEDGER_INPUT, /* events of an input device: reads = to the guest; refused = frames lost */
     LEDGER_SWITCH, /* frames at a switch's port: share/sw_count.c says what each row counts */
-    LEDGER_VHOST, /* vhost-user messages, by request: reads = replies; refused = not obeyed */
-    LEDGER_EXIT,  /* vCPU exits by kind: writes = count */
-    LEDGER_CALL,  /* a program's system calls by ABI: writes = calls; bytes as the calls moved them
-                   */
-    LEDGER_FILE,  /* a program's reads and writes by file, below its calls */
+    LEDGER_VHOST,  /* vhost-user messages, by request: reads = replies; refused = not obeyed */
+    LEDGER_EXIT,   /* vCPU exits by kind: writes = count */
+    LEDGER_CALL,   /* a program's system calls by ABI: writes = calls; bytes as the calls moved them
+                    */
+    LEDGER_FILE,   /* a program's reads and writes by file, below its calls */
     LEDGER_KINDS
 };
 

@@ -78,10 +78,10 @@ enum l2_learnt l2_learn(struct l2 *t, uint64_t mac, unsigned port, unsigned quot
 
 void l2_drop(struct l2 *t, uint64_t mac)
 {
-    struct l2_entry *e = entry_find(t, mac);
-
-    if (e)
-        entry_free(t, e);
+    for (unsigned s = 0; s < L2_SETS; s++)
+        for (unsigned i = 0; i < L2_WAYS; i++)
+            if (t->set[s][i].mac << 16 == mac << 16)
+                entry_free(t, &t->set[s][i]);
 }
 
 int l2_find(const struct l2 *t, uint64_t mac, uint64_t now)

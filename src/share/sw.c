@@ -173,6 +173,8 @@ int sw_port_open(struct sw_port **out, struct sw *s, const struct sw_policy *pol
     loop_timer_init(&p->more, s->loop, on_more, p);
     s->port[index] = p;
     s->pins += p->pin != 0;
+    if (p->pin) /* it may have been somebody's */
+        l2_drop(&s->l2, p->pin);
     s->vlans = vlans_wanted(s);
     *out = p;
     return 0;

@@ -199,8 +199,6 @@ static bool learn(struct sw_port *p, uint64_t mac)
         sw_refuse(p, SW_SPOOFED, &p->count.spoofed);
         return false;
     }
-    if (at >= 0 && at != (int)p->index && p->pin) /* it was somebody's before it was pinned here */
-        l2_drop(&s->l2, key(s, mac));
     switch (l2_learn(&s->l2, key(s, mac), p->index, most, s->now)) {
     case L2_FOREIGN: sw_refuse(p, SW_SPOOFED, &p->count.spoofed); return false;
     case L2_MANY: sw_refuse(p, SW_CROWDED, &p->count.crowded); return true;
