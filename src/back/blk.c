@@ -76,6 +76,18 @@ int blk_init(struct blk *b, const char *name, struct loop *loop, struct ledger *
     return 0;
 }
 
+int blk_layer_init(struct blk *b, const struct blk_ops *ops, struct blk *inner,
+                   struct ledger *ledger)
+{
+    *b = *inner;
+    b->ops = ops;
+    b->inner = inner;
+    b->ended = NULL;
+    b->finished = NULL;
+    b->tap = NULL;
+    return blk_init(b, inner->name, inner->loop, ledger);
+}
+
 static int iov_check(const struct blk_req *req)
 {
     uint64_t left = req->sectors * BLK_SECTOR;
@@ -107,6 +119,18 @@ static int judge(const struct blk *b, const struct blk_req *req)
     return iov_check(req);
 }
 
+/* Without a word to layers: for those that no layer has seen. */
+static void finish(struct blk *b, struct blk_req *req, int err)
+{
+    req->err = err;
+    req->next = NULL;
+    if (err && (unsigned)req->op < BLK_OPS)
+        ledger_refuse(b->row[req->op]);
+    *b->finished_end = req;
+    b->finished_end = &req->next;
+    loop_defer(b->loop, &b->deliver);
+}
+
 void blk_submit(struct blk *b, struct blk_req *req)
 {
     int err = judge(b, req);
@@ -127,22 +151,24 @@ void blk_submit(struct blk *b, struct blk_req *req)
     if (b->tap)
         b->tap->submitted(b, req, err);
     if (err)
-        blk_finish(req, err);
+        finish(b, req, err);
     else
         b->ops->submit(b, req);
 }
 
+/* At most as deep as layers are stacked: three. */
+static void layers_tell(struct blk *b, struct blk_req *req)
+{
+    if (b->inner)
+        layers_tell(b->inner, req);
+    if (b->ended)
+        b->ended(b, req);
+}
+
 void blk_finish(struct blk_req *req, int err)
 {
-    struct blk *b = req->blk;
-
-    req->err = err;
-    req->next = NULL;
-    if (err && (unsigned)req->op < BLK_OPS)
-        ledger_refuse(b->row[req->op]);
-    *b->finished_end = req;
-    b->finished_end = &req->next;
-    loop_defer(b->loop, &b->deliver);
+    layers_tell(req->blk, req);
+    finish(req->blk, req, err);
 }
 
 void blk_drain(struct blk *b)
@@ -193,19 +219,43 @@ static uint64_t size_parse(const char *s)
     return v * unit;
 }
 
-int blk_open(struct blk **out, const struct blk_open_opts *o, struct loop *loop,
-             struct ledger *ledger, struct error *err)
+static int mem_open(struct blk **out, const struct blk_open_opts *o, struct loop *loop,
+                    struct ledger *ledger, struct error *err)
 {
-    uint64_t bytes;
+    uint64_t bytes = size_parse(o->path + 4);
     int rc;
 
-    if (strncmp(o->path, "mem:", 4))
-        return blk_raw_open(out, o, loop, ledger, err);
-    bytes = size_parse(o->path + 4);
     if (!bytes)
         return error_set(err, -EINVAL, "--disk %s: not a size; write it as mem:64M", o->path);
+    if (o->extent)
+        return error_set(err, -EINVAL, "--disk %s,extent=%s: a RAM disk has no extents", o->path,
+                         o->extent);
     rc = blk_mem_open(out, bytes, o->name, loop, ledger, err);
     if (!rc)
         (*out)->readonly = o->readonly;
+    return rc;
+}
+
+int blk_open(struct blk **out, const struct blk_open_opts *o, struct loop *loop,
+             struct ledger *ledger, struct error *err)
+{
+    struct blk *whole;
+    uint64_t first, sectors;
+    int rc;
+
+    if (!strncmp(o->path, "mem:", 4))
+        return mem_open(out, o, loop, ledger, err);
+    rc = blk_raw_open(&whole, o, loop, ledger, err);
+    if (rc)
+        return rc;
+    *out = whole;
+    if (!o->extent)
+        return 0;
+    blk_raw_claim(whole, &first, &sectors);
+    rc = blk_part_open(out, whole, first, sectors, ledger);
+    if (rc) {
+        blk_close(whole);
+        error_set(err, rc, "--disk %s,extent=%s: %s", o->path, o->extent, strerror(-rc));
+    }
     return rc;
 }

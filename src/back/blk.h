@@ -56,6 +56,11 @@ struct blk {
     bool readonly, can_discard, can_zeroes, volatile_cache;
     unsigned in_flight;              /* submitted, done not yet called */
     struct ledger_row *row[BLK_OPS]; /* by op */
+    /* a layer's: the backend that it stands around; and, or NULL, what is told of the end of each
+     * request that came to its submit: innermost layer first, from inside blk_finish, which may be
+     * inside that very submit */
+    struct blk *inner;
+    void (*ended)(struct blk *b, struct blk_req *req);
     char name[64];
     const struct blk_tap *tap; /* NULL: nobody listens */
     /* private to blk.c: finished requests whose done is still to be called, oldest first */
@@ -66,17 +71,25 @@ struct blk {
 struct blk_open_opts {
     const char *path; /* what the user gave */
     bool readonly;
-    const char *name; /* ledger name: "disk0" */
+    const char *name;   /* ledger name: "disk0" */
+    const char *extent; /* one extent of path is the whole disk (blk_part.c); NULL: all of it */
 };
 
 /* A raw image file or block device, through io_uring (or a worker thread where io_uring is not
- * allowed). Takes an OFD lock; busy → -EBUSY with a clear error. size must be a multiple of 512. */
+ * allowed). Takes OFD locks (blk_lock.h); busy → -EBUSY with a clear error. size must be a multiple
+ * of 512. With an extent it is still the whole image, of which only the extent's bytes are locked:
+ * for blk_open to put blk_part around. */
 int blk_raw_open(struct blk **out, const struct blk_open_opts *o, struct loop *loop,
                  struct ledger *ledger, struct error *err);
+void blk_raw_claim(const struct blk *b, uint64_t *first, uint64_t *sectors); /* the extent's */
 /* A RAM disk of that many bytes: "mem:64M". */
 int blk_mem_open(struct blk **out, uint64_t bytes, const char *name, struct loop *loop,
                  struct ledger *ledger, struct error *err);
-/* Opens what a --disk FILE names: "mem:SIZE" or a path. */
+/* Those sectors of inner as a whole disk: the one place that keeps a disk in its bounds. Takes
+ * inner over: closing this closes it. */
+int blk_part_open(struct blk **out, struct blk *inner, uint64_t first, uint64_t sectors,
+                  struct ledger *ledger);
+/* Opens what a --disk FILE names: "mem:SIZE", a path, or an extent of a path. */
 int blk_open(struct blk **out, const struct blk_open_opts *o, struct loop *loop,
              struct ledger *ledger, struct error *err);
 
@@ -94,5 +107,9 @@ int blk_init(struct blk *b, const char *name, struct loop *loop, struct ledger *
 /* Taps: calls done of this finished request now, out of turn. */
 void blk_deliver(struct blk *b, struct blk_req *req);
 void blk_finish(struct blk_req *req, int err);
+/* Layers: b becomes one around inner, of the same size and traits. The layer hands requests on with
+ * inner->ops->submit, req->blk staying the outermost, and drains inner when it is drained. */
+int blk_layer_init(struct blk *b, const struct blk_ops *ops, struct blk *inner,
+                   struct ledger *ledger);
 
 #endif

@@ -84,12 +84,9 @@ int blk_fault_open(struct blk **out, struct blk_fault_plan **plan, struct blk *i
 
     if (!f)
         return -ENOMEM;
-    f->blk = *inner;
-    f->blk.ops = &fault_ops;
-    f->blk.finished = NULL;
     f->inner = inner;
     f->held_end = &f->held;
-    if (blk_init(&f->blk, inner->name, inner->loop, ledger)) {
+    if (blk_layer_init(&f->blk, &fault_ops, inner, ledger)) {
         free(f);
         return -ENOMEM;
     }

@@ -5,11 +5,14 @@
  * when it can't block: reads of cached pages (preadv2 RWF_NOWAIT) and everything on tmpfs, so that
  * a guest's 4 KiB read costs one system call and no hand-off. (2) io_uring, whose completions reach
  * the event loop by an eventfd. (3) A worker thread, where io_uring is not allowed, and for ioctls.
- * The image is locked by an open-file-description lock: exclusive for writers, shared for readers.
+ * The image, or the extent of it that is used, is locked: blk_lock.h.
  */
 #include "back/blk_raw.h"
+#include "back/blk_lock.h"
+#include "back/gpt_file.h"
 #include "core/error.h"
 #include "core/ledger.h"
+#include "core/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,14 +24,10 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TMPFS_TYPE 0x01021994 /* TMPFS_MAGIC of <linux/magic.h> */
 #define RAMFS_TYPE 0x858458f6
-
-#define LOCK_TRIES    400u /* 0.4 s in all */
-#define LOCK_PAUSE_NS 1000000
 
 void raw_list_init(struct raw_list *l)
 {
@@ -154,7 +153,7 @@ static int image_open(struct blk_raw *raw, const struct blk_open_opts *o, struct
         return open_error(o, errno, err);
     if (S_ISDIR(st.st_mode))
         return open_error(o, EISDIR, err);
-    if (S_ISBLK(st.st_mode) && !o->readonly)
+    if (S_ISBLK(st.st_mode) && !o->readonly && !o->extent) /* extents have the disk together */
         mode |= O_EXCL;
     raw->fd = open(o->path, mode);
     if (raw->fd < 0)
@@ -203,25 +202,43 @@ static int image_size(struct blk_raw *raw, const struct blk_open_opts *o, struct
     return 0;
 }
 
-/* A VMM killed a moment ago: the kernel still finishes the requests in its ring, and holds the lock
- * until they have all landed, which is what the lock is for. That is worth a short wait. */
+static int whole_lock(struct blk_raw *raw, const struct blk_open_opts *o, struct error *err)
+{
+    int rc = blk_lock(raw->fd, !o->readonly, 0, 0);
+
+    if (rc == -EBUSY)
+        return error_set(
+            err, rc,
+            "--disk %s: image is in use (locked by another VM or disk); stop that one, "
+            "or open it readonly in both",
+            o->path);
+    return rc ? error_set(err, rc, "--disk %s: can't lock the image: %s", o->path, strerror(-rc))
+              : 0;
+}
+
 static int image_lock(struct blk_raw *raw, const struct blk_open_opts *o, struct error *err)
 {
-    struct flock fl = {.l_type = o->readonly ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
-    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+    struct gpt_claim claim = {.path = o->path, .name = o->extent, .writes = !o->readonly};
+    int rc;
 
-    for (unsigned i = 0; i < LOCK_TRIES; i++) {
-        if (!fcntl(raw->fd, F_OFD_SETLK, &fl))
-            return 0;
-        if (errno != EAGAIN && errno != EACCES)
-            return error_set(err, -errno, "--disk %s: can't lock the image: %s", o->path,
-                             strerror(errno));
-        nanosleep(&pause, NULL);
-    }
-    return error_set(err, -EBUSY,
-                     "--disk %s: image is in use (locked by another VM or disk); stop that one, or "
-                     "open it readonly in both",
-                     o->path);
+    if (!o->extent)
+        return whole_lock(raw, o, err);
+    rc = gpt_claim(raw->fd, &claim, err);
+    if (rc)
+        return rc;
+    if (claim.hint)
+        log_warn("--disk %s,extent=%s: %s", o->path, o->extent, claim.hint);
+    raw->claim_first = claim.at / BLK_SECTOR;
+    raw->claim_sectors = claim.len / BLK_SECTOR;
+    return 0;
+}
+
+void blk_raw_claim(const struct blk *b, uint64_t *first, uint64_t *sectors)
+{
+    const struct blk_raw *raw = container_of(b, struct blk_raw, blk);
+
+    *first = raw->claim_first;
+    *sectors = raw->claim_sectors;
 }
 
 static void image_traits(struct blk_raw *raw)

@@ -31,7 +31,8 @@ struct blk_raw {
     bool in_memory; /* tmpfs: nothing there ever blocks, so all of it runs inline */
     bool block_device;
     bool ring_ok;
-    struct ledger_row *way[RAW_WAYS]; /* requests by who served them */
+    uint64_t claim_first, claim_sectors; /* the extent that is locked; the bound is blk_part's */
+    struct ledger_row *way[RAW_WAYS];    /* requests by who served them */
     struct io_uring ring;
     unsigned ring_pending;
     struct raw_list waiting; /* for a free place in the ring */

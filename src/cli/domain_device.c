@@ -53,7 +53,8 @@ static int port_open(struct domain_device *d, struct domain_switches *switches, 
 static int backend_open(struct domain_device *d, struct loop *loop, struct ledger *ledger,
                         struct error *err)
 {
-    struct blk_open_opts file = {d->disk.file, d->disk.readonly, d->name};
+    struct blk_open_opts file = {
+        .path = d->disk.file, .readonly = d->disk.readonly, .name = d->name};
     struct net_open_opts cable = {.spec = d->net.spec, .pcap = d->net.pcap, .name = d->name};
 
     return d->is_net ? net_open(&d->cable, &cable, loop, ledger, err)

@@ -241,7 +241,8 @@ struct blk *rec_blk(struct tap *t, struct blk *blk)
     w->blk.tap = &wrap_tap;
     w->blk.finished = NULL;
     w->blk.in_flight = 0;
-    w->inner = d->rec->play ? NULL : blk;
+    w->inner = w->blk.inner = d->rec->play ? NULL : blk;
+    w->blk.ended = NULL;
     w->dev = d;
     memset(&w->blk.deliver, 0, sizeof(w->blk.deliver));
     d->blk[d->blks++] = w;
