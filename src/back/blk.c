@@ -156,18 +156,26 @@ void blk_submit(struct blk *b, struct blk_req *req)
         b->ops->submit(b, req);
 }
 
-/* At most as deep as layers are stacked: three. */
-static void layers_tell(struct blk *b, struct blk_req *req)
+/* From the innermost layer, but not as deep as stop. Layers are stacked three deep at most. */
+static void layers_tell(struct blk *b, const struct blk *stop, struct blk_req *req)
 {
+    if (b == stop)
+        return;
     if (b->inner)
-        layers_tell(b->inner, req);
+        layers_tell(b->inner, stop, req);
     if (b->ended)
         b->ended(b, req);
 }
 
 void blk_finish(struct blk_req *req, int err)
 {
-    layers_tell(req->blk, req);
+    layers_tell(req->blk, NULL, req);
+    finish(req->blk, req, err);
+}
+
+void blk_finish_in(struct blk *layer, struct blk_req *req, int err)
+{
+    layers_tell(req->blk, layer, req);
     finish(req->blk, req, err);
 }
 

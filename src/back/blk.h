@@ -107,6 +107,8 @@ int blk_init(struct blk *b, const char *name, struct loop *loop, struct ledger *
 /* Taps: calls done of this finished request now, out of turn. */
 void blk_deliver(struct blk *b, struct blk_req *req);
 void blk_finish(struct blk_req *req, int err);
+/* Layers: the same for a request that layer kept: those within are not told. */
+void blk_finish_in(struct blk *layer, struct blk_req *req, int err);
 /* Layers: b becomes one around inner, of the same size and traits. The layer hands requests on with
  * inner->ops->submit, req->blk staying the outermost, and drains inner when it is drained. */
 int blk_layer_init(struct blk *b, const struct blk_ops *ops, struct blk *inner,

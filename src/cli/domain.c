@@ -23,6 +23,7 @@ struct domain {
     struct domain_device device[DOMAIN_DEVICES];
     unsigned devices, disks, nets;
     struct domain_switches switches;
+    struct domain_hosts hosts;
     const char *ledger_path;
     bool help;
     struct loop *loop;
@@ -72,6 +73,7 @@ static int domain_open(struct domain *d, struct error *err)
     if (code)
         return error_set(err, code, "domain: %s", strerror(-code));
     code = domain_switches_open(&d->switches, d->loop, d->ledger, err);
+    domain_hosts_find(&d->hosts, d->device, d->devices);
     for (unsigned i = 0; i < d->devices && !code; i++)
         code = domain_device_open(&d->device[i], &d->switches, d->loop, d->ledger, err);
     return code;
@@ -82,6 +84,7 @@ static void domain_close(struct domain *d)
     for (unsigned i = 0; i < d->devices; i++)
         domain_device_close(&d->device[i]);
     domain_switches_close(&d->switches);
+    domain_hosts_close(&d->hosts);
     if (d->signals >= 0)
         close(d->signals);
     if (d->ledger)

@@ -3,6 +3,7 @@
 #define CLI_DOMAIN_H
 
 #include "cli/cli.h"
+#include "cli/disk_opts.h"
 #include "share/sw_policy.h"
 
 #define DOMAIN_DEVICES 64
@@ -21,6 +22,17 @@ struct domain_disk { /* --disk FILE,socket=PATH[,…] */
     const char *file, *socket, *serial;
     unsigned queues;
     bool readonly, packed, in_order;
+    struct disk_policy policy;
+};
+
+/* Host disks, and how many of the domain's disks are on each. */
+struct domain_hosts {
+    struct domain_host {
+        uint64_t key;
+        unsigned disks;
+        struct share_disk *share;
+    } host[DOMAIN_DEVICES];
+    unsigned hosts;
 };
 
 struct domain_net { /* --net SPEC,socket=PATH[,…] */
@@ -39,6 +51,7 @@ struct domain_device {
         struct domain_net net;
     };
     struct blk *blk;
+    struct domain_host *host; /* of a disk */
     struct net *cable;
     struct vblk *vblk;
     struct vnet *vnet;
@@ -53,12 +66,19 @@ int domain_net_take(struct domain_net *n, const char *value, struct error *err);
 int domain_device_open(struct domain_device *d, struct domain_switches *switches, struct loop *loop,
                        struct ledger *ledger, struct error *err);
 void domain_device_close(struct domain_device *d);
+/* domain_share.c: which disk is on which host disk, before any is opened; and a disk's place there.
+ */
+void domain_hosts_find(struct domain_hosts *h, struct domain_device *d, unsigned devices);
+void domain_hosts_close(struct domain_hosts *h); /* after the devices */
+int domain_disk_share(struct domain_device *d, struct ledger *ledger);
 static inline const char *domain_socket(const struct domain_device *d)
 {
     return d->is_net ? d->net.socket : d->disk.socket;
 }
 
-#define DOMAIN_DISK_VALUE "FILE,socket=PATH[,readonly][,queues=N][,packed][,in-order][,serial=TEXT]"
+#define DOMAIN_DISK_VALUE                                                                          \
+    "FILE,socket=PATH[,readonly][,queues=N][,packed][,in-order][,serial=TEXT]" DISK_POLICY_VALUE   \
+    "[,weight=N]"
 #define DOMAIN_NET_VALUE                                                                           \
     "port=NAME|switch=PATH|tap=NAME|user[,…]|null,socket=PATH[,packed][,in-order][,pcap=FILE]"
 

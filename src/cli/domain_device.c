@@ -50,15 +50,28 @@ static int port_open(struct domain_device *d, struct domain_switches *switches, 
     return code || !d->net.pcap ? code : net_pcap_open(&d->cable->pcap, d->net.pcap, 0, err);
 }
 
+static int disk_open(struct domain_device *d, struct loop *loop, struct ledger *ledger,
+                     struct error *err)
+{
+    struct blk_open_opts file = {.path = d->disk.file,
+                                 .readonly = d->disk.readonly,
+                                 .name = d->name,
+                                 .extent = d->disk.policy.extent};
+    int code = blk_open(&d->blk, &file, loop, ledger, err);
+
+    if (code)
+        return code;
+    code = domain_disk_share(d, ledger);
+    return code ? error_set(err, code, "%s: %s", d->name, strerror(-code)) : 0;
+}
+
 static int backend_open(struct domain_device *d, struct loop *loop, struct ledger *ledger,
                         struct error *err)
 {
-    struct blk_open_opts file = {
-        .path = d->disk.file, .readonly = d->disk.readonly, .name = d->name};
     struct net_open_opts cable = {.spec = d->net.spec, .pcap = d->net.pcap, .name = d->name};
 
     return d->is_net ? net_open(&d->cable, &cable, loop, ledger, err)
-                     : blk_open(&d->blk, &file, loop, ledger, err);
+                     : disk_open(d, loop, ledger, err);
 }
 
 int domain_device_open(struct domain_device *d, struct domain_switches *switches, struct loop *loop,

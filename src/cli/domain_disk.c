@@ -9,6 +9,12 @@ enum { SERIAL_MAX = 20 };
 
 static int disk_word(struct domain_disk *d, const char *w, struct error *err)
 {
+    int code = disk_policy_word(&d->policy, w, err);
+
+    if (!code)
+        code = disk_weight_word(&d->policy, w, err);
+    if (code)
+        return code < 0 ? code : 0;
     if (!strncmp(w, "socket=", 7) && w[7])
         d->socket = w + 7;
     else if (!strncmp(w, "serial=", 7) && w[7] && strlen(w + 7) <= SERIAL_MAX)
@@ -22,10 +28,12 @@ static int disk_word(struct domain_disk *d, const char *w, struct error *err)
     else if (!strcmp(w, "in-order"))
         d->in_order = true;
     else
-        return error_set(err, -EINVAL,
-                         "--disk: \"%s\" is none of socket=PATH, readonly, queues=1…8, packed, "
-                         "in-order, serial=… (up to %d characters)",
-                         w, SERIAL_MAX);
+        return error_set(
+            err, -EINVAL,
+            "--disk: \"%s\" is none of socket=PATH, readonly, extent=…, iops=…, bps=…, "
+            "burst=…, weight=…, queues=1…8, packed, in-order, serial=… (up to %d "
+            "characters)",
+            w, SERIAL_MAX);
     return 0;
 }
 

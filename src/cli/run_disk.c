@@ -1,6 +1,7 @@
 /* viaduct run --disk FILE[,via=…][,readonly][,…]: one disk from its words. */
 #include "cli/run.h"
 #include "board/board.h"
+#include "cli/disk_opts.h"
 #include "core/error.h"
 #include <errno.h>
 #include <stdio.h>
@@ -52,8 +53,23 @@ static int trap_parse(struct vm_disk *d, const char *value, struct error *err)
     return error_set(err, -EINVAL, "--disk trap=%s: must be each, patched or writes", value);
 }
 
+/* 1: it was one of these; 0: it is none; -EINVAL with err filled. */
+static int policy_word(struct vm_disk *d, const char *w, struct error *err)
+{
+    struct disk_policy p = {d->extent, d->limits};
+    int code = disk_policy_word(&p, w, err);
+
+    d->extent = p.extent;
+    d->limits = p.limits;
+    return code;
+}
+
 static int disk_word(struct vm_disk *d, char *w, struct error *err)
 {
+    int code = policy_word(d, w, err);
+
+    if (code)
+        return code < 0 ? code : 0;
     if (!strncmp(w, "via=", 4))
         return via_parse(d, w + 4, err);
     if (!strncmp(w, "trap=", 5))
@@ -76,8 +92,8 @@ static int disk_word(struct vm_disk *d, char *w, struct error *err)
     }
     return error_set(
         err, -EINVAL,
-        "--disk: \"%s\" is none of via=…, readonly, queues=1…8, packed, trap=…, serial=… (up to 20 "
-        "characters)",
+        "--disk: \"%s\" is none of via=…, readonly, extent=…, iops=…, bps=…, burst=…, queues=1…8, "
+        "packed, trap=…, serial=… (up to 20 characters)",
         w);
 }
 

@@ -236,6 +236,8 @@ const struct opt run_options[] = {
      "FILE[,via=ide|virtio|virtio-mmio|regdisk-pio|regdisk-mmio|hypercall][,readonly][,serial=S][,"
      "trap=…]",
      "a raw image, block device or mem:SIZE (virtio); via=ide+virtio: one disk behind both;\n"
+     "      extent=NAME: that extent of FILE is the whole disk (viaduct disk carve);\n"
+     "      iops=N, bps=SIZE, burst=MS: requests and bytes a second, saved up for so long;\n"
      "      queues=N, packed: virtio's request queues, 1 to 8, and packed rings;\n"
      "      trap=each|patched|writes: how accesses of regdisk-mmio trap (each)",
      take_disk},

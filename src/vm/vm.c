@@ -123,11 +123,15 @@ static int disks_make(struct vm *vm, struct error *err)
     for (unsigned i = 0; i < vm->setup->disks; i++) {
         const struct vm_disk *d = &vm->setup->disk[i];
         char name[16];
-        struct blk_open_opts o = {.path = d->path, .readonly = d->readonly, .name = name};
+        struct blk_open_opts o = {
+            .path = d->path, .readonly = d->readonly, .name = name, .extent = d->extent};
         int code;
 
         snprintf(name, sizeof(name), "disk%u", i);
         code = blk_open(&vm->blk[i], &o, vm->loop, vm->ledger, err);
+        if (!code && share_limits_any(&d->limits) &&
+            share_blk_open(&vm->blk[i], vm->blk[i], NULL, &d->limits, vm->ledger))
+            code = error_set(err, -ENOMEM, "--disk %s: not enough memory", d->path);
         if (code)
             return code;
         vm->disk[i] = (struct board_disk){.blk = vm->blk[i],

@@ -8,6 +8,7 @@
 #include "back/vsk.h"
 #include "board/boot.h"
 #include "core/error.h"
+#include "share/share_blk.h"
 
 struct board_class;
 struct engine_ops;
@@ -28,6 +29,8 @@ struct vm_disk {
     unsigned queues;    /* virtio: 1 to 8; 0 is 1 */
     bool packed;        /* virtio: offer packed rings */
     unsigned trap;      /* enum board_trap */
+    const char *extent; /* or NULL */
+    struct share_limits limits;
 };
 
 struct vm_net {

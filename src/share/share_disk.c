@@ -1,0 +1,132 @@
+/*
+ * A host disk with several disks on it: whose request goes next, and how much of them is there at a
+ * time. Turns go by deficit round robin. A disk that is alone has all of it; as soon as two have
+ * asked within SHARE_RECENT_NS the host disk is crowded: then a window bounds what is in flight,
+ * and a turn of the loop hands on a bounded cost, also when the backend ends requests at once, so
+ * that the loop can hear the others.
+ */
+#include "share/share_impl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void look(struct share_disk *d, uint64_t now)
+{
+    d->crowded = now < d->crowded_until;
+}
+
+static bool room(const struct share_disk *d)
+{
+    if (!d->crowded || !d->requests)
+        return d->left || !d->crowded;
+    return d->left && d->requests < SHARE_REQUESTS && d->cost < SHARE_WINDOW;
+}
+
+static void serve(struct share_disk *d, struct share_blk *s)
+{
+    uint64_t cost;
+
+    if (!share_ready(s)) {
+        drr_sleep(&d->drr, &s->turn);
+        return;
+    }
+    cost = share_next_cost(s);
+    share_send(s);
+    drr_spend(&d->drr, &s->turn, cost, share_next_cost(s));
+}
+
+/* Bound: each turn of it empties a queue's place, or sends a flow to sleep; and a crowded one ends
+ * with what is left of the turn. */
+static void pump(struct share_disk *d)
+{
+    struct drr_flow *f;
+
+    if (d->pumping)
+        return; /* a backend that ends requests at once: the loop below goes on */
+    d->pumping = true;
+    while (room(d) && (f = drr_next(&d->drr)))
+        serve(d, container_of(f, struct share_blk, turn));
+    d->pumping = false;
+    if (!d->left && d->drr.awake)
+        loop_defer(d->loop, &d->turn);
+}
+
+static void on_turn(void *arg)
+{
+    struct share_disk *d = arg;
+
+    look(d, loop_now(d->loop));
+    d->left = SHARE_TURN;
+    pump(d);
+}
+
+void share_flow_wake(struct share_blk *s)
+{
+    if (!s->disk || s->draining)
+        return;
+    if (s->head && (!s->pieces || s->spare))
+        drr_wake(&s->disk->drr, &s->turn, share_next_cost(s));
+    pump(s->disk);
+}
+
+void share_flow_sleep(struct share_blk *s)
+{
+    drr_sleep(&s->disk->drr, &s->turn);
+}
+
+void share_disk_asked(struct share_disk *d, const struct share_blk *s)
+{
+    uint64_t now = loop_now(d->loop);
+
+    if (d->last && d->last != s && now - d->last_at < SHARE_RECENT_NS)
+        d->crowded_until = now + SHARE_RECENT_NS;
+    d->last = s;
+    d->last_at = now;
+    look(d, now);
+}
+
+void share_disk_sent(struct share_disk *d, uint64_t cost)
+{
+    d->requests++;
+    d->cost += cost;
+    d->left -= cost < d->left ? cost : d->left;
+}
+
+/* Later: this may be inside of a backend that reaps its results. */
+void share_disk_ended(struct share_disk *d, uint64_t cost)
+{
+    d->requests--;
+    d->cost -= cost;
+    if (d->drr.awake && !d->pumping)
+        loop_defer(d->loop, &d->turn);
+}
+
+void share_disk_forget(struct share_disk *d, struct share_blk *s)
+{
+    drr_sleep(&d->drr, &s->turn);
+    if (d->last == s)
+        d->last = NULL;
+}
+
+int share_disk_open(struct share_disk **out, struct loop *loop)
+{
+    struct share_disk *d = calloc(1, sizeof(*d));
+
+    if (!d)
+        return -ENOMEM;
+    d->loop = loop;
+    d->left = SHARE_TURN;
+    d->turn.run = on_turn;
+    d->turn.arg = d;
+    drr_init(&d->drr, SHARE_QUANTUM);
+    *out = d;
+    return 0;
+}
+
+void share_disk_close(struct share_disk *d)
+{
+    if (!d)
+        return;
+    loop_work_cancel(d->loop, &d->turn);
+    free(d);
+}

@@ -1,0 +1,65 @@
+/* Private to share_blk.c (a disk, its queue and buckets) and share_disk.c (whose turn it is). */
+#ifndef SHARE_SHARE_IMPL_H
+#define SHARE_SHARE_IMPL_H
+
+#include "back/blk.h"
+#include "core/loop.h"
+#include "share/bucket.h"
+#include "share/drr.h"
+#include "share/share_blk.h"
+
+#define SHARE_PIECES 8u /* in flight of one disk */
+
+struct share_blk;
+
+struct share_piece {
+    struct blk_req req; /* its owner: the whole */
+    struct share_blk *flow;
+    struct share_piece *next;
+    struct iovec iov[BLK_SEGS_MAX];
+};
+
+struct share_blk {
+    struct blk blk;
+    struct blk *inner;
+    struct share_disk *disk; /* or NULL */
+    struct drr_flow turn;
+    struct bucket iops, bps;
+    struct loop_timer timer; /* when the buckets let head in */
+    struct blk_req *head, **end;
+    /* of head: let in by the buckets; waited for them, and was counted; judged; in pieces */
+    bool admitted, held, begun, pieces;
+    uint64_t cut; /* bytes of head that went */
+    bool draining;
+    struct share_piece *spare;
+    struct share_piece piece[SHARE_PIECES];
+    struct ledger_row *limited; /* requests that waited for a bucket */
+};
+
+struct share_disk {
+    struct loop *loop;
+    struct drr drr;
+    struct loop_work turn;
+    unsigned requests; /* in flight */
+    uint64_t cost;     /* theirs */
+    uint64_t left;     /* of what this turn of the loop may hand on */
+    bool pumping, crowded;
+    const struct share_blk *last; /* who asked last, and when */
+    uint64_t last_at, crowded_until;
+};
+
+/* share_blk.c. What the head of the queue costs next; 0: there is none. */
+uint64_t share_next_cost(struct share_blk *s);
+/* May it go now? If not, somebody will wake the flow. */
+bool share_ready(struct share_blk *s);
+void share_send(struct share_blk *s);
+
+/* share_disk.c */
+void share_flow_wake(struct share_blk *s); /* it has something, perhaps; serves who is next */
+void share_flow_sleep(struct share_blk *s);
+void share_disk_asked(struct share_disk *d, const struct share_blk *s);
+void share_disk_sent(struct share_disk *d, uint64_t cost);
+void share_disk_ended(struct share_disk *d, uint64_t cost);
+void share_disk_forget(struct share_disk *d, struct share_blk *s);
+
+#endif
