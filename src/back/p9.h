@@ -4,8 +4,9 @@
  * reply; what the directory is and what a guest may do to it is told in docs/share.md.
  *
  * The contract is that of disks (back/blk.h): p9_submit takes a request, done is called once, from
- * the loop, never inside p9_submit. All requests of a directory are served in order by one thread
- * of its own, so that host I/O which blocks holds up nobody else.
+ * the loop, never inside p9_submit. All requests of a directory are served in order by a process of
+ * its own (p9_main.c), which has the directory and nothing else; this one has no descriptor of it.
+ * Should that process die or answer nonsense, each request from then on is answered EIO.
  */
 #ifndef BACK_P9_H
 #define BACK_P9_H
@@ -49,17 +50,21 @@ struct p9_opts {
     const char *dir;
     bool readonly;
     const char *name; /* ledger name: "share0" */
-    unsigned shares;  /* how many there are to share the descriptors; 0 is 1 */
-    bool threadless;  /* each request is served as it is submitted: for tests */
 };
 
+/* Starts the server, by executing this program once more: its main must know P9_VERB. */
 int p9_open(struct p9 **out, const struct p9_opts *o, struct loop *loop, struct ledger *ledger,
             struct error *err);
 void p9_submit(struct p9 *p, struct p9_req *r);
-void p9_drain(struct p9 *p); /* all requests end as they would; their done has run on return */
+/* All requests end as they would; their done has run on return. A server that hangs is ended. */
+void p9_drain(struct p9 *p);
 /* The session is over: what has not begun fails, every fid is let go. */
 void p9_reset(struct p9 *p);
 void p9_close(struct p9 *p); /* NULL is fine; drained */
+
+/* The server: main of a program whose first word is P9_VERB. The exit status. */
+#define P9_VERB "9p-server"
+int p9_main(int argc, char **argv);
 
 /* An Rlerror in answer to the request that begins with head. */
 void p9_error(uint8_t reply[P9_ERROR_LEN], const uint8_t head[P9_HEAD], int err);

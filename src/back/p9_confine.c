@@ -1,13 +1,11 @@
 /*
- * The thread of a share, confined by the kernel to what it is for: Landlock (landlock(7)). Should
- * the rules of p9_path.c ever have a hole, this thread still can't open, make, move or remove
- * anything outside the share, nor write to one that is read-only; and since every file is opened by
- * it (p9_try.c leaves opening alone where there is Landlock), what others read and write was opened
- * so.
+ * The process of a share, confined by the kernel to what it is for: Landlock (landlock(7)). Should
+ * the rules of p9_path.c ever have a hole, it still can't open, make, move or remove anything
+ * outside the share, nor write to one that is read-only.
  *
  * Left out: kernels whose Landlock can't let files move between directories (before 5.19).
  */
-#include "back/p9_server.h"
+#include "back/p9_main.h"
 #include <errno.h>
 #include <linux/landlock.h>
 #include <sys/prctl.h>
@@ -35,12 +33,6 @@ static int abi(void)
     return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 }
 
-bool p9_confinable(void)
-{
-    return abi() >= ABI_REFER;
-}
-
-/* The calling thread, for good. 0 or -errno. */
 int p9_confine(const struct p9_server *s)
 {
     uint64_t writes = WRITES | (abi() >= ABI_TRUNCATE ? LANDLOCK_ACCESS_FS_TRUNCATE : 0);

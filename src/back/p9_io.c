@@ -161,27 +161,6 @@ static int io_fid(struct p9_server *s, uint32_t id, int not_access, struct p9_fi
     return S_ISDIR((*f)->type) ? -EISDIR : 0;
 }
 
-/* preadv. Without waiting, all that there is, or nothing: a short read would look like the end. */
-static ssize_t file_read(const struct p9_server *s, int fd, const struct iovec *part, int parts,
-                         off_t off)
-{
-    uint64_t want = 0;
-    struct stat st;
-    ssize_t got;
-
-    if (!s->nowait || s->in_memory)
-        return preadv(fd, part, parts, off);
-    got = preadv2(fd, part, parts, off, RWF_NOWAIT);
-    for (int i = 0; i < parts; i++)
-        want += part[i].iov_len;
-    if (got < 0 ? errno == EOPNOTSUPP
-                : (uint64_t)got < want && (fstat(fd, &st) || off + got < st.st_size)) {
-        errno = EAGAIN;
-        return -1;
-    }
-    return got;
-}
-
 int p9_tread(struct p9_server *s, struct p9_in *in, struct p9_out *out)
 {
     uint32_t id = p9_u32(in);
@@ -199,8 +178,8 @@ int p9_tread(struct p9_server *s, struct p9_in *in, struct p9_out *out)
     len = len < room ? len : room;
     if (off > (uint64_t)INT64_MAX - len)
         return -EINVAL;
-    got = file_read(s, f->fd, part,
-                    p9_slice(in->req->room, in->req->rooms, P9_ERROR_LEN, len, part), (off_t)off);
+    got = preadv(f->fd, part, p9_slice(in->req->room, in->req->rooms, P9_ERROR_LEN, len, part),
+                 (off_t)off);
     if (got < 0)
         return -errno;
     p9_put32(out, (uint32_t)got);

@@ -92,11 +92,9 @@ int p9_look(const struct p9_server *s, int dir, const char *name, struct stat *s
 
     if (!s->openat2)
         return look_plain(dir, name, st);
-    if (s->nowait && !s->in_memory)
-        how.resolve |= RESOLVE_CACHED;
     for (unsigned n = 0; n < 8; n++) { /* EAGAIN: a rename raced with it. Bound: this many tries */
         fd = (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));
-        if (fd >= 0 || errno != EAGAIN || s->nowait)
+        if (fd >= 0 || errno != EAGAIN)
             break;
     }
     return told(fd, st);

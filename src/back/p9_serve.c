@@ -4,7 +4,6 @@
  * nobody to authenticate and no attribute that a share keeps.
  */
 #include "back/p9_server.h"
-#include "core/error.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -118,7 +117,7 @@ void p9_serve(struct p9_server *s, struct p9_req *r)
 
 /* ---- life ---- */
 
-/* At most half of what this process may have open: the rest of the machine needs some, too. */
+/* At most half of what this process may have open: each request needs some for itself, too. */
 static unsigned fids_may(void)
 {
     struct rlimit l;
@@ -128,17 +127,16 @@ static unsigned fids_may(void)
     return (unsigned)(l.rlim_cur / 2);
 }
 
-static int open_dirs(struct p9_server *s, const char *dir, struct error *err)
+static int dirs_open(struct p9_server *s)
 {
     struct stat st;
     int fd;
 
-    s->root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (s->root < 0 || fstat(s->root, &st))
-        return error_set(err, -errno, "--share %s: %s", dir, strerror(errno));
+    if (fstat(s->root, &st))
+        return -errno;
     s->proc = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (s->proc < 0)
-        return error_set(err, -errno, "--share: /proc/self/fd can't be had: %s", strerror(errno));
+        return -errno;
     s->root_dev = st.st_dev;
     s->root_ino = st.st_ino;
     s->openat2 = true;
@@ -146,22 +144,26 @@ static int open_dirs(struct p9_server *s, const char *dir, struct error *err)
     s->openat2 = fd != -ENOSYS && fd != -EPERM && fd != -E2BIG;
     if (fd >= 0)
         close(fd);
-    p9_try_init(s);
     return 0;
 }
 
-int p9_server_open(struct p9_server **out, const char *dir, bool readonly, struct error *err)
+int p9_server_open(struct p9_server **out, int dir, bool readonly)
 {
     struct p9_server *s = calloc(1, sizeof(*s));
     int code;
 
-    if (!s)
-        return error_set(err, -ENOMEM, "--share %s: not enough memory", dir);
-    s->root = s->proc = -1;
+    if (!s) {
+        close(dir);
+        return -ENOMEM;
+    }
+    s->root = dir;
+    s->proc = -1;
     s->readonly = readonly;
     s->msize = P9_MSIZE_MAX;
     s->fids_max = fids_may();
-    code = open_dirs(s, dir, err);
+    code = p9_fids_make(s);
+    if (!code)
+        code = dirs_open(s);
     if (code)
         p9_server_close(s);
     else
@@ -174,9 +176,9 @@ void p9_server_close(struct p9_server *s)
     if (!s)
         return;
     p9_server_forget(s);
-    if (s->root >= 0)
-        close(s->root);
+    close(s->root);
     if (s->proc >= 0)
         close(s->proc);
+    free(s->pool);
     free(s);
 }

@@ -1,6 +1,6 @@
 /*
- * The server of 9P2000.L itself: one session on one directory, called from one thread at a time. It
- * knows no thread, no loop and no VM: a message goes in, its reply stands in the room given.
+ * The server of 9P2000.L itself: one session on one directory. It runs in a process of its own
+ * (p9_main.c) and knows no loop and no VM: a message goes in, its reply stands in the room given.
  *
  * What keeps a guest inside the directory:
  * - A fid holds a descriptor, never a path. Nothing is opened by more than one name component, and
@@ -8,7 +8,7 @@
  * - Symbolic links are never followed: a name is looked up with O_PATH and O_NOFOLLOW, by openat2
  *   with RESOLVE_BENEATH where there is one; what is then opened is that descriptor.
  * - Only regular files and directories are opened for I/O.
- * - The thread that opens them is confined to the share by the kernel (p9_confine.c).
+ * - The kernel confines the process to the share and to the calls it needs (p9_jail.c).
  * - Before a name is used in a directory, the way up from it must lead to the root of the share, so
  *   that a directory which the host moves away takes nothing with it (p9_inside).
  */
@@ -22,7 +22,7 @@
 #define P9_PATH_MAX  4096u
 #define P9_WALK_MAX  16u   /* names in one Twalk: MAXWELEM of the protocol */
 #define P9_DEPTH_MAX 256u  /* directories between a name and the root */
-#define P9_FIDS_MAX  8192u /* and never more than half the descriptors this process may have */
+#define P9_FIDS_MAX  8192u /* and never more than half the descriptors its process may have */
 #define P9_FID_SETS  1024u
 #define P9_DIR_BUF   32768u
 #define P9_OUT_MAX   4608u /* a reply without Rread's and Rreaddir's data: a link's text fits */
@@ -45,31 +45,19 @@ struct p9_server {
     bool readonly;
     bool openat2;   /* there is one; tests take it away */
     bool versioned; /* Tversion went well */
-    /* p9_try.c: what the host can do without waiting */
-    bool local, in_memory, cached, unlimited;
-    bool confinable; /* p9_confine.c: opening is for the thread that is confined */
-    bool nowait;     /* now: -EAGAIN rather than wait, and nothing done */
     uint32_t msize;
     unsigned fids, fids_max;
-    struct p9_fid *set[P9_FID_SETS];
+    struct p9_fid *set[P9_FID_SETS], *pool, *spare;
     _Alignas(8) uint8_t dents[P9_DIR_BUF]; /* as getdents64 wrote them */
     uint8_t dir[P9_DIR_BUF];               /* as Rreaddir has them */
 };
 
-int p9_server_open(struct p9_server **out, const char *dir, bool readonly, struct error *err);
+/* dir is a descriptor, the server's from now on. 0, or -errno, and dir is closed. */
+int p9_server_open(struct p9_server **out, int dir, bool readonly);
 void p9_server_close(struct p9_server *s); /* NULL is fine */
 void p9_server_forget(struct p9_server *s);
 /* Serves one request: r->replied bytes of its room are the reply. */
 void p9_serve(struct p9_server *s, struct p9_req *r);
-
-/* Serves it if that can be done without waiting for anything, on whatever thread asks while no
- * other is in the server. False: nothing has been done. */
-bool p9_try(struct p9_server *s, struct p9_req *r);
-void p9_try_init(struct p9_server *s); /* the share is open */
-
-/* p9_confine.c: the calling thread, to the share, for good. 0 or -errno: as before. */
-int p9_confine(const struct p9_server *s);
-bool p9_confinable(void);
 
 /* What kind of request it is, for the ledger. */
 enum p9_kind {
@@ -121,9 +109,10 @@ void p9_copy(const struct iovec *iov, int n, uint64_t off, const void *buf, size
 uint64_t p9_qid_path(const struct p9_server *s, const struct stat *st);
 
 /* p9_fid.c */
+int p9_fids_make(struct p9_server *s); /* s->fids_max of them: 0 or -ENOMEM */
 struct p9_fid *p9_fid_find(struct p9_server *s, uint32_t id);
-/* A new fid, which owns fd from then on. 0; -EINVAL: id is in use; -EMFILE, -ENOMEM: fd is closed
- * then, too. */
+/* A new fid, which owns fd from then on. 0; -EINVAL: id is in use; -EMFILE: fd is closed then,
+ * too. */
 int p9_fid_add(struct p9_server *s, uint32_t id, int fd, mode_t type);
 int p9_fid_drop(struct p9_server *s, uint32_t id); /* 0, or -EBADF */
 

@@ -180,7 +180,7 @@ int p9_twalk(struct p9_server *s, struct p9_in *in, struct p9_out *out)
     if (err)
         return err;
     err = walk_all(s, in, &w);
-    if (err && (!w.done || (s->nowait && err == -EAGAIN))) {
+    if (err && !w.done) {
         close(w.fd);
         return err;
     }

@@ -1,4 +1,5 @@
 /* viaduct: the command line. One verb a file; this one finds the verb. */
+#include "back/p9.h"
 #include "cli/cli.h"
 #include "core/log.h"
 #include <stdio.h>
@@ -49,6 +50,8 @@ int main(int argc, char **argv)
         log_error("no verb; try: viaduct run, viaduct guest fetch, viaduct help");
         return EXIT_USAGE;
     }
+    if (!strcmp(argv[1], P9_VERB)) /* ourselves, as the server of a share: nobody's to type */
+        return p9_main(argc, argv);
     v = verb_find(argv[1]);
     if (!v) {
         log_error("%s: no such verb; viaduct help lists them", argv[1]);

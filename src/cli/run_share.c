@@ -4,10 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#define TAG_MAX   32    /* of virtio-9p's configuration */
-#define FILES_MAX 16384 /* descriptors: what guests have open are descriptors here */
+#define TAG_MAX 32 /* of virtio-9p's configuration */
 
 static int share_word(struct vm_share *s, char *w, struct error *err)
 {
@@ -37,17 +35,6 @@ static bool tag_taken(const struct vm_setup *vm, const struct vm_share *s)
     return false;
 }
 
-/* As far as this user may. */
-static void files_raise(void)
-{
-    struct rlimit l;
-
-    if (getrlimit(RLIMIT_NOFILE, &l) || l.rlim_cur >= FILES_MAX)
-        return;
-    l.rlim_cur = l.rlim_max < FILES_MAX ? l.rlim_max : FILES_MAX;
-    setrlimit(RLIMIT_NOFILE, &l);
-}
-
 int run_share_take(struct run *r, const char *value, struct error *err)
 {
     struct vm_share *s = &r->vm.share[r->vm.shares];
@@ -69,7 +56,6 @@ int run_share_take(struct run *r, const char *value, struct error *err)
                          s->dir);
     if (!code && tag_taken(&r->vm, s))
         code = error_set(err, -EINVAL, "--share tag=%s: another share has that tag", s->tag);
-    files_raise();
     r->vm.shares++;
     return code;
 }

@@ -3,8 +3,8 @@
  * practice: one queue; a chain is a 9P request, readable, and room for its reply, writable; the
  * configuration is the mount tag, its length in 16 bits before it (feature bit 0).
  *
- * A request is copied, but for the data of a Twrite, which goes straight from guest RAM to the
- * backend, as replies come straight from it. What a request says is the backend's to judge
+ * A request is copied, but for the data of a Twrite, which the backend takes from guest RAM by
+ * itself, as it puts replies there. What a request says is the backend's to judge
  * (back/p9.h); only its length, its type and the room for an answer are looked at here.
  *
  * Left out of a state walk: the session. What a client has open are this host's files, so a guest

@@ -8,8 +8,7 @@ int shares_make(struct vm *vm, struct error *err)
     for (unsigned i = 0; i < vm->setup->shares; i++) {
         const struct vm_share *s = &vm->setup->share[i];
         char name[16];
-        struct p9_opts o = {
-            .dir = s->dir, .readonly = s->readonly, .name = name, .shares = vm->setup->shares};
+        struct p9_opts o = {.dir = s->dir, .readonly = s->readonly, .name = name};
         int code;
 
         snprintf(name, sizeof(name), "share%u", i);

@@ -1,10 +1,12 @@
 /*
  * device virtio-9p tag=NAME [readonly=1] [packed=1] mmio=ADDR|devfn=N: a directory of its own,
  * which holds the file "f" ("from the host\n"), the directory "d" and the symbolic link "out" to
- * /etc. It is removed with the device.
+ * /etc. It is removed with the device. Its server is in this process: a request is answered as soon
+ * as it is in the wire.
  */
-#include "back/p9.h"
+#include "back/p9_main.h"
 #include "bench.h"
+#include "core/error.h"
 #include "core/state.h"
 #include "virtio/v9p.h"
 
@@ -14,12 +16,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 struct shared {
     struct v9p *v9p;
     struct p9 *p9;
+    struct p9_far far;
     char dir[32];
 };
 
@@ -78,6 +82,11 @@ static void shared_destroy(void *dev)
     if (s->v9p)
         v9p_class.destroy(s->v9p);
     p9_close(s->p9);
+    if (s->far.server) {
+        close(s->far.sock);
+        munmap(s->far.shared, sizeof(*s->far.shared));
+        p9_server_close(s->far.server);
+    }
     tree_remove(s->dir);
     free(s);
 }
@@ -89,6 +98,26 @@ static const struct dev_class shared_class = {
     .destroy = shared_destroy,
 };
 
+static void pump(void *ctx)
+{
+    p9_far_serve(ctx);
+}
+
+static int serve(struct shared *s, struct bench *b, const char *name, bool readonly)
+{
+    struct p9_wire w = {0};
+    int mem, code = p9_wire_open(&w, &s->far.sock, &mem);
+
+    if (code)
+        return code;
+    w.pump = pump;
+    w.pump_ctx = &s->far;
+    s->far.shared = p9_shared_map(mem);
+    close(mem);
+    code = p9_server_open(&s->far.server, open(s->dir, O_PATH | O_DIRECTORY | O_CLOEXEC), readonly);
+    return code ? code : p9_attach(&s->p9, &w, name, b->loop, b->ledger);
+}
+
 static int make(struct bench *b, const struct dev_env *env, struct bench_args *a, struct dev *out,
                 struct error *err)
 {
@@ -96,19 +125,15 @@ static int make(struct bench *b, const struct dev_env *env, struct bench_args *a
                          .packed = bench_arg(a, "packed", 0),
                          .mmio = bench_arg(a, "mmio", 0)};
     struct shared *s = calloc(1, sizeof(*s));
-    struct p9_opts p = {.dir = s->dir,
-                        .name = env->name,
-                        .readonly = bench_arg(a, "readonly", 0),
-                        .threadless = true};
     int code = tree_make(s->dir);
 
     if (!code)
-        code = p9_open(&s->p9, &p, b->loop, b->ledger, err);
+        code = serve(s, b, env->name, bench_arg(a, "readonly", 0));
     if (!code)
         code = v9p_create(&s->v9p, env, s->p9, &o);
     if (code) {
         shared_destroy(s);
-        return code;
+        return error_set(err, code, "virtio-9p: %s", strerror(-code));
     }
     out->cls = &shared_class;
     out->dev = s;

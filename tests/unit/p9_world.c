@@ -1,5 +1,7 @@
 /* See p9_world.h. */
 #include "p9_world.h"
+#include "core/ledger.h"
+#include "core/loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +31,11 @@ static uint32_t field(uint8_t *to, char kind, va_list *ap)
     return 2 + (uint32_t)len;
 }
 
+static void done(struct p9_req *r)
+{
+    r->owner = r;
+}
+
 int serve(struct world *w, uint32_t size)
 {
     struct p9_req *r = &w->req;
@@ -36,10 +43,16 @@ int serve(struct world *w, uint32_t size)
     le32_put(r->msg, size);
     le16_put(r->msg + 5, 0x1234);
     r->room = w->iov;
-    if (w->quick && p9_try(w->s, r))
-        w->tried++;
-    else
+    r->done = done;
+    r->owner = NULL;
+    if (w->s) {
         p9_serve(w->s, r);
+    } else {
+        p9_submit(w->p, r);
+        assert_null(r->owner); /* not told within submit */
+        p9_drain(w->p);
+        assert_ptr_equal(r->owner, r);
+    }
     if (r->room_len < P9_ERROR_LEN) {
         assert_int_equal(r->replied, 0);
         return -EMSGSIZE;
@@ -151,12 +164,23 @@ int lowest_fd(void)
     return fd;
 }
 
-static int world_make(void **state, const char *where, bool readonly)
+static void jail(struct world *w, bool readonly)
 {
-    struct world *w = calloc(1, sizeof(*w));
+    struct p9_opts o = {.dir = w->share, .name = "share0", .readonly = readonly};
     struct error err;
 
-    snprintf(w->base, sizeof(w->base), "%s/viaduct-p9-XXXXXX", where);
+    w->loop = loop_open(NULL, true);
+    w->ledger = ledger_open();
+    if (p9_open(&w->p, &o, w->loop, w->ledger, &err))
+        fail_msg("%s", err.text);
+}
+
+static struct world *world_make(void **state, bool readonly, bool jailed)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    struct stat st;
+
+    snprintf(w->base, sizeof(w->base), "/tmp/viaduct-p9-XXXXXX");
     assert_non_null(mkdtemp(w->base));
     snprintf(w->share, sizeof(w->share), "%s/share", w->base);
     w->at = open(w->base, O_DIRECTORY | O_CLOEXEC);
@@ -165,49 +189,49 @@ static int world_make(void **state, const char *where, bool readonly)
     assert_int_equal(mkdirat(w->at, "beside", 0755), 0);
     file_put(w, "share/f", "a file\n");
     file_put(w, "beside/secret", "secret\n");
-    assert_int_equal(p9_server_open(&w->s, w->share, readonly, &err), 0);
+    assert_int_equal(stat(w->share, &st), 0);
+    w->root_ino = st.st_ino;
+    if (jailed)
+        jail(w, readonly);
+    else
+        assert_int_equal(p9_server_open(&w->s, open(w->share, O_PATH | O_CLOEXEC), readonly), 0);
     w->iov[0] = (struct iovec){w->room, ROOM};
     w->req.rooms = 1;
     w->req.room_len = ROOM;
     *state = w;
-    return 0;
+    return w;
 }
 
 int setup(void **state)
 {
-    world_make(state, "/tmp", false);
-    begin(*state);
+    begin(world_make(state, false, false));
     return 0;
 }
 
 int setup_plain(void **state)
 {
-    world_make(state, "/tmp", false);
-    ((struct world *)*state)->s->openat2 = false;
-    begin(*state);
+    struct world *w = world_make(state, false, false);
+
+    w->s->openat2 = false;
+    begin(w);
     return 0;
 }
 
-int setup_quick(void **state)
+int setup_jail(void **state)
 {
-    world_make(state, "/tmp", false);
-    ((struct world *)*state)->quick = true;
-    begin(*state);
-    return 0;
-}
-
-int setup_memory(void **state)
-{
-    world_make(state, "/dev/shm", false);
-    ((struct world *)*state)->quick = true;
-    begin(*state);
+    begin(world_make(state, false, true));
     return 0;
 }
 
 int setup_readonly(void **state)
 {
-    world_make(state, "/tmp", true);
-    begin(*state);
+    begin(world_make(state, true, false));
+    return 0;
+}
+
+int setup_readonly_jail(void **state)
+{
+    begin(world_make(state, true, true));
     return 0;
 }
 
@@ -231,6 +255,11 @@ int teardown(void **state)
     struct world *w = *state;
 
     p9_server_close(w->s);
+    p9_close(w->p);
+    if (w->loop)
+        loop_close(w->loop);
+    if (w->ledger)
+        ledger_close(w->ledger);
     close(w->at);
     tree_remove(w->base);
     free(w);

@@ -1,9 +1,10 @@
-/* A shared directory and a client that speaks raw 9P2000.L to its server, with no VM between. */
+/* A shared directory and a client that speaks raw 9P2000.L to its server, with no VM between: the
+ * server is called here, or is the process that a machine has for it. */
 #ifndef TESTS_P9_WORLD_H
 #define TESTS_P9_WORLD_H
 
 #include "unit.h"
-#include "back/p9_server.h"
+#include "back/p9_main.h"
 #include "core/error.h"
 
 enum { /* messages */
@@ -39,13 +40,15 @@ enum { /* messages */
 enum { ROOT = 0, ROOM = 65536 };
 
 struct world {
-    struct p9_server *s;
+    struct p9_server *s; /* called here, or */
+    struct p9 *p;        /* a process of its own */
+    struct loop *loop;
+    struct ledger *ledger;
     struct p9_req req;
+    ino_t root_ino;
     char base[32]; /* holds "share", which is shared, and "beside", which is not */
     char share[48];
-    int at;     /* base */
-    bool quick; /* what can be is served by p9_try */
-    unsigned tried;
+    int at; /* base */
     uint8_t room[ROOM];
     struct iovec iov[2];
     uint8_t *body; /* of the last reply, after its head */
@@ -67,10 +70,10 @@ int lowest_fd(void);
 void begin(struct world *w); /* version and attach of ROOT */
 
 int setup(void **state);
-int setup_plain(void **state);  /* on a host without openat2 */
-int setup_quick(void **state);  /* by p9_try, where it may */
-int setup_memory(void **state); /* the same, in tmpfs */
+int setup_plain(void **state); /* on a host without openat2 */
+int setup_jail(void **state);  /* the server is a process of its own */
 int setup_readonly(void **state);
+int setup_readonly_jail(void **state);
 int teardown(void **state);
 
 #define SHARE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -78,14 +81,25 @@ int teardown(void **state);
     {                                                                                              \
 #f " without openat2", f, setup_plain, teardown, NULL                                      \
     }
-#define QUICK(f)                                                                                   \
+#define JAIL(f)                                                                                    \
     {                                                                                              \
-#f " without waiting", f, setup_quick, teardown, NULL                                      \
-    }
-#define MEMORY(f)                                                                                  \
-    {                                                                                              \
-#f " in memory", f, setup_memory, teardown, NULL                                           \
+#f " in jail", f, setup_jail, teardown, NULL                                               \
     }
 #define RO(f) cmocka_unit_test_setup_teardown(f, setup_readonly, teardown)
+#define RO_JAIL(f)                                                                                 \
+    {                                                                                              \
+#f " in jail", f, setup_readonly_jail, teardown, NULL                                      \
+    }
+
+/* main of a test: the process of a share is this program once more. */
+#define P9_TESTS(tests)                                                                            \
+    int main(int argc, char **argv)                                                                \
+    {                                                                                              \
+        if (argc > 1 && !strcmp(argv[1], P9_VERB))                                                 \
+            return p9_main(argc, argv);                                                            \
+        if (argc > 1)                                                                              \
+            cmocka_set_test_filter(argv[1]);                                                       \
+        return cmocka_run_group_tests(tests, NULL, NULL);                                          \
+    }
 
 #endif

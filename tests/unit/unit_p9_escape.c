@@ -62,7 +62,7 @@ static void upwards(void **state)
 
     for (unsigned i = 0; i < 20; i++) { /* as often as it likes: the root stays the root */
         assert_int_equal(walk(w, ROOT, 1, ".."), 0);
-        assert_int_equal(le64_get(w->body + 2 + 5), w->s->root_ino);
+        assert_int_equal(le64_get(w->body + 2 + 5), w->root_ino);
         assert_int_equal(ask(w, CLUNK, "d", 1), 0);
     }
     assert_int_equal(ask(w, WALK, "ddwsss", ROOT, 1, 3, "..", "..", "beside"), 0);
@@ -230,7 +230,7 @@ static void race(void **state)
         /* Up from a directory that moves: to the share's root, or nowhere. */
         err = walk(w, 9, 1, "..");
         if (!err) {
-            assert_int_equal(le64_get(w->body + 2 + 5), w->s->root_ino);
+            assert_int_equal(le64_get(w->body + 2 + 5), w->root_ino);
             ask(w, CLUNK, "d", 1);
         } else {
             assert_int_equal(err, -ESTALE);
@@ -442,19 +442,15 @@ static void cancelled(void **state)
     assert_false(there(w, "share/n"));
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        SHARE(names),          PLAIN(names),          SHARE(upwards),        PLAIN(upwards),
-        SHARE(links),          PLAIN(links),          SHARE(not_files),      SHARE(moved_away),
-        PLAIN(moved_away),     SHARE(race),           PLAIN(race),           SHARE(cut_short),
-        SHARE(noise),          PLAIN(noise),          SHARE(little_room),    SHARE(many_fids),
-        SHARE(no_descriptors), PLAIN(no_descriptors), SHARE(too_big),        SHARE(too_deep),
-        SHARE(cancelled),      QUICK(names),          QUICK(upwards),        QUICK(links),
-        QUICK(not_files),      QUICK(moved_away),     QUICK(race),           QUICK(noise),
-        QUICK(little_room),    QUICK(many_fids),      QUICK(no_descriptors), MEMORY(links),
-        MEMORY(race),          MEMORY(noise),         MEMORY(moved_away),
-    };
+static const struct CMUnitTest tests[] = {
+    SHARE(names),          PLAIN(names),          SHARE(upwards),     PLAIN(upwards),
+    SHARE(links),          PLAIN(links),          SHARE(not_files),   SHARE(moved_away),
+    PLAIN(moved_away),     SHARE(race),           PLAIN(race),        SHARE(cut_short),
+    SHARE(noise),          PLAIN(noise),          SHARE(little_room), SHARE(many_fids),
+    SHARE(no_descriptors), PLAIN(no_descriptors), SHARE(too_big),     SHARE(too_deep),
+    SHARE(cancelled),      JAIL(names),           JAIL(upwards),      JAIL(links),
+    JAIL(not_files),       JAIL(moved_away),      JAIL(race),         JAIL(cut_short),
+    JAIL(noise),           JAIL(little_room),     JAIL(too_deep),
+};
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+P9_TESTS(tests)

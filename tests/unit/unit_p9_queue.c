@@ -1,16 +1,17 @@
 /*
- * A shared directory's queue and its thread (back/p9.c): order, what is served at once, Tflush,
- * reset. The server is held up at a gate (__wrap_p9_serve): requests of type fsync wait there until
- * it opens.
+ * A shared directory's queue (back/p9.c): order, Tflush, reset, drain, more requests than slots;
+ * and a server that dies, hangs or lies. The server is a thread of this test, held up at a gate
+ * (__wrap_p9_serve): requests of type fsync wait there until it opens. Who lies is the test itself.
  */
 #include "unit.h"
-#include "back/p9.h"
-#include "back/p9_server.h"
+#include "back/p9_main.h"
 #include "core/error.h"
 #include "core/ledger.h"
 #include "core/loop.h"
 
 #include <errno.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -38,6 +39,9 @@ struct asked {
 
 struct world {
     struct p9 *p;
+    struct p9_far far; /* the server's end */
+    pthread_t server;
+    bool alone; /* there is no server: the test answers */
     struct loop *loop;
     struct ledger *ledger;
     char dir[32];
@@ -47,27 +51,7 @@ struct world {
 };
 
 static sem_t gate, at_gate;
-static char beside[32];        /* a file that is not in the share */
-static int outside[4], inside; /* errno of what the thread tried there */
-static char in_share[40];
 static bool shut;
-
-static void try_out(void)
-{
-    char fifo[48];
-    int fd;
-
-    if (!*beside)
-        return;
-    snprintf(fifo, sizeof(fifo), "%s-fifo", in_share);
-    fd = open(in_share, O_WRONLY | O_CREAT, 0600);
-    inside = fd < 0 ? errno : 0;
-    close(fd);
-    outside[0] = open(beside, O_RDONLY) < 0 ? errno : 0;
-    outside[1] = unlink(beside) ? errno : 0;
-    outside[2] = mkdir("/tmp/viaduct-q-made", 0700) ? errno : 0;
-    outside[3] = mkfifo(fifo, 0600) ? errno : 0; /* not even there */
-}
 
 void __wrap_p9_serve(struct p9_server *s, struct p9_req *r);
 void __real_p9_serve(struct p9_server *s, struct p9_req *r);
@@ -75,7 +59,6 @@ void __real_p9_serve(struct p9_server *s, struct p9_req *r);
 void __wrap_p9_serve(struct p9_server *s, struct p9_req *r)
 {
     if (r->msg[4] == FSYNC && __atomic_load_n(&shut, __ATOMIC_ACQUIRE)) {
-        try_out();
         sem_post(&at_gate);
         sem_wait(&gate);
     }
@@ -177,11 +160,19 @@ static void gate_open(void)
     sem_post(&gate);
 }
 
-static int setup(void **state)
+static void *serve_all(void *arg)
+{
+    while (p9_far_serve(arg))
+        ;
+    return NULL;
+}
+
+/* alone: nobody is at the other end but the test. */
+static struct world *world_make(bool alone, unsigned patience_ms)
 {
     struct world *w = calloc(1, sizeof(*w));
-    struct p9_opts o = {.dir = w->dir, .name = "share0"};
-    struct error err;
+    struct p9_wire wire = {0};
+    int mem;
 
     sem_init(&gate, 0, 0);
     sem_init(&at_gate, 0, 0);
@@ -189,9 +180,29 @@ static int setup(void **state)
     assert_non_null(mkdtemp(w->dir));
     w->loop = loop_open(NULL, true);
     w->ledger = ledger_open();
-    assert_int_equal(p9_open(&w->p, &o, w->loop, w->ledger, &err), 0);
-    begin(w);
-    *state = w;
+    w->alone = alone;
+    assert_int_equal(p9_wire_open(&wire, &w->far.sock, &mem), 0);
+    wire.patience_ms = patience_ms;
+    w->far.shared = p9_shared_map(mem);
+    close(mem);
+    assert_int_equal(p9_attach(&w->p, &wire, "share0", w->loop, w->ledger), 0);
+    if (alone)
+        return w;
+    assert_int_equal(p9_server_open(&w->far.server, open(w->dir, O_PATH | O_CLOEXEC), false), 0);
+    assert_int_equal(pthread_create(&w->server, NULL, serve_all, &w->far), 0);
+    return w;
+}
+
+static int setup(void **state)
+{
+    *state = world_make(false, 60000);
+    begin(*state);
+    return 0;
+}
+
+static int setup_alone(void **state)
+{
+    *state = world_make(true, 100);
     return 0;
 }
 
@@ -201,6 +212,12 @@ static int teardown(void **state)
     char path[40];
 
     p9_close(w->p);
+    if (!w->alone)
+        pthread_join(w->server, NULL);
+    p9_server_close(w->far.server);
+    munmap(w->far.shared, sizeof(*w->far.shared));
+    if (w->far.sock >= 0)
+        close(w->far.sock);
     loop_close(w->loop);
     ledger_close(w->ledger);
     for (char c = 'a'; c <= 'z'; c++) {
@@ -214,27 +231,15 @@ static int teardown(void **state)
     return 0;
 }
 
-static uint64_t way(struct world *w, const char *name)
-{
-    const struct ledger_row *r = ledger_find(w->ledger, LEDGER_WAY, "share0", name);
-
-    return r->reads + r->writes;
-}
-
-/* Served in order, whoever serves: nothing overtakes what the thread has. */
+/* Served in order, the first while its asker waits, and none is told within p9_submit. */
 static void order(void **state)
 {
     struct world *w = *state;
     unsigned n = w->asked;
-    uint64_t at_once = way(w, "inline"), by_thread;
     struct asked *a[5];
 
     a[0] = ask_fid(w, GETATTR, 0, 12);
-    if (way(w, "inline") == at_once)
-        skip(); /* not on this file system */
-    loop_step(w->loop, 0);
-    assert_int_equal(a[0]->ended, n + 1);
-    by_thread = way(w, "worker");
+    settle(w, n + 1);
     gate_shut();
     a[1] = ask_fid(w, FSYNC, 0, 8);
     sem_wait(&at_gate);
@@ -249,11 +254,30 @@ static void order(void **state)
     for (unsigned i = 0; i < 5; i++)
         assert_int_equal(a[i]->ended, n + 1 + i);
     assert_true(there(w, 'a'));
-    assert_int_equal(way(w, "worker"), by_thread + 4);
-    at_once = way(w, "inline");
-    ask_fid(w, GETATTR, 0, 12); /* and at once again */
-    assert_int_equal(way(w, "inline"), at_once + 1);
-    settle(w, n + 6);
+}
+
+/* More than the server has slots for: the rest waits here, and can be flushed here. */
+static void many(void **state)
+{
+    struct world *w = *state;
+    unsigned n = w->asked;
+    struct asked *a[3 * P9_SLOTS], *last;
+
+    gate_shut();
+    ask_fid(w, FSYNC, 0, 8);
+    sem_wait(&at_gate);
+    for (unsigned i = 0; i < ARRAY_LEN(a); i++)
+        a[i] = ask_fid(w, GETATTR, 0, 12);
+    last = ask_mkdir(w, 'e');
+    ask_flush(w, last);
+    gate_open();
+    settle(w, n + 3 + ARRAY_LEN(a));
+    for (unsigned i = 0; i < ARRAY_LEN(a); i++) {
+        assert_int_equal(a[i]->ended, n + 2 + i);
+        assert_int_equal(a[i]->req.err, 0);
+    }
+    assert_int_equal(last->req.err, -EINTR);
+    assert_false(there(w, 'e'));
 }
 
 static void flushes(void **state)
@@ -336,27 +360,137 @@ static void drains(void **state)
     assert_true(there(w, 'd'));
 }
 
-/* The kernel lets the thread do nothing outside, whatever the server would have it do. */
-static void confined(void **state)
+/* ---- servers that are none ---- */
+
+static void all_failed(struct world *w)
+{
+    settle(w, w->asked);
+    for (unsigned i = 0; i < w->asked; i++) {
+        assert_int_equal(w->a[i]->req.err, -EIO);
+        assert_int_equal(w->a[i]->req.replied, P9_ERROR_LEN);
+        assert_int_equal(w->a[i]->room[4], 7);
+        assert_memory_equal(w->a[i]->room + 5, w->a[i]->req.msg + 5, 2);
+        assert_int_equal(le32_get(w->a[i]->room + P9_HEAD), EIO);
+    }
+}
+
+/* It ends with requests of all kinds on their way: each fails, and so does what comes after. */
+static void dies(void **state)
 {
     struct world *w = *state;
 
-    if (!p9_confinable())
-        skip();
-    snprintf(beside, sizeof(beside), "/tmp/viaduct-q-beside-XXXXXX");
-    close(mkstemp(beside));
-    snprintf(in_share, sizeof(in_share), "%s/file", w->dir);
-    gate_shut();
-    ask_fid(w, FSYNC, 0, 8);
-    sem_wait(&at_gate);
-    gate_open();
-    settle(w, w->asked);
-    for (unsigned i = 0; i < 4; i++)
-        assert_int_equal(outside[i], EACCES);
-    assert_int_equal(inside, 0);
-    assert_int_equal(unlink(in_share), 0);
-    assert_int_equal(unlink(beside), 0); /* this thread may */
+    for (unsigned i = 0; i < 2 * P9_SLOTS; i++)
+        ask_fid(w, GETATTR, 0, 12);
+    close(w->far.sock);
+    w->far.sock = -1;
+    all_failed(w);
+    ask_fid(w, CLUNK, 0, 4);
+    all_failed(w);
+    p9_reset(w->p); /* of which nothing is left */
+    ask_fid(w, CLUNK, 0, 4);
+    all_failed(w);
 }
+
+/* Nobody listens any more when the first request comes. */
+static void dead(void **state)
+{
+    struct world *w = *state;
+
+    close(w->far.sock);
+    w->far.sock = -1;
+    ask_fid(w, GETATTR, 0, 12);
+    all_failed(w);
+}
+
+/* It never answers: a drain has patience, but not for ever. */
+static void hangs(void **state)
+{
+    struct world *w = *state;
+
+    for (unsigned i = 0; i < 2 * P9_SLOTS; i++)
+        ask_fid(w, GETATTR, 0, 12);
+    p9_drain(w->p);
+    assert_int_equal(w->ended, w->asked);
+    all_failed(w);
+}
+
+/* An answer to the request in slot 0, a getattr with tag 1, but for what the case changes. */
+static void lie(struct world *w, const struct p9_answer *a, size_t len)
+{
+    uint8_t packet[sizeof(*a) + 8] = {0};
+    unsigned was = w->ended;
+
+    ask_fid(w, GETATTR, 0, 12);
+    memcpy(packet, a, sizeof(*a));
+    assert_int_equal(send(w->far.sock, packet, len, 0), len);
+    settle(w, was + 1);
+}
+
+static struct p9_answer honest(uint32_t replied)
+{
+    struct p9_answer a = {.replied = replied, .head = {0, 0, 0, 0, GETATTR + 1, 1, 0}};
+
+    le32_put(a.head, replied);
+    return a;
+}
+
+#define LIE(name, change, len)                                                                     \
+    static void lie_##name(void **state)                                                           \
+    {                                                                                              \
+        struct p9_answer a = honest(160);                                                          \
+                                                                                                   \
+        change;                                                                                    \
+        lie(*state, &a, len);                                                                      \
+        all_failed(*state);                                                                        \
+        ask_fid(*state, GETATTR, 0, 12);                                                           \
+        all_failed(*state);                                                                        \
+    }
+LIE(short, , sizeof(a) - 1)
+LIE(long, , sizeof(a) + 8)
+LIE(slot, a.slot = 1, sizeof(a))
+LIE(slot_far, a.slot = UINT32_MAX, sizeof(a))
+LIE(tag, a.head[5] = 2, sizeof(a))
+LIE(type, a.head[4] = GETATTR, sizeof(a))
+LIE(size, a.head[0]++, sizeof(a))
+LIE(room, (a.replied = ROOM + 1, le32_put(a.head, ROOM + 1)), sizeof(a))
+LIE(huge, (a.replied = UINT32_MAX, le32_put(a.head, UINT32_MAX)), sizeof(a))
+LIE(little, (a.replied = 6, le32_put(a.head, 6)), sizeof(a))
+LIE(no_error, (a.replied = 11, le32_put(a.head, 11), a.head[4] = 7), sizeof(a))
+LIE(error, (a.replied = 11, le32_put(a.head, 11), a.head[4] = 7, a.head[8] = 0xff), sizeof(a))
+
+static void honesty(void **state)
+{
+    struct world *w = *state;
+    struct p9_answer a = honest(ROOM);
+
+    memset(w->far.shared->bulk[0], 0x5a, ROOM);
+    lie(w, &a, sizeof(a)); /* the longest there may be */
+    assert_int_equal(w->a[0]->req.err, 0);
+    assert_int_equal(w->a[0]->req.replied, ROOM);
+    assert_int_equal(w->a[0]->room[P9_ERROR_LEN], 0x5a);
+    assert_int_equal(w->a[0]->room[ROOM - 1], 0x5a);
+    assert_int_equal(send(w->far.sock, &a, sizeof(a), 0), sizeof(a)); /* again: to nothing */
+    ask_fid(w, GETATTR, 0, 12);
+    settle(w, 2);
+    assert_int_equal(w->a[1]->req.err, -EIO);
+}
+
+/* The memory they share can't be cut off below the machine that reads it. */
+static void sealed(void **state)
+{
+    struct p9_wire w = {0};
+    int sock, mem;
+
+    (void)state;
+    assert_int_equal(p9_wire_open(&w, &sock, &mem), 0);
+    assert_int_equal(ftruncate(mem, 0), -1);
+    assert_int_equal(errno, EPERM);
+    close(sock);
+    close(mem);
+    p9_wire_close(&w);
+}
+
+#define ALONE(f) cmocka_unit_test_setup_teardown(f, setup_alone, teardown)
 
 int main(void)
 {
@@ -365,7 +499,24 @@ int main(void)
         cmocka_unit_test_setup_teardown(flushes, setup, teardown),
         cmocka_unit_test_setup_teardown(resets, setup, teardown),
         cmocka_unit_test_setup_teardown(drains, setup, teardown),
-        cmocka_unit_test_setup_teardown(confined, setup, teardown),
+        cmocka_unit_test_setup_teardown(many, setup, teardown),
+        ALONE(dies),
+        ALONE(dead),
+        ALONE(hangs),
+        ALONE(honesty),
+        ALONE(lie_short),
+        ALONE(lie_long),
+        ALONE(lie_slot),
+        ALONE(lie_slot_far),
+        ALONE(lie_tag),
+        ALONE(lie_type),
+        ALONE(lie_size),
+        ALONE(lie_room),
+        ALONE(lie_huge),
+        ALONE(lie_little),
+        ALONE(lie_no_error),
+        ALONE(lie_error),
+        cmocka_unit_test(sealed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

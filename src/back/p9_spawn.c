@@ -1,0 +1,215 @@
+/*
+ * The process of a share: this program once more (/proc/self/exe), so that nothing of the machine's
+ * memory is in it, with three descriptors beside an empty standard input and output: its end of the
+ * socket pair, the shared memory, the directory. What it does with them first is told in p9_main.c.
+ */
+#include "back/p9_main.h"
+#include "back/p9_wire.h"
+#include "core/error.h"
+#include "core/log.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { LINGER_US = 1000, START_MS = 30000, PATIENCE_MS = 30000, SOCK_BUF = 256 << 10 };
+
+/* ---- a wire ---- */
+
+struct p9_shared *p9_shared_map(int mem)
+{
+    void *m = mmap(NULL, sizeof(struct p9_shared), PROT_READ | PROT_WRITE, MAP_SHARED, mem, 0);
+
+    return m == MAP_FAILED ? NULL : m;
+}
+
+/* Sealed: nobody can make it shorter under the one who reads it. */
+static int shared_make(struct p9_shared **out)
+{
+    int err, fd = memfd_create("viaduct-share", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    if (fd < 0)
+        return -errno;
+    if (ftruncate(fd, sizeof(struct p9_shared)) ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ||
+        !(*out = p9_shared_map(fd))) {
+        err = -errno;
+        close(fd);
+        return err;
+    }
+    return fd;
+}
+
+int p9_wire_open(struct p9_wire *w, int *sock, int *mem)
+{
+    const struct timeval linger = {0, LINGER_US}; /* the host rounds it up to its own ticks */
+    const int size = SOCK_BUF;
+    int pair[2], fd, err;
+
+    fd = shared_make(&w->shared);
+    if (fd < 0)
+        return fd;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
+        err = -errno;
+        close(fd);
+        munmap(w->shared, sizeof(*w->shared));
+        return err;
+    }
+    setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)); /* room for all slots */
+    setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &linger, sizeof(linger));
+    w->sock = pair[0];
+    w->patience_ms = PATIENCE_MS;
+    *sock = pair[1];
+    *mem = fd;
+    return 0;
+}
+
+void p9_wire_close(struct p9_wire *w)
+{
+    close(w->sock);
+    munmap(w->shared, sizeof(*w->shared));
+}
+
+/* ---- the process ---- */
+
+/* Out of the way of the numbers that the child has them by. Closes fd. */
+static int high(int fd)
+{
+    int h = fcntl(fd, F_DUPFD_CLOEXEC, P9_FD_END);
+
+    close(fd);
+    return h;
+}
+
+static int actions(posix_spawn_file_actions_t *files, const int fd[3])
+{
+    int err = posix_spawn_file_actions_addopen(files, 0, "/dev/null", O_RDWR, 0);
+
+    if (!err)
+        err = posix_spawn_file_actions_adddup2(files, 0, 1);
+    if (!err)
+        err = posix_spawn_file_actions_adddup2(files, 0, 2);
+    for (int i = 0; i < 3 && !err; i++)
+        err = posix_spawn_file_actions_adddup2(files, fd[i], P9_FD_SOCK + i);
+    return err;
+}
+
+/* fd: socket, memory, directory. A session of its own: a Ctrl-C at the terminal is the machine's.
+ */
+static int start(struct p9_wire *w, const struct p9_opts *o, const int fd[3])
+{
+    char *argv[] = {"viaduct", P9_VERB, (char *)(uintptr_t)o->name,
+                    o->readonly ? P9_WORD_READONLY : NULL, NULL};
+    char *const no_env[] = {NULL};
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attr;
+    sigset_t none, all;
+    int err;
+
+    sigemptyset(&none);
+    sigfillset(&all);
+    if (posix_spawn_file_actions_init(&files))
+        return -ENOMEM;
+    if (posix_spawnattr_init(&attr)) {
+        posix_spawn_file_actions_destroy(&files);
+        return -ENOMEM;
+    }
+    posix_spawnattr_setflags(&attr,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setsigmask(&attr, &none);
+    posix_spawnattr_setsigdefault(&attr, &all);
+    err = actions(&files, fd);
+    if (!err)
+        err = posix_spawn(&w->pid, "/proc/self/exe", &files, &attr, argv, no_env);
+    posix_spawnattr_destroy(&attr);
+    posix_spawn_file_actions_destroy(&files);
+    return -err;
+}
+
+/* What the server says first. 0 or -errno. */
+static int hello(const struct p9_wire *w, const struct p9_opts *o)
+{
+    struct pollfd ready = {.fd = w->sock, .events = POLLIN};
+    struct p9_hello h;
+
+    if (poll(&ready, 1, START_MS) != 1)
+        return -ETIMEDOUT;
+    if (recv(w->sock, &h, sizeof(h), MSG_DONTWAIT) != (ssize_t)sizeof(h) || h.magic != P9_MAGIC)
+        return -EPROTO;
+    if (h.err < 0)
+        return h.err;
+    if (h.lack & P9_NO_LANDLOCK)
+        log_warn(
+            "--share %s: this host has no Landlock (Linux 5.19): only viaduct's own rules keep "
+            "its server inside the directory",
+            o->dir);
+    if (h.lack & P9_NO_SECCOMP)
+        log_warn(
+            "--share %s: this host has no seccomp filters: its server may make any system call",
+            o->dir);
+    return 0;
+}
+
+int p9_spawn_end(struct p9_wire *w, bool now, int wait_ms)
+{
+    struct pollfd gone = {.events = POLLIN};
+    int status = -1;
+
+    if (!w->pid)
+        return -1;
+    gone.fd = (int)syscall(SYS_pidfd_open, w->pid, 0);
+    if (now)
+        kill(w->pid, SIGKILL);
+    if (gone.fd >= 0) {
+        poll(&gone, 1, wait_ms);
+        close(gone.fd);
+    }
+    if (waitpid(w->pid, &status, WNOHANG) != w->pid) {
+        kill(w->pid, SIGKILL); /* it may wait for a disk: whoever is left over ends by itself */
+        status = -1;
+    }
+    w->pid = 0;
+    return status;
+}
+
+static int dir_open(const struct p9_opts *o, struct error *err)
+{
+    int fd = open(o->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    return fd < 0 ? error_set(err, -errno, "--share %s: %s", o->dir, strerror(errno)) : fd;
+}
+
+int p9_spawn(struct p9_wire *w, const struct p9_opts *o, struct error *err)
+{
+    int fd[3], code, dir = dir_open(o, err);
+
+    if (dir < 0)
+        return dir;
+    code = p9_wire_open(w, &fd[0], &fd[1]);
+    if (code) {
+        close(dir);
+        return error_set(err, code, "--share %s: %s", o->dir, strerror(-code));
+    }
+    fd[2] = dir;
+    for (int i = 0; i < 3; i++)
+        fd[i] = high(fd[i]);
+    code = fd[0] < 0 || fd[1] < 0 || fd[2] < 0 ? -EMFILE : start(w, o, fd);
+    for (int i = 0; i < 3; i++)
+        close(fd[i]);
+    if (!code)
+        code = hello(w, o);
+    if (!code)
+        return 0;
+    p9_spawn_end(w, true, START_MS);
+    p9_wire_close(w);
+    return error_set(err, code, "--share %s: its server could not be started: %s", o->dir,
+                     strerror(-code));
+}
