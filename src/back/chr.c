@@ -1,6 +1,7 @@
-/* Character backends by name: stdio, pty, null, file=PATH, socket=PATH. */
+/* Character backends by name: stdio, pty, null, file=PATH, socket=PATH[,log=FILE]. */
 #include "back/chr.h"
 #include "back/chr_fd.h"
+#include "back/chr_log.h"
 #include "back/chr_sock.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -52,6 +53,26 @@ static int file_open(struct chr **out, const char *path, const char *option, str
     return code ? error_set(err, code, "%s file=%s: %s", option, path, strerror(-code)) : 0;
 }
 
+/* ---- socket ---- */
+
+/* what: PATH[,log=FILE] */
+static int socket_open(struct chr **out, const char *what, const char *option, struct loop *loop,
+                       struct error *err)
+{
+    const char *log = strstr(what, ",log=");
+    char path[128];
+    int code;
+
+    if (!log)
+        return chr_sock_open(out, option, what, loop, err);
+    if ((size_t)(log - what) >= sizeof(path) || !log[5])
+        return error_set(err, -EINVAL, "%s socket=%s: must be socket=PATH,log=FILE", option, what);
+    memcpy(path, what, (size_t)(log - what));
+    path[log - what] = 0;
+    code = chr_sock_open(out, option, path, loop, err);
+    return code ? code : chr_log_open(out, *out, option, log + 5, loop, err);
+}
+
 int chr_open(struct chr **out, const struct chr_open_opts *o, struct loop *loop, struct error *err)
 {
     const char *spec = o->spec;
@@ -62,7 +83,7 @@ int chr_open(struct chr **out, const struct chr_open_opts *o, struct loop *loop,
     if (!strncmp(spec, "file=", 5) && spec[5])
         return file_open(out, spec + 5, o->option, loop, err);
     if (!strncmp(spec, "socket=", 7))
-        return chr_sock_open(out, o->option, spec + 7, loop, err);
+        return socket_open(out, spec + 7, o->option, loop, err);
     if (!strcmp(spec, "stdio"))
         code = chr_stdio_open(out, loop, o->escape, o->arg);
     else if (!strcmp(spec, "null"))

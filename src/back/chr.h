@@ -37,7 +37,7 @@ struct chr {
 };
 
 struct chr_open_opts {
-    const char *spec;   /* stdio | pty | null | file=PATH | socket=PATH */
+    const char *spec;   /* stdio | pty | null | file=PATH | socket=PATH[,log=FILE] */
     const char *option; /* for messages: "--console" */
     /* Runs when the escape key (Ctrl-A x) is typed on stdio; Ctrl-A Ctrl-A sends one Ctrl-A. */
     void (*escape)(void *arg);

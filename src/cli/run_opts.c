@@ -245,7 +245,7 @@ const struct opt run_options[] = {
     {"share", "DIR,tag=NAME[,readonly][,via=virtio|virtio-mmio][,packed]",
      "a directory of this host, which the guest mounts by NAME over 9p (docs/share.md)",
      take_share},
-    {"console", "stdio|pty|null|file=FILE",
+    {"console", "stdio|pty|null|file=FILE|socket=PATH[,log=FILE]",
      "where the first serial port goes (stdio); Ctrl-A x quits, Ctrl-A Ctrl-A sends Ctrl-A",
      take_console},
     {"pv-console", "stdio|pty|null|file=FILE", "a console by hypercalls besides", take_pv_console},
