@@ -1,0 +1,43 @@
+/* Shared by the files that make a plan out of a lab file. */
+#ifndef CLI_LAB_BUILD_H
+#define CLI_LAB_BUILD_H
+
+#include "api/toml.h"
+#include "cli/lab.h"
+#include "cli/lab_keys.h"
+#include "core/error.h"
+
+struct lab_build {
+    struct lab *lab;
+    const char *file; /* for messages, as the user named it */
+    const struct toml *top;
+    struct lab_unit *unit; /* that is being made */
+    unsigned number;       /* of those that one table makes, from 1; stands for {n} */
+    struct error *err;
+};
+
+/* ---- lab_file.c ---- */
+
+/* Where that network listens; NULL with err filled: there is none of that name. */
+char *lab_network_socket(struct lab_build *b, const struct toml *name);
+
+/* ---- lab_args.c: the words of a unit's command ---- */
+
+int lab_nomem(struct lab_build *b);
+/* A text with {n} and {name} filled in; a path made absolute. NULL: told. */
+char *lab_text(struct lab_build *b, const struct toml *v, bool file);
+int lab_arg(struct lab_build *b, char *word); /* takes word; NULL: there was no memory */
+int lab_arg_copy(struct lab_build *b, const char *word);
+/* All keys of a table that are options, in the order of keys; and those that are not known. */
+int lab_options(struct lab_build *b, const struct lab_key *keys, const struct toml *table);
+/* Is every member of the table a key, of the right kind? */
+int lab_keys_check(struct lab_build *b, const struct lab_key *keys, const struct toml *table,
+                   const char *what);
+
+/* ---- lab_words.c: disks, cards, shares ---- */
+
+int lab_tables(struct lab_build *b, const struct lab_key *key, const struct toml *v);
+/* "64M" or a number of MiB. */
+int lab_size(struct lab_build *b, const struct toml *v, uint64_t *bytes);
+
+#endif
