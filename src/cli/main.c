@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct verb *const verbs[] = {&verb_run,    &verb_exec,    &verb_compare, &verb_ctl,
-                                           &verb_replay, &verb_guest,   &verb_switch,  &verb_domain,
-                                           &verb_disk,   &verb_version, &verb_help};
+/* clang-format off */
 static const struct verb *const verbs[] = {
-    &verb_run,   &verb_exec,    &verb_compare, &verb_ctl,     &verb_replay,
-    &verb_guest, &verb_switch,  &verb_domain,  &verb_up,      &verb_down,
-    &verb_ps,    &verb_console, &verb_logs,    &verb_version, &verb_help};
+    &verb_run, &verb_exec, &verb_compare, &verb_ctl, &verb_replay, &verb_guest,
+    &verb_switch, &verb_domain, &verb_disk,
+    &verb_up, &verb_down, &verb_ps, &verb_console, &verb_logs,
+    &verb_version, &verb_help};
+/* clang-format on */
 
 static int help_run(int argc, char **argv)
 {
