@@ -19,12 +19,15 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+enum { POLL_US = 50, POLL_MAX_US = 10000 };
+
 struct domain {
     struct domain_device device[DOMAIN_DEVICES];
     unsigned devices, disks, nets;
     struct domain_switches switches;
     struct domain_hosts hosts;
     const char *ledger_path;
+    uint64_t poll_ns;
     bool help;
     struct loop *loop;
     struct ledger *ledger;
@@ -72,6 +75,7 @@ static int domain_open(struct domain *d, struct error *err)
     code = d->loop && d->ledger ? signals_start(d) : -ENOMEM;
     if (code)
         return error_set(err, code, "domain: %s", strerror(-code));
+    loop_poll_for(d->loop, d->poll_ns);
     code = domain_switches_open(&d->switches, d->loop, d->ledger, err);
     domain_hosts_find(&d->hosts, d->device, d->devices);
     for (unsigned i = 0; i < d->devices && !code; i++)
@@ -158,6 +162,17 @@ static int take_port(void *ctx, const char *value, struct error *err)
     return domain_port_take(&((struct domain *)ctx)->switches, value, err);
 }
 
+static int take_poll(void *ctx, const char *value, struct error *err)
+{
+    char *end;
+    unsigned long us = strtoul(value, &end, 10);
+
+    if (*value < '0' || *value > '9' || *end || us > POLL_MAX_US)
+        return error_set(err, -EINVAL, "--poll %s: microseconds, 0 to %d", value, POLL_MAX_US);
+    ((struct domain *)ctx)->poll_ns = us * 1000;
+    return 0;
+}
+
 static int take_ledger(void *ctx, const char *value, struct error *err)
 {
     ((struct domain *)ctx)->ledger_path = value;
@@ -171,6 +186,7 @@ static const struct opt options[] = {
     {"switch", "NAME[,age=SECONDS]", "a switch between cards (--net port=NAME) and ports",
      take_switch},
     {"port", DOMAIN_PORT_VALUE, "plug that into switch NAME; repeated for more", take_port},
+    {"poll", "US", "look for work that long before sleeping, at most (50); 0: never", take_poll},
     {"ledger", "FILE", "write the ledger as JSON at the end; - is stdout (SIGUSR1: print it)",
      take_ledger},
     {0},
@@ -180,8 +196,14 @@ static int domain_run(int argc, char **argv)
 {
     struct domain *d = calloc(1, sizeof(*d));
     struct error err = {0};
-    int code = d ? opt_parse(options, argc, argv, d, NULL, &d->help, &err)
-                 : error_set(&err, -ENOMEM, "domain: not enough memory");
+    int code;
+
+    if (d) {
+        d->signals = -1;
+        d->poll_ns = POLL_US * 1000;
+    }
+    code = d ? opt_parse(options, argc, argv, d, NULL, &d->help, &err)
+             : error_set(&err, -ENOMEM, "domain: not enough memory");
 
     if (!code && d->help)
         opt_help(&verb_domain, options);
@@ -194,7 +216,6 @@ static int domain_run(int argc, char **argv)
         free(d);
         return code ? EXIT_USAGE : EXIT_OFF;
     }
-    d->signals = -1;
     code = domain_serve(d);
     free(d);
     return code;

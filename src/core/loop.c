@@ -210,12 +210,20 @@ static int loop_round(struct loop *l, uint64_t limit)
 {
     struct epoll_event ev[EVENTS_MAX];
     struct loop *outer = loop_collector;
+    uint64_t ns, begin = 0;
     int n, i;
 
-    n = wait_ns(l, ev, sleep_begin(l, limit));
+    if (l->polls && limit && loop_look(l))
+        limit = 0;
+    ns = sleep_begin(l, limit);
+    if (ns && l->window_max)
+        begin = loop_now(l);
+    n = wait_ns(l, ev, ns);
     if (n < 0 && errno != EINTR)
         return -errno;
     sleep_end(l);
+    if (begin && n > 0)
+        loop_slept(l, loop_now(l) - begin);
     loop_lock(l);
     loop_collector = l; /* what these handlers defer is run below, or by the next round */
     for (i = 0; i < n; i++) {

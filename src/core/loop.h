@@ -95,6 +95,22 @@ struct loop_view_ops {
 };
 struct loop *loop_view(const struct loop_view_ops *ops, void *ctx); /* NULL: out of memory */
 
+/*
+ * Who can be looked at instead of being waited for: a ring in shared memory. A loop that is allowed
+ * to (loop_poll_for) looks for a while after it had something to do, before it sleeps. Called with
+ * the lock held, from loop_run only.
+ */
+struct loop_poll {
+    bool (*look)(void *arg); /* serves what has come; true: something had */
+    bool (*rest)(void *arg); /* from here on it must wake us. true: something came just now */
+    void *arg;
+    struct loop_poll *next; /* private */
+};
+void loop_poll_add(struct loop *l, struct loop_poll *p);
+void loop_poll_drop(struct loop *l, struct loop_poll *p);
+void loop_poll_for(struct loop *l,
+                   uint64_t ns); /* at most, with nothing found; 0, as at first: never */
+
 /* Manual loops only; takes the lock. Time goes on by ns, stopping at each timer due on the way to
  * fire it; deferred work and ready descriptors are served too. */
 void loop_advance(struct loop *l, uint64_t ns);

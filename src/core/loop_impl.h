@@ -30,6 +30,11 @@ struct loop {
 
     struct loop_work *first, *last;
 
+    struct loop_poll *polls;
+    uint64_t window, window_max; /* how long to look before sleeping */
+    uint64_t look_until;
+    bool looking, found; /* between two sleeps; something was found since */
+
     const struct loop_view_ops *view; /* of a view; else NULL */
     void *view_ctx;
 
@@ -43,5 +48,9 @@ void loop_unlock(struct loop *l);
 void loop_timers_run(struct loop *l, uint64_t now);
 /* Due time of the earliest timer, or 0. */
 uint64_t loop_next_due(struct loop *l);
+
+/* loop_poll.c: looks around for a turn; true: it is not yet time to sleep. */
+bool loop_look(struct loop *l);
+void loop_slept(struct loop *l, uint64_t ns); /* and was woken by a descriptor */
 
 #endif

@@ -293,6 +293,8 @@ int vhost_back_open(struct vhost_back **out, const struct vhost_back_opts *o, st
     lent_init(&b->lent);
     b->look = (struct loop_work){.run = look, .arg = b};
     loop_timer_init(&b->retry, loop, on_retry, b);
+    vhost_poll_init(b);
+    loop_poll_add(loop, &b->poll);
     for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++)
         vhost_ring_clear(b, i);
     code = rows_make(b, ledger) ? lent_guard(&b->lent) : -ENOMEM;
@@ -328,6 +330,7 @@ void vhost_back_close(struct vhost_back *b)
 {
     if (!b)
         return;
+    loop_poll_drop(b->loop, &b->poll);
     lent_unguard(&b->lent);
     listen_close(&b->place);
     free(b);

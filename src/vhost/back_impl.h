@@ -41,6 +41,7 @@ struct vhost_back {
     struct loop *loop;
     struct listen_place place;
     struct loop_work look;
+    struct loop_poll poll;
     struct loop_timer retry; /* a peer could not be let in just now */
     int sock;                /* the peer; -1: none */
     int back_sock;           /* our own requests go here; -1 */
@@ -98,6 +99,9 @@ enum vhost_answer vhost_flight_get(struct vhost_back *b, struct vu_msg *m);
 enum vhost_answer vhost_flight_set(struct vhost_back *b, struct vu_msg *m);
 /* The ring, just started, goes on where its record says. False: b->bad says why not. */
 bool vhost_flight_start(struct vhost_back *b, struct vhost_ring *r);
+
+/* back_poll.c: the rings are looked at while the loop is awake. */
+void vhost_poll_init(struct vhost_back *b);
 
 /* back_ring.c */
 enum vhost_answer vhost_ring_num(struct vhost_back *b, const struct vu_msg *m);

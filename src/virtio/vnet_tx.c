@@ -132,7 +132,7 @@ void vnet_send(struct vnet *d, unsigned pair)
         return; /* it comes soon */
     t->streak = now - t->kicked < CLOSE_NS ? t->streak + 1 : 0;
     t->kicked = now;
-    serve(d, pair, t->streak >= STREAK);
+    serve(d, pair, t->streak >= STREAK && !d->v.queue[vnet_txq(pair)].vq.polled);
 }
 
 void vnet_tx_make(struct vnet *d, struct loop *loop)

@@ -267,15 +267,35 @@ bool vq_signal(struct vq *q)
 
 void vq_quiet(struct vq *q)
 {
-    if (q->desc)
-        q->ring->quiet(q);
+    q->wants = false;
+    if (!q->desc || q->hushed)
+        return;
+    q->ring->quiet(q);
+    q->hushed = true;
+}
+
+bool vq_waiting(const struct vq *q)
+{
+    if (!q->desc || q->broken)
+        return false;
+    return q->ring->waiting(q) || (q->flight && vq_flight_again(q));
 }
 
 bool vq_listen(struct vq *q)
 {
-    bool more = q->desc && !q->broken && q->ring->listen(q);
+    if (!q->desc || q->broken)
+        return false;
+    q->wants = true;
+    if (q->polled)
+        return vq_waiting(q);
+    q->hushed = false;
+    return q->ring->listen(q) || (q->flight && vq_flight_again(q));
+}
 
-    return more || (q->flight && !q->broken && vq_flight_again(q));
+bool vq_rest(struct vq *q)
+{
+    q->polled = false;
+    return q->wants && vq_listen(q);
 }
 
 const char *ring_seg_add(struct vq_chain *c, uint64_t addr, uint32_t len, bool write)

@@ -61,10 +61,13 @@ struct vq {
         uint32_t written[VQ_SIZE_MAX]; /* by head */
         uint64_t done[VQ_SIZE_MAX / 64];
     } line;
-    struct vq_check *check;          /* who watches the driver; NULL: nobody. After vq_start */
-    struct vq_flight *flight;        /* the record of what is in flight; NULL: none is kept */
-    struct vevil *evil;              /* who misbehaves; NULL: nobody. After vq_start */
-    const char *broken;              /* why the queue was given up, else NULL */
+    struct vq_check *check;   /* who watches the driver; NULL: nobody. After vq_start */
+    struct vq_flight *flight; /* the record of what is in flight; NULL: none is kept */
+    struct vevil *evil;       /* who misbehaves; NULL: nobody. After vq_start */
+    bool polled;              /* the ring is looked at all the time: kicks are not asked for */
+    bool wants;               /* since vq_listen: what comes is to be told; until vq_quiet */
+    bool hushed;              /* the driver was told to spare its kicks */
+    const char *broken;       /* why the queue was given up, else NULL */
     uint64_t busy[VQ_SIZE_MAX / 64]; /* heads popped and not yet pushed */
 };
 
@@ -95,6 +98,10 @@ bool vq_signal(struct vq *q);
 void vq_quiet(struct vq *q);
 /* Kicks again. True: chains arrived meanwhile, for which no kick will come. */
 bool vq_listen(struct vq *q);
+/* Who looks at the ring instead sets polled, and asks this when wants is set: are there chains? */
+bool vq_waiting(const struct vq *q);
+/* It goes to sleep: as vq_listen, for those that want it. */
+bool vq_rest(struct vq *q);
 
 /* vq_place.c, for a transport whose queues move between devices: nothing is in flight. */
 struct vq_place {

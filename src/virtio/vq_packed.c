@@ -293,5 +293,6 @@ const struct vq_ring vq_packed = {
     .show = packed_show,
     .quiet = packed_quiet,
     .listen = packed_listen,
+    .waiting = available,
     .state = packed_state,
 };

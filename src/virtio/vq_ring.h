@@ -72,6 +72,7 @@ struct vq_ring { /* a ring format */
     bool (*show)(struct vq *q);
     void (*quiet)(struct vq *q);
     bool (*listen)(struct vq *q);
+    bool (*waiting)(const struct vq *q);
     void (*state)(struct vq *q, struct state *st); /* the places; on load judged */
 };
 

@@ -182,6 +182,11 @@ static bool split_listen(struct vq *q)
     return ring_load(q, q->avail + RING_IDX) != q->next_avail;
 }
 
+static bool split_waiting(const struct vq *q)
+{
+    return ring_load(q, q->avail + RING_IDX) != q->next_avail;
+}
+
 static void split_state(struct vq *q, struct state *st)
 {
     state_u16(st, &q->next_avail);
@@ -197,5 +202,6 @@ const struct vq_ring vq_split = {
     .show = split_show,
     .quiet = split_quiet,
     .listen = split_listen,
+    .waiting = split_waiting,
     .state = split_state,
 };
