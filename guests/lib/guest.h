@@ -71,6 +71,7 @@ struct trap_seen {
 extern volatile struct trap_seen seen;
 extern volatile word trap_resume, trap_sp;
 extern volatile unsigned trap_count;
+extern volatile unsigned shadows_lost, doubles; /* by QEMU's SVM: trap.c */
 /* A handler for a vector: returns true if it took care of it and the guest goes on at frame->ip. */
 extern bool (*trap_hook[256])(struct frame *f);
 
