@@ -24,7 +24,9 @@ static int ram_map(struct ram *r, uint64_t size)
     uint64_t low = size < RAM_LOW_MAX ? size : RAM_LOW_MAX;
     uint8_t *host;
 
-    if (ftruncate(r->fd, (off_t)size))
+    /* Its length is sealed: a process that it is lent to (vhost-user) can't cut it short. */
+    if (ftruncate(r->fd, (off_t)size) ||
+        fcntl(r->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
         return -errno;
     host = mmap(NULL, size + SPARE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (host == MAP_FAILED)
@@ -52,7 +54,7 @@ int ram_open(struct ram *r, uint64_t size)
     r->page_flags = calloc(size >> RAM_PAGE_SHIFT, 1);
     if (!r->page_flags)
         return -ENOMEM;
-    r->fd = memfd_create("guest-ram", MFD_CLOEXEC);
+    r->fd = memfd_create("guest-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     err = r->fd < 0 ? -errno : ram_map(r, size);
     if (err)
         ram_close(r);

@@ -1,0 +1,269 @@
+/*
+ * From the driver's queues to the rings that the back end serves, and back again.
+ *
+ * A kick: what is new in the queue is popped, judged, posted. A call: what the back end used is
+ * taken, its pages are marked as written, it is pushed to the driver. When a back end goes, what
+ * it used is taken first; the rest is kept, and posted in the same order to the next one. A
+ * request is given back to the driver once, whoever did it; a write that is done again writes the
+ * same to the same place, before the driver was told that it is there.
+ */
+#include "core/ledger.h"
+#include "mem/dma.h"
+#include "mem/ram.h"
+#include "vhost/front_impl.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum { CALLS = 64 }; /* words read at once */
+
+unsigned front_in_flight(const struct vfront *f)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < f->rings; i++)
+        n += f->ring[i].shadow.in_flight + f->ring[i].kept.in_flight;
+    return n;
+}
+
+static void kick(struct front_ring *r)
+{
+    const uint64_t one = 1;
+
+    if (!shadow_kick(&r->shadow))
+        return;
+    ledger_add(r->f->kicks, true, sizeof(one));
+    if (write(r->kick[1], &one, sizeof(one)) < 0)
+        return; /* full of kicks that it has not looked at */
+}
+
+/* ---- the driver's side ---- */
+
+/* All of it must be RAM: the back end has nothing else, and some give up at what it has not. */
+static bool reachable(struct vq *q, const struct vq_chain *c)
+{
+    struct iovec iov[VQ_SEGS_MAX];
+
+    return vq_hold(q, c, false, 0, c->out_len, iov, VQ_SEGS_MAX) >= 0 &&
+           vq_hold(q, c, true, 0, c->in_len, iov, VQ_SEGS_MAX) >= 0;
+}
+
+static void refuse(struct vfront *f, unsigned queue, const struct vq_chain *c)
+{
+    struct vq *q = &f->v.queue[queue].vq;
+
+    vq_push(q, c->head, f->kind->refuse(f, q, c));
+    virtio_done(&f->v, queue);
+}
+
+/* Bound: one ring's worth. */
+static void queue_walk(struct vfront *f, unsigned queue)
+{
+    struct front_ring *r = &f->ring[queue];
+    struct vq *q = &f->v.queue[queue].vq;
+    int got = 0;
+
+    vq_quiet(q);
+    r->full = false;
+    for (unsigned n = 0; n < q->conf.size && !r->full; n++) {
+        got = vq_pop(q, &f->chain);
+        if (got <= 0)
+            break;
+        if (!reachable(q, &f->chain))
+            refuse(f, queue, &f->chain);
+        else if (shadow_post(&r->shadow, &f->chain)) {
+            vq_unpop(q, &f->chain);
+            r->full = true; /* what comes back makes room, and then it is walked again */
+        }
+    }
+    kick(r);
+    if (got < 0)
+        virtio_needs_reset(&f->v, q->broken);
+    else if (!r->full && vq_listen(q))
+        virtio_again(&f->v, queue);
+}
+
+void front_relay(struct vfront *f, unsigned queue)
+{
+    if (queue < f->rings && f->ring[queue].live && !f->bad)
+        queue_walk(f, queue);
+}
+
+/* ---- the back end's side ---- */
+
+/* The pages of the writable part, whatever the back end says it wrote: it could have. */
+static void written(struct vfront *f, const struct vq_chain *c, uint32_t len)
+{
+    const struct vq_seg *seg = c->seg + c->outs;
+
+    for (unsigned i = 0; i < c->ins; i++)
+        ram_written(f->ram, seg[i].gpa, seg[i].len);
+    if (c->ins && f->v.dma->row)
+        ledger_add(f->v.dma->row, true, len);
+}
+
+/* True: there may be more. Bound: a ring. */
+static bool collect(struct front_ring *r)
+{
+    struct vfront *f = r->f;
+    unsigned n;
+
+    for (n = 0; n < SHADOW_SIZE; n++) {
+        uint32_t len;
+        const struct vq_chain *c = shadow_take(&r->shadow, &len);
+
+        if (!c)
+            break;
+        written(f, c, len);
+        if (virtio_answers(&f->v, r->index))
+            vq_push(&f->v.queue[r->index].vq, c->head, len);
+    }
+    if (n)
+        virtio_done(&f->v, r->index);
+    if (n && r->full)
+        virtio_again(&f->v, r->index);
+    return n == SHADOW_SIZE;
+}
+
+/* A ring that lies has lost track of the driver's requests: that can't be made good. */
+static void ring_lied(struct front_ring *r)
+{
+    struct vfront *f = r->f;
+
+    front_lied(f, r->shadow.lie);
+    log_peer(&f->log, "%s: what is in flight is lost; the device waits for a reset", f->name);
+    f->wanted = false;
+    virtio_ask_reset(&f->v);
+}
+
+static void look(struct front_ring *r)
+{
+    bool more;
+
+    if (!r->live || r->f->bad)
+        return;
+    shadow_quiet(&r->shadow);
+    more = collect(r);
+    if (r->shadow.lie)
+        ring_lied(r);
+    else if (more || shadow_listen(&r->shadow))
+        loop_defer(r->f->loop, &r->more);
+    if (r->shadow.lie && !r->f->bad)
+        ring_lied(r);
+}
+
+static void on_more(void *arg)
+{
+    look(arg);
+}
+
+static void on_call(void *arg, uint32_t events)
+{
+    struct front_ring *r = arg;
+    uint64_t words[CALLS];
+    ssize_t n = read(r->call[0], words, sizeof(words));
+
+    (void)events;
+    if (n > 0)
+        r->f->calls->writes += (uint64_t)n / sizeof(words[0]) + !((uint64_t)n / sizeof(words[0]));
+    look(r);
+}
+
+/* ---- the ring itself ---- */
+
+static void pipe_close(int end[2])
+{
+    for (unsigned i = 0; i < 2; i++) {
+        if (end[i] >= 0)
+            close(end[i]);
+        end[i] = -1;
+    }
+}
+
+static void pipes_drop(struct front_ring *r)
+{
+    if (r->call[0] >= 0)
+        loop_fd_drop(r->f->loop, r->call[0]);
+    pipe_close(r->kick);
+    pipe_close(r->call);
+}
+
+int front_ring_make(struct front_ring *r)
+{
+    int err = 0;
+
+    pipes_drop(r);
+    if (pipe2(r->kick, O_CLOEXEC | O_NONBLOCK) || pipe2(r->call, O_CLOEXEC | O_NONBLOCK))
+        err = -errno;
+    if (!err)
+        err = loop_fd(r->f->loop, r->call[0], EPOLLIN, on_call, r);
+    r->more = (struct loop_work){.run = on_more, .arg = r};
+    if (err)
+        pipes_drop(r);
+    return err;
+}
+
+/* The pages of the ring only: tables are written before they are told of. */
+void front_ring_renew(struct front_ring *r)
+{
+    struct vfront *f = r->f;
+    uint64_t bits = front_ring_features(f);
+    const struct shadow_conf conf = {.mem = f->mem + (size_t)r->index * SHADOW_STRIDE,
+                                     .gpa = front_mem_gpa() + (gpa_t)r->index * SHADOW_STRIDE,
+                                     .packed = bits >> VIRTIO_F_RING_PACKED & 1,
+                                     .event_idx = bits >> VIRTIO_F_EVENT_IDX & 1,
+                                     .indirect = bits >> VIRTIO_F_INDIRECT_DESC & 1};
+
+    shadow_close(&r->shadow);
+    memset(conf.mem, 0, SHADOW_TABLES);
+    if (shadow_open(&r->shadow, &conf))
+        front_lied(f, "no memory for its ring");
+    f->ring_bits = bits;
+}
+
+void front_ring_live(struct front_ring *r)
+{
+    struct vfront *f = r->f;
+
+    if (!f->wanted || f->bad)
+        return;
+    r->live = true;
+    f->moved += r->kept.in_flight;
+    f->again_row->writes += shadow_move(&r->shadow, &r->kept);
+    shadow_close(&r->kept);
+    kick(r);
+    look(r);
+    virtio_notify(&f->v, r->index);
+}
+
+void front_ring_keep(struct front_ring *r)
+{
+    if (r->live)
+        collect(r); /* what it had done; a lie in there is one too late */
+    if (r->live && r->shadow.lie) {
+        ring_lied(r);
+    } else if (r->live && r->shadow.in_flight) {
+        shadow_close(&r->kept);
+        r->kept = r->shadow;
+        r->kept.conf.mem = NULL;
+        memset(&r->shadow, 0, sizeof(r->shadow));
+    }
+}
+
+void front_ring_forget(struct front_ring *r)
+{
+    loop_work_cancel(r->f->loop, &r->more);
+    shadow_close(&r->shadow);
+    shadow_close(&r->kept);
+    r->full = false;
+}
+
+void front_ring_gone(struct front_ring *r)
+{
+    r->live = r->full = r->enable_asked = false;
+    loop_work_cancel(r->f->loop, &r->more);
+    shadow_close(&r->shadow);
+    pipes_drop(r);
+}
