@@ -164,7 +164,11 @@ static int virtio_add(struct board *b, const struct board_disk *disk, const stru
     struct dev_env env = board_env(b, name);
     struct vblk_opts o = {.serial = disk->serial, .queues = disk->queues, .packed = disk->packed};
     struct vblk *v = NULL;
-    int err = board_virtio_place(b, &env, pci, &o.mmio);
+    int err;
+
+    if (disk->vfront)
+        return board_vfront(b, disk->vfront, name, pci);
+    err = board_virtio_place(b, &env, pci, &o.mmio);
 
     if (!err)
         err = vblk_create(&v, &env, rec_blk(env.tap, disk->blk), &o);

@@ -15,6 +15,7 @@ struct apics;
 struct acpipm;
 struct vballoon;
 struct vcon;
+struct vfront;
 struct blk;
 struct chip;
 struct chr;
@@ -50,11 +51,12 @@ enum board_via {
 enum board_trap { BOARD_TRAP_EACH, BOARD_TRAP_PATCHED, BOARD_TRAP_WRITES };
 
 struct board_disk {
-    struct blk *blk;    /* borrowed */
-    unsigned via;       /* enum board_via; several: one disk behind several controllers */
-    const char *serial; /* or NULL */
-    unsigned queues;    /* virtio: 1 to 8; 0 is 1 */
-    bool packed;        /* virtio: offer packed rings */
+    struct blk *blk;       /* borrowed */
+    struct vfront *vfront; /* borrowed: another process serves it, and blk is NULL; else NULL */
+    unsigned via;          /* enum board_via; several: one disk behind several controllers */
+    const char *serial;    /* or NULL */
+    unsigned queues;       /* virtio: 1 to 8; 0 is 1 */
+    bool packed;           /* virtio: offer packed rings */
     enum board_trap trap;
 };
 
@@ -66,11 +68,12 @@ enum board_nic {
 };
 
 struct board_net {
-    struct net *net; /* borrowed; NULL: no cable */
-    unsigned via;    /* enum board_nic */
-    unsigned queues; /* virtio: pairs, 1 to 8; 0 is 1 */
-    unsigned less;   /* virtio: enum vnet_less */
-    bool packed;     /* virtio: offer packed rings */
+    struct net *net;       /* borrowed; NULL: no cable */
+    struct vfront *vfront; /* as a disk's */
+    unsigned via;          /* enum board_nic */
+    unsigned queues;       /* virtio: pairs, 1 to 8; 0 is 1 */
+    unsigned less;         /* virtio: enum vnet_less */
+    bool packed;           /* virtio: offer packed rings */
     uint8_t mac[6];
 };
 
@@ -219,6 +222,8 @@ int board_chip(struct board *b, unsigned ioapic_id,
 int board_bridge(struct board *b, const struct hostbridge_opts *o);
 /* board_nics.c */
 int board_nics(struct board *b, const struct board_pci *pci, struct error *err);
+/* board_vhost.c: a disk or card that another process serves; pci NULL: registers */
+int board_vfront(struct board *b, struct vfront *f, const char *name, const struct board_pci *pci);
 /* board_shares.c */
 int board_shares(struct board *b, const struct board_pci *pci, struct error *err);
 /* board_virtio.c: gives env a place; pci NULL: registers at *mmio. 0, or -ENOSPC. */

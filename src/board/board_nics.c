@@ -32,8 +32,11 @@ static int virtio_add(struct board *b, const struct board_net *n, unsigned index
     struct vnet_opts o = {
         .net = rec_net(env.tap, n->net), .pairs = n->queues, .packed = n->packed, .less = n->less};
     struct vnet *v = NULL;
-    int code = board_virtio_place(b, &env, pci, &o.mmio);
+    int code;
 
+    if (n->vfront)
+        return board_vfront(b, n->vfront, env.name, pci);
+    code = board_virtio_place(b, &env, pci, &o.mmio);
     memcpy(o.mac, n->mac, sizeof(o.mac));
     if (!code)
         code = vnet_create(&v, &env, &o);

@@ -1,4 +1,4 @@
-/* viaduct run --disk FILE[,via=…][,readonly][,…]: one disk from its words. */
+/* viaduct run --disk FILE|vhost-user=SOCKET[,via=…][,readonly][,…]: one disk from its words. */
 #include "cli/run.h"
 #include "board/board.h"
 #include "cli/disk_opts.h"
@@ -90,11 +90,33 @@ static int disk_word(struct vm_disk *d, char *w, struct error *err)
         d->queues = (unsigned)(w[7] - '0');
         return 0;
     }
+    if (d->vhost && !strcmp(w, "wait")) {
+        d->wait = true;
+        return 0;
+    }
     return error_set(
         err, -EINVAL,
         "--disk: \"%s\" is none of via=…, readonly, extent=…, iops=…, bps=…, burst=…, queues=1…8, "
         "packed, trap=…, serial=… (up to 20 characters)",
         w);
+}
+
+/* The back end says what its disk is; only virtio's queues can be lent to it. */
+static int vhost_judge(const struct vm_disk *d, struct error *err)
+{
+    if (!d->vhost)
+        return 0;
+    if (!*d->path)
+        return error_set(err, -EINVAL, "--disk vhost-user=: names no socket");
+    if (d->via != BOARD_VIRTIO && d->via != BOARD_VIRTIO_MMIO)
+        return error_set(err, -EINVAL, "--disk vhost-user=%s: via= must be virtio or virtio-mmio",
+                         d->path);
+    if (d->readonly || d->serial || d->trap)
+        return error_set(err, -EINVAL,
+                         "--disk vhost-user=%s: readonly, serial= and trap= are not for it; what "
+                         "the disk is, its back end says",
+                         d->path);
+    return 0;
 }
 
 int run_disk_take(struct run *r, const char *value, struct error *err)
@@ -112,8 +134,10 @@ int run_disk_take(struct run *r, const char *value, struct error *err)
     d->path = *spec == ',' ? NULL : strtok_r(spec, ",", &save);
     if (!d->path)
         return error_set(err, -EINVAL, "--disk: names no file");
+    d->vhost = !strncmp(d->path, "vhost-user=", 11);
+    d->path += d->vhost ? 11 : 0;
     for (char *w = strtok_r(NULL, ",", &save); w && !code; w = strtok_r(NULL, ",", &save))
         code = disk_word(d, w, err);
     r->vm.disks++;
-    return code;
+    return code ? code : vhost_judge(d, err);
 }

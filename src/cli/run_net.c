@@ -68,6 +68,7 @@ struct words {
     char *spec, *pcap;
     size_t spec_room, pcap_room;
     bool mac;
+    bool via;
 };
 
 /* A word that is none of the card's is the backend's, which judges it. */
@@ -76,6 +77,7 @@ static int word_take(struct words *w, const char *word, struct error *err)
     size_t len = strlen(w->spec);
 
     if (!strncmp(word, "via=", 4)) {
+        w->via = true;
         w->n->via = !strcmp(word + 4, "e1000")         ? BOARD_E1000
                     : !strcmp(word + 4, "virtio")      ? BOARD_VIRTIO_NET
                     : !strcmp(word + 4, "virtio-mmio") ? BOARD_VIRTIO_NET_MMIO
@@ -121,6 +123,35 @@ static int word_take(struct words *w, const char *word, struct error *err)
     return 0;
 }
 
+/* vhost-user=SOCKET[,wait]: another process serves the card's queues, which are virtio's. */
+static int vhost_judge(struct words *w, struct error *err)
+{
+    struct vm_net *n = w->n;
+    size_t len = strlen(w->spec);
+
+    if (strncmp(w->spec, "vhost-user=", 11))
+        return 0;
+    n->wait = len > 16 && !strcmp(w->spec + len - 5, ",wait");
+    if (n->wait)
+        w->spec[len - 5] = 0;
+    n->vhost = w->spec + 11;
+    if (!w->via)
+        n->via = BOARD_VIRTIO_NET;
+    if (!*n->vhost || strchr(n->vhost, ','))
+        return error_set(err, -EINVAL,
+                         "--net %s: must be vhost-user=SOCKET[,wait][,via=virtio|virtio-mmio]"
+                         "[,queues=N][,packed][,mac=M]",
+                         w->spec);
+    if (n->via != BOARD_VIRTIO_NET && n->via != BOARD_VIRTIO_NET_MMIO)
+        return error_set(err, -EINVAL, "--net %s: via= must be virtio or virtio-mmio", w->spec);
+    if (n->pcap || n->snaplen || n->less)
+        return error_set(err, -EINVAL,
+                         "--net %s: its frames don't pass here, so there is no pcap= and no "
+                         "offload=; viaduct domain has pcap=",
+                         w->spec);
+    return 0;
+}
+
 int run_net_take(struct vm_setup *vm, struct run_net_text *text, const char *value,
                  struct error *err)
 {
@@ -142,6 +173,8 @@ int run_net_take(struct vm_setup *vm, struct run_net_text *text, const char *val
     snprintf(copy, sizeof(copy), "%s", value);
     for (char *s = strtok_r(copy, ",", &save); s && !code; s = strtok_r(NULL, ",", &save))
         code = word_take(&w, s, err);
+    if (!code)
+        code = vhost_judge(&w, err);
     if (!code && !w.mac)
         code = mac_make(n, err);
     if (!code && mac_taken(vm, n->mac))

@@ -5,7 +5,8 @@
 #include "vm/vm.h"
 
 #define RUN_NET_VALUE                                                                              \
-    "user[,forward=tcp:8080:80]…|tap=NAME|switch=PATH|null[,via=e1000|virtio|virtio-mmio|"       \
+    "user[,forward=tcp:8080:80]…|tap=NAME|switch=PATH|vhost-user=SOCKET[,wait]|null[,via=e1000|" \
+    "virtio|virtio-mmio|"                                                                          \
     "hypercall]"                                                                                   \
     "[,queues=N][,packed][,offload=all|csum|none][,mac=M][,pcap=FILE]"
 #define RUN_NET_HELP                                                                               \

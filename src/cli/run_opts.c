@@ -233,13 +233,15 @@ const struct opt run_options[] = {
      take_initrd},
     {"append", "STRING", "the kernel's command line, given to it as it is", take_append},
     {"disk",
-     "FILE[,via=ide|virtio|virtio-mmio|regdisk-pio|regdisk-mmio|hypercall][,readonly][,serial=S][,"
+     "FILE|vhost-user=SOCKET[,via=ide|virtio|virtio-mmio|regdisk-pio|regdisk-mmio|hypercall][,"
+     "readonly][,serial=S][,"
      "trap=…]",
      "a raw image, block device or mem:SIZE (virtio); via=ide+virtio: one disk behind both;\n"
      "      extent=NAME: that extent of FILE is the whole disk (viaduct disk carve);\n"
      "      iops=N, bps=SIZE, burst=MS: requests and bytes a second, saved up for so long;\n"
      "      queues=N, packed: virtio's request queues, 1 to 8, and packed rings;\n"
-     "      trap=each|patched|writes: how accesses of regdisk-mmio trap (each)",
+     "      trap=each|patched|writes: how accesses of regdisk-mmio trap (each);\n"
+     "      vhost-user=SOCKET[,wait]: a disk that another process serves (docs/vhost-user.md)",
      take_disk},
     {"net", RUN_NET_VALUE, RUN_NET_HELP, take_net},
     {"share", "DIR,tag=NAME[,readonly][,via=virtio|virtio-mmio][,packed]",

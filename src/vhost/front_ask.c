@@ -67,9 +67,15 @@ void front_ask_stop(struct vfront *f, unsigned ring)
     front_ask(f, ASK_STOPPED, ring);
 }
 
+/* A screen is not lent: it is another file, which only we may write. It is the last slot. */
+static unsigned slots_lent(const struct vfront *f)
+{
+    return f->ram->slots - (f->ram->screen != 0);
+}
+
 static void memory_ask(struct vfront *f)
 {
-    unsigned regions = f->ram->slots + 1;
+    unsigned regions = slots_lent(f) + 1;
 
     if (f->mem_told)
         return;
@@ -125,7 +131,7 @@ static void put_addr(struct vu_msg *m, unsigned ring)
 static void put_region(struct vfront *f, struct vu_msg *m, uint8_t *at, unsigned n)
 {
     const struct ram *ram = f->ram;
-    bool own = n >= ram->slots;
+    bool own = n >= slots_lent(f);
     uint64_t gpa = own ? front_mem_gpa() : ram->slot[n].gpa;
 
     le64_put(at + VU_REGION_GPA, gpa);
@@ -137,7 +143,7 @@ static void put_region(struct vfront *f, struct vu_msg *m, uint8_t *at, unsigned
 
 static void put_table(struct vfront *f, struct vu_msg *m)
 {
-    unsigned regions = f->ram->slots + 1;
+    unsigned regions = slots_lent(f) + 1;
 
     le64_put(m->payload, 0);
     le32_put(m->payload + VU_TABLE_COUNT, regions);

@@ -38,6 +38,7 @@ enum {
     BLK_SIZE_MIN = 512,
     BLK_SIZE_MOST = 4096, /* a page: older drivers can't do more */
     SIZE_MAX_LEAST = 4096,
+    SIZE_MAX_BYTES = 4 << 20,
     STATUS_IOERR = 1,
 };
 
@@ -52,13 +53,16 @@ static bool has(const struct vfront *f, unsigned feature)
 static const char *blk_judge(struct vfront *f, uint8_t *cfg)
 {
     uint32_t block = le32_get(cfg + CFG_BLK_SIZE), seg = le32_get(cfg + CFG_SEG_MAX);
+    uint32_t size = le32_get(cfg + CFG_SIZE_MAX);
 
     if (le64_get(cfg + CFG_CAPACITY) > INT64_MAX / 512)
         return "its disk is larger than a disk can be";
     if (has(f, VIRTIO_BLK_F_BLK_SIZE) &&
         (block < BLK_SIZE_MIN || block > BLK_SIZE_MOST || block & (block - 1)))
         return "its disk has a block size that is none";
-    if (has(f, VIRTIO_BLK_F_SIZE_MAX) && le32_get(cfg + CFG_SIZE_MAX) < SIZE_MAX_LEAST)
+    if (!size)
+        le32_put(cfg + CFG_SIZE_MAX, SIZE_MAX_BYTES); /* as qemu-storage-daemon says "any" */
+    else if (has(f, VIRTIO_BLK_F_SIZE_MAX) && size < SIZE_MAX_LEAST)
         return "its disk takes less than a page in a segment";
     if (has(f, VIRTIO_BLK_F_SEG_MAX) && !seg)
         return "its disk takes no data";
@@ -241,7 +245,7 @@ static uint64_t offered(const struct vfront *f)
 
     if (f->o.packed)
         all |= VIRTIO_BIT(VIRTIO_F_RING_PACKED);
-    return f->kind == &front_net ? all | front_net_features(f) : all;
+    return f->kind == &front_net ? front_net_offer(f, all) : all;
 }
 
 int vfront_create(struct vfront *f, const struct dev_env *env, uint64_t mmio)

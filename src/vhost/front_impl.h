@@ -155,13 +155,13 @@ void front_relay(struct vfront *f, unsigned queue);
 unsigned front_in_flight(const struct vfront *f);
 
 /* front_dev.c */
-void front_offer(struct vfront *f); /* the device, from what the back end is */
 void front_config_came(struct vfront *f, const uint8_t *cfg);
 uint64_t front_ring_features(const struct vfront *f);
 extern const struct front_kind front_blk;
 /* front_net.c */
 extern const struct front_kind front_net;
-uint64_t front_net_features(const struct vfront *f);
+/* features: the back end's; what a card of this machine has besides. */
+uint64_t front_net_offer(const struct vfront *f, uint64_t features);
 void front_net_config(const struct vfront *f, uint8_t *cfg);
 void front_net_command(struct vfront *f);
 unsigned front_net_ctrl(const struct vfront *f); /* the control queue; VIRTIO_QUEUES_MAX: none */

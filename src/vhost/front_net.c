@@ -25,13 +25,12 @@ enum { STATUS_LINK_UP = 1 };
 enum { CLASS_MQ = 4, MQ_PAIRS_SET = 0, CTRL_HDR = 2, CTRL_OK = 0, CTRL_ERR = 1 };
 enum { COMMANDS = 64 };
 
-uint64_t front_net_features(const struct vfront *f)
+uint64_t front_net_offer(const struct vfront *f, uint64_t features)
 {
-    uint64_t own = VIRTIO_BIT(VIRTIO_NET_F_MAC) | VIRTIO_BIT(VIRTIO_NET_F_STATUS);
-
+    features |= VIRTIO_BIT(VIRTIO_NET_F_MAC) | VIRTIO_BIT(VIRTIO_NET_F_STATUS);
     if (f->o.queues > 1)
-        own |= VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ) | VIRTIO_BIT(VIRTIO_NET_F_MQ);
-    return own;
+        return features | VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ) | VIRTIO_BIT(VIRTIO_NET_F_MQ);
+    return features & ~VIRTIO_BIT(VIRTIO_NET_F_MQ);
 }
 
 /* While its back end is away a card's link is up: frames wait, as at a slow wire. */

@@ -41,13 +41,22 @@ static void kick(struct front_ring *r)
 
 /* ---- the driver's side ---- */
 
-/* All of it must be RAM: the back end has nothing else, and some give up at what it has not. */
-static bool reachable(struct vq *q, const struct vq_chain *c)
+/* Bound: the part's segments, VQ_SEGS_MAX. */
+static bool part_lent(const struct vfront *f, struct vq *q, const struct vq_chain *c, bool in)
 {
     struct iovec iov[VQ_SEGS_MAX];
+    int n = vq_hold(q, c, in, 0, in ? c->in_len : c->out_len, iov, VQ_SEGS_MAX);
 
-    return vq_hold(q, c, false, 0, c->out_len, iov, VQ_SEGS_MAX) >= 0 &&
-           vq_hold(q, c, true, 0, c->in_len, iov, VQ_SEGS_MAX) >= 0;
+    for (int i = 0; i < n; i++) /* the screen lies behind the rest, and is not lent */
+        if ((size_t)((uint8_t *)iov[i].iov_base - f->ram->slot[0].host) >= f->ram->size)
+            return false;
+    return n >= 0;
+}
+
+/* All of it must be RAM: the back end has nothing else, and some give up at what it has not. */
+static bool reachable(const struct vfront *f, struct vq *q, const struct vq_chain *c)
+{
+    return part_lent(f, q, c, false) && part_lent(f, q, c, true);
 }
 
 static void refuse(struct vfront *f, unsigned queue, const struct vq_chain *c)
@@ -71,7 +80,7 @@ static void queue_walk(struct vfront *f, unsigned queue)
         got = vq_pop(q, &f->chain);
         if (got <= 0)
             break;
-        if (!reachable(q, &f->chain))
+        if (!reachable(f, q, &f->chain))
             refuse(f, queue, &f->chain);
         else if (shadow_post(&r->shadow, &f->chain)) {
             vq_unpop(q, &f->chain);

@@ -36,12 +36,12 @@ uint16_t shadow_name(struct shadow *s)
     return s->name[--s->names];
 }
 
-void shadow_desc(uint8_t *at, const struct vq_seg *seg, uint16_t flags, uint16_t next)
+void shadow_desc(uint8_t *at, const struct vq_seg *seg, uint16_t third, uint16_t fourth)
 {
     le64_put(at, seg->gpa);
     le32_put(at + 8, seg->len);
-    le16_put(at + 12, flags);
-    le16_put(at + 14, next);
+    le16_put(at + 12, third);
+    le16_put(at + 14, fourth);
 }
 
 /* 2.7.5.3, 2.8.7. In a packed ring's table only the direction counts. Bound: VQ_SEGS_MAX. */
@@ -52,11 +52,12 @@ unsigned shadow_table(struct shadow *s, uint16_t name, const struct vq_chain *c)
 
     for (unsigned i = 0; i < n; i++) {
         uint16_t flags = i < c->outs ? 0 : DESC_F_WRITE;
+        uint8_t *d = at + (size_t)i * DESC_LEN;
 
-        if (!s->conf.packed && i + 1 < n)
-            flags |= DESC_F_NEXT;
-        shadow_desc(at + (size_t)i * DESC_LEN, &c->seg[i], flags,
-                    s->conf.packed ? 0 : (uint16_t)(i + 1));
+        if (s->conf.packed) /* there is an ID where a split ring has flags: no matter which */
+            shadow_desc(d, &c->seg[i], 0, flags);
+        else
+            shadow_desc(d, &c->seg[i], i + 1 < n ? flags | DESC_F_NEXT : flags, (uint16_t)(i + 1));
     }
     return n;
 }

@@ -84,7 +84,8 @@ extern const struct shadow_ring shadow_split, shadow_packed;
 /* A table of c's descriptors for that name; how many. */
 unsigned shadow_table(struct shadow *s, uint16_t name, const struct vq_chain *c);
 uint16_t shadow_name(struct shadow *s); /* a free one: the caller knows there is */
-void shadow_desc(uint8_t *at, const struct vq_seg *seg, uint16_t flags, uint16_t next);
+/* Split: flags, then the next one; packed: an ID, then flags. */
+void shadow_desc(uint8_t *at, const struct vq_seg *seg, uint16_t third, uint16_t fourth);
 
 static inline gpa_t shadow_table_gpa(const struct shadow *s, uint16_t name)
 {

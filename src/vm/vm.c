@@ -127,6 +127,10 @@ static int disks_make(struct vm *vm, struct error *err)
             .path = d->path, .readonly = d->readonly, .name = name, .extent = d->extent};
         int code;
 
+        if (d->vhost && (code = vfront_disk_make(vm, i, err)))
+            return code;
+        if (d->vhost)
+            continue;
         snprintf(name, sizeof(name), "disk%u", i);
         code = blk_open(&vm->blk[i], &o, vm->loop, vm->ledger, err);
         if (!code && share_limits_any(&d->limits) &&
@@ -154,9 +158,12 @@ static int nets_make(struct vm *vm, struct error *err)
         int code;
 
         snprintf(name, sizeof(name), "net%u", i);
-        code = net_open(&vm->net[i], &o, vm->loop, vm->ledger, err);
+        code = n->vhost ? vfront_net_make(vm, i, err)
+                        : net_open(&vm->net[i], &o, vm->loop, vm->ledger, err);
         if (code)
             return code;
+        if (n->vhost)
+            continue;
         vm->nic[i] = (struct board_net){.net = vm->net[i],
                                         .via = n->via,
                                         .queues = n->queues,
@@ -392,6 +399,7 @@ struct ledger *vm_ledger(struct vm *vm)
 static void backends_close(struct vm *vm)
 {
     chrs_close(vm);
+    vfronts_close(vm);
     for (unsigned i = 0; i < VM_DISKS_MAX; i++)
         blk_close(vm->blk[i]);
     for (unsigned i = 0; i < VM_NETS_MAX; i++)

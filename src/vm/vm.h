@@ -23,6 +23,8 @@ struct vm;
 
 struct vm_disk {
     const char *path; /* as blk_open takes it */
+    bool vhost;       /* path is a vhost-user back end's socket */
+    bool wait;        /* ... which may come later */
     unsigned via;     /* enum board_via, one or more */
     bool readonly;
     const char *serial; /* or NULL */
@@ -34,13 +36,15 @@ struct vm_disk {
 };
 
 struct vm_net {
-    const char *spec; /* as net_open takes it */
-    const char *pcap; /* or NULL */
-    uint32_t snaplen; /* 0: all of a frame */
-    unsigned via;     /* enum board_nic */
-    unsigned queues;  /* virtio: pairs, 1 to 8; 0 is 1 */
-    unsigned less;    /* virtio: enum vnet_less */
-    bool packed;      /* virtio: offer packed rings */
+    const char *spec;  /* as net_open takes it */
+    const char *vhost; /* a vhost-user back end's socket, instead; or NULL */
+    bool wait;         /* ... which may come later */
+    const char *pcap;  /* or NULL */
+    uint32_t snaplen;  /* 0: all of a frame */
+    unsigned via;      /* enum board_nic */
+    unsigned queues;   /* virtio: pairs, 1 to 8; 0 is 1 */
+    unsigned less;     /* virtio: enum vnet_less */
+    bool packed;       /* virtio: offer packed rings */
     uint8_t mac[6];
 };
 

@@ -52,6 +52,8 @@ struct vm {
     struct board_disk disk[VM_DISKS_MAX];
     struct net *net[VM_NETS_MAX];
     struct board_net nic[VM_NETS_MAX];
+    struct vfront *vfront[VM_DISKS_MAX + VM_NETS_MAX];
+    unsigned vfronts;
     struct p9 *p9[VM_SHARES_MAX];
     struct board_share share[VM_SHARES_MAX];
     struct board_vsock vsock;
@@ -94,6 +96,10 @@ int record_ready(struct vm *vm, struct error *err);
 int record_end(struct vm *vm);
 void record_close(struct vm *vm);
 
+/* vm_vhost.c: disks and cards that other processes serve */
+int vfront_disk_make(struct vm *vm, unsigned disk, struct error *err);
+int vfront_net_make(struct vm *vm, unsigned net, struct error *err);
+void vfronts_close(struct vm *vm);
 /* vm_share.c */
 int shares_make(struct vm *vm, struct error *err);
 void shares_close(struct vm *vm);
