@@ -111,10 +111,10 @@ static int vhost_judge(const struct vm_disk *d, struct error *err)
     if (d->via != BOARD_VIRTIO && d->via != BOARD_VIRTIO_MMIO)
         return error_set(err, -EINVAL, "--disk vhost-user=%s: via= must be virtio or virtio-mmio",
                          d->path);
-    if (d->readonly || d->serial || d->trap)
+    if (d->readonly || d->serial || d->trap || d->extent || share_limits_any(&d->limits))
         return error_set(err, -EINVAL,
-                         "--disk vhost-user=%s: readonly, serial= and trap= are not for it; what "
-                         "the disk is, its back end says",
+                         "--disk vhost-user=%s: readonly, serial=, trap=, extent= and limits are "
+                         "not for it; what the disk is, its back end says",
                          d->path);
     return 0;
 }

@@ -104,8 +104,8 @@ void front_leave(struct vfront *f, const char *why)
     if (f->sock < 0)
         return;
     f->bad = why;
+    fd_close(f, &f->sock); /* before the pipes: who sees one hang up wonders why */
     rings_leave(f);
-    fd_close(f, &f->sock);
     fd_close(f, &f->back_sock);
     if (f->back_lent >= 0)
         close(f->back_lent);
@@ -278,6 +278,11 @@ void front_drain(struct vfront *f)
         front_leave(f, f->bad ? f->bad : "it does not answer");
 }
 
+void vfront_settle(struct vfront *f)
+{
+    front_drain(f);
+}
+
 /* ---- it comes ---- */
 
 static int back_channel(struct vfront *f)
@@ -430,7 +435,7 @@ static void make(struct vfront *f, const struct vfront_opts *o, struct ram *ram,
     loop_timer_init(&f->again, loop, on_again, f);
     loop_timer_init(&f->patience, loop, on_impatient, f);
     for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++)
-        f->ring[i] = (struct front_ring){.f = f, .index = i, .kick = {-1, -1}, .call = {-1, -1}};
+        f->ring[i] = (struct front_ring){.f = f, .index = i, .kick = {-1, -1}, .call = -1};
 }
 
 int vfront_open(struct vfront **out, const struct vfront_opts *o, struct ram *ram,

@@ -8,7 +8,8 @@
  * here: when the back end goes, whatever it was, it is posted again to the one that comes.
  *
  * What this needs after start-up, in its process: socket, connect, sendmsg, recvmsg, poll,
- * memfd_create, ftruncate, fcntl (seals), mmap, munmap, pipe2, to the one path of opts.
+ * memfd_create, ftruncate, fcntl (seals), mmap, munmap, pipe2, eventfd2, preadv2, write, to the one
+ * path of opts.
  */
 #ifndef VHOST_FRONT_H
 #define VHOST_FRONT_H
@@ -53,6 +54,7 @@ extern const struct dev_class vfront_class;
 
 /* For tests: sock, now the front end's, leads to a back end; the old one has gone. 0 or -errno. */
 int vfront_adopt(struct vfront *f, int sock);
+void vfront_settle(struct vfront *f);     /* waits until all is answered; 10 seconds at most */
 bool vfront_sane(const struct vfront *f); /* what must hold between any two calls */
 bool vfront_up(const struct vfront *f);   /* a back end is there, and has told all */
 

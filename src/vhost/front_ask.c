@@ -199,7 +199,7 @@ static void build(struct vfront *f, const struct front_ask *a, struct vu_msg *m)
         put_state(m, r->index, on);
         break;
     case VU_SET_VRING_ADDR: put_addr(m, r->index); break;
-    case VU_SET_VRING_CALL: put_fd(m, r->index, r->call[1]); break;
+    case VU_SET_VRING_CALL: put_fd(m, r->index, r->call); break;
     case VU_SET_VRING_KICK: put_fd(m, r->index, r->kick[0]); break;
     case VU_GET_CONFIG: put_config(f, m, 0, f->kind->cfg_len); break;
     case VU_SET_CONFIG:

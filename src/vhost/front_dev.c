@@ -232,11 +232,11 @@ static void front_destroy(void *dev)
 {
     struct vfront *f = dev;
 
-    f->wanted = false;
+    front_stop(f); /* what the back end has in hand is done before the machine is gone */
     vport_detach(&f->port);
     f->attached = false;
     loop_timer_stop(&f->again);
-    front_leave(f, "the machine ends"); /* it ends what it has, and what it writes is nobody's */
+    front_leave(f, "the machine ends");
 }
 
 static uint64_t offered(const struct vfront *f)

@@ -34,9 +34,11 @@ struct front_ask {
 struct front_ring {
     struct vfront *f;
     unsigned index;
-    /* Two pipes, and both ends of each: an eventfd would share its flags with the peer, which
-     * could make a read or write of ours wait; and a pipe with an end gone raises SIGPIPE. */
-    int kick[2], call[2];
+    /* Nothing that a peer does to what it was given may make us wait, as clearing O_NONBLOCK of an
+     * eventfd would that both have. So it is kicked by a pipe, whose other end is the peer's alone
+     * (both ends are kept: with one gone, SIGPIPE), and called from by an eventfd, which is read
+     * with RWF_NOWAIT. */
+    int kick[2], call;
     struct shadow shadow; /* lent to the back end that is there */
     struct shadow kept;   /* of one that has gone: what was in flight */
     bool live;            /* the back end serves it */
@@ -145,7 +147,7 @@ const char *front_take(struct vfront *f, const struct front_ask *a, const struct
 void front_probed(struct vfront *f); /* all was told: can such a one be used? */
 
 /* front_ring.c */
-int front_ring_make(struct front_ring *r);   /* its pipes; 0 or -errno */
+int front_ring_make(struct front_ring *r);   /* its descriptors; 0 or -errno */
 void front_ring_renew(struct front_ring *r); /* an empty ring for who is there; NULL slots: none */
 void front_ring_live(struct front_ring *r);
 void front_ring_keep(struct front_ring *r); /* what it has in flight, for the next one */
