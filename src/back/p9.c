@@ -27,7 +27,7 @@
 #include <sys/wait.h>
 
 enum { TVERSION = 100, TFLUSH = 108, TREAD = 116, TCLUNK = 120, TREMOVE = 122 };
-enum { END_MS = 200, HURRY = 32, RESET_ROOM = 64 };
+enum { END_MS = 200, HURRY = 16, RESET_ROOM = 64 };
 
 struct list {
     struct p9_req *head, **end;

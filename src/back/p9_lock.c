@@ -73,26 +73,29 @@ static int lock_fd(struct p9_server *s, struct p9_fid *f)
     return f->lock_fd;
 }
 
-static int lock_fid(struct p9_server *s, uint32_t id)
+/* What both requests begin with: the descriptor that the fid's locks are of, or -errno; what is
+ * asked of it in r and l. */
+static int lock_begin(struct p9_server *s, struct p9_in *in, bool flags, struct range *r,
+                      struct flock *l)
 {
+    uint32_t id = p9_u32(in);
+    int err = range_get(in, flags, r);
     struct p9_fid *f = p9_fid_find(s, id);
 
+    if (err)
+        return err;
+    *l = flock_of(r);
     return f && f->open ? lock_fd(s, f) : -EBADF;
 }
 
 int p9_tlock(struct p9_server *s, struct p9_in *in, struct p9_out *out)
 {
-    uint32_t id = p9_u32(in);
     struct range r;
     struct flock l;
-    int fd, err = range_get(in, true, &r);
+    int fd = lock_begin(s, in, true, &r, &l);
 
-    if (err)
-        return err;
-    fd = lock_fid(s, id);
     if (fd < 0)
         return fd;
-    l = flock_of(&r);
     if (!fcntl(fd, F_OFD_SETLK, &l)) {
         p9_put8(out, STATUS_SUCCESS);
         return 0;
@@ -105,17 +108,12 @@ int p9_tlock(struct p9_server *s, struct p9_in *in, struct p9_out *out)
 
 int p9_tgetlock(struct p9_server *s, struct p9_in *in, struct p9_out *out)
 {
-    uint32_t id = p9_u32(in);
     struct range r;
     struct flock l;
-    int fd, err = range_get(in, false, &r);
+    int fd = lock_begin(s, in, false, &r, &l);
 
-    if (err)
-        return err;
-    fd = lock_fid(s, id);
     if (fd < 0)
         return fd;
-    l = flock_of(&r);
     if (r.type == TYPE_NONE) /* what Linux sends whatever it was asked: any lock that is there */
         l.l_type = F_WRLCK;
     if (fcntl(fd, F_OFD_GETLK, &l))

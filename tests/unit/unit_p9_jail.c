@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -188,13 +189,14 @@ static void calls(void **state)
     static const long nothing[6] = {-1, 0, 0, 0, 0, 0};
     struct world *w = *state;
 
-    for (int readonly = 0; readonly < 2; readonly++)
-        for (long nr = 0; nr < CALLS_END; nr++) {
-            if (nr == SYS_fcntl || (nr >= PROBES && nr < PROBES + 2))
-                continue;
-            if (killed(jailed(w, readonly, nr, nothing)) == listed(nr, readonly))
-                fail_msg("system call %ld", nr);
-        }
+    for (long nr = 0; nr < CALLS_END; nr++) {
+        if (nr == SYS_fcntl || (nr >= PROBES && nr < PROBES + 2))
+            continue;
+        if (killed(jailed(w, false, nr, nothing)) == listed(nr, false))
+            fail_msg("system call %ld", nr);
+        if (listed(nr, false) && killed(jailed(w, true, nr, nothing)) == listed(nr, true))
+            fail_msg("system call %ld of a read-only share", nr);
+    }
     assert_true(killed(jailed(w, false, 0x40000000, nothing))); /* read(2), as x32 numbers it */
 }
 
@@ -305,6 +307,61 @@ static void ends_with_the_machine(void **state)
     close(told[0]);
 }
 
+/* ---- hosts that have less ---- */
+
+/* As a kernel without: Landlock, or seccomp's filters. */
+static void without(bool seccomp)
+{
+    scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+
+    assert_non_null(f);
+    if (seccomp) {
+        seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(seccomp), 0);
+        seccomp_rule_add(f, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
+                         SCMP_A0_64(SCMP_CMP_EQ, PR_SET_SECCOMP, 0));
+    } else {
+        seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(landlock_create_ruleset), 0);
+    }
+    assert_int_equal(seccomp_load(f), 0);
+    seccomp_release(f);
+}
+
+/* It is told in one line, and the share is served all the same. */
+static void less(struct world *w, bool seccomp, const char *line)
+{
+    char said[1024] = {0};
+    int err[2], status;
+    pid_t pid;
+
+    assert_int_equal(pipe(err), 0);
+    pid = fork();
+    if (!pid) {
+        struct p9_wire wire;
+
+        dup2(err[1], 2);
+        without(seccomp);
+        spawn(w, &wire, false);
+        _exit(status_of(wire.pid, "NoNewPrivs", 10) != 1);
+    }
+    close(err[1]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_true(read(err[0], said, sizeof(said) - 1) > 0);
+    assert_non_null(strstr(said, line));
+    assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1);
+    close(err[0]);
+}
+
+static void without_landlock(void **state)
+{
+    less(*state, false, "has no Landlock");
+}
+
+static void without_seccomp(void **state)
+{
+    less(*state, true, "has no seccomp filters");
+}
+
 /* Nobody types it. */
 static void by_hand(void **state)
 {
@@ -340,6 +397,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(outside, setup, teardown),
         cmocka_unit_test_setup_teardown(ends_with_the_socket, setup, teardown),
         cmocka_unit_test_setup_teardown(ends_with_the_machine, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_landlock, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_seccomp, setup, teardown),
         cmocka_unit_test(by_hand),
     };
 
