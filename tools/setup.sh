@@ -5,7 +5,7 @@ set -eu
 
 build="gcc libc6-dev make meson ninja-build pkg-config python3-minimal
     libzydis-dev liburing-dev libseccomp-dev libcjson-dev libzstd-dev liblz4-dev zlib1g-dev
-    liblzma-dev libcmocka-dev"
+    liblzma-dev libcmocka-dev libvncserver-dev libvterm-dev"
 demo="e2fsprogs cpio zstd xz-utils ca-certificates"
 test="clang clang-format libclang-rt-14-dev binutils git qemu-system-x86 qemu-utils busybox-static libc6-dev-i386 lib32gcc-12-dev ethtool pciutils
     linux-headers-amd64 python3 chromium passt strace iproute2 util-linux procps mount dpdk-dev librte-net-virtio23 gdisk fdisk"

@@ -24,18 +24,15 @@ static bool sealed(int fd)
     return seals >= 0 && (seals & F_SEAL_SHRINK);
 }
 
-int screen_map(struct screen *s, const cJSON *said, int fd, struct error *err)
+int screen_take(struct screen *s, int fd, struct error *err)
 {
     struct stat st = {0};
     void *p = MAP_FAILED;
 
-    *s = (struct screen){.width = number(said, "width"),
-                         .height = number(said, "height"),
-                         .stride = number(said, "stride")};
     s->len = (size_t)s->stride * s->height;
-    if (s->width <= SCREEN_MAX && s->height <= SCREEN_MAX && s->len && s->stride / 4 >= s->width &&
-        s->stride % 4 == 0 && fd >= 0 && sealed(fd) && !fstat(fd, &st) &&
-        (uint64_t)st.st_size >= s->len)
+    if (s->width && s->width <= SCREEN_MAX && s->height && s->height <= SCREEN_MAX &&
+        s->stride <= 4 * SCREEN_MAX && s->stride / 4 >= s->width && s->stride % 4 == 0 && fd >= 0 &&
+        sealed(fd) && !fstat(fd, &st) && (uint64_t)st.st_size >= s->len)
         p = mmap(NULL, s->len, PROT_READ, MAP_SHARED, fd, 0);
     if (fd >= 0)
         close(fd);
@@ -45,6 +42,14 @@ int screen_map(struct screen *s, const cJSON *said, int fd, struct error *err)
     }
     s->at = p;
     return 0;
+}
+
+int screen_map(struct screen *s, const cJSON *said, int fd, struct error *err)
+{
+    *s = (struct screen){.width = number(said, "width"),
+                         .height = number(said, "height"),
+                         .stride = number(said, "stride")};
+    return screen_take(s, fd, err);
 }
 
 void screen_unmap(struct screen *s)

@@ -17,6 +17,8 @@ struct screen {
 
 /* Judges what the machine said and passed, and maps it. fd is closed in any case. 0 or -errno. */
 int screen_map(struct screen *s, const cJSON *said, int fd, struct error *err);
+/* The same, with width, height and stride in *s. */
+int screen_take(struct screen *s, int fd, struct error *err);
 void screen_unmap(struct screen *s);
 /* A picture of it; PNG if the name ends in .png, else PPM. 0 or -errno. */
 int screen_save(const struct screen *s, const char *path, struct error *err);

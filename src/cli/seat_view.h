@@ -1,0 +1,26 @@
+/* What the seat and the process that serves VNC tell each other: messages over a socket of a pair,
+ * one of these structs each. */
+#ifndef CLI_SEAT_VIEW_H
+#define CLI_SEAT_VIEW_H
+
+#include "core/types.h"
+
+enum { VNC_KEY = 1, VNC_POINT = 2, VNC_LEFT = 3 }; /* LEFT: the viewer has gone */
+
+struct vnc_said { /* to the seat */
+    uint8_t what, key, down;
+    uint8_t buttons; /* RFB's: left, middle, right, wheel away, wheel near */
+    uint16_t x, y;   /* pixels */
+};
+
+struct vnc_show { /* from the seat; with a screen's descriptor, or none: there is nothing to see */
+    uint32_t width, height, stride;
+    char name[32];
+};
+
+/* seat_vnc.c: all that the process does, with the two descriptors it has. Comes back when the seat
+ * has gone. False: built without libvncserver. */
+bool seat_vnc_run(int seat, int listener);
+bool seat_vnc_can(void);
+
+#endif
