@@ -14,6 +14,9 @@
 /* Text at 250 characters a second: kernels read any speed, but programs behind them have short
  * buffers of their own. */
 #define STROKE_NS 4000000u
+/* A PS/2 keyboard's wire takes about a millisecond a byte. Keys that come faster than any keyboard
+ * sends them keep a guest in its interrupt handler, and programs with short buffers lose some. */
+#define WIRE_NS 1000000u
 
 #define RING (TYPIST_ROOM + TYPIST_SPARE)
 
@@ -88,7 +91,9 @@ static bool lane_step(struct typist *t, struct lane *l)
         return true;
     l->head = (l->head + 1) % RING; /* done; or its device's driver has gone */
     l->count--;
-    l->due = l->count ? now + l->ring[l->head].wait : now;
+    l->due = now + (l == &t->lane[KEYBOARD] ? WIRE_NS : 0);
+    if (l->count && now + l->ring[l->head].wait > l->due)
+        l->due = now + l->ring[l->head].wait;
     return true;
 }
 
@@ -136,7 +141,7 @@ static int push(struct typist *t, const struct typist_act *a, unsigned n)
         return -ENODEV;
     if (!fits_in(l, a, n))
         return -ENOSPC;
-    if (!l->count && a->wait)
+    if (!l->count && a->wait && loop_now(t->loop) + a->wait > l->due)
         l->due = loop_now(t->loop) + a->wait;
     for (unsigned i = 0; i < n; i++) {
         struct typist_act *to = &l->ring[(l->head + l->count++) % RING];

@@ -15,7 +15,7 @@
 #define SEAT_VMS     16u
 #define SEAT_KEYS    256u
 #define SEAT_BUTTONS 8u
-#define SEAT_LINE    512u /* events that wait for one machine */
+#define SEAT_LINE    1024u /* events that wait for one machine */
 #define SEAT_NOBODY  SEAT_VMS
 
 enum seat_what { SEAT_KEY, SEAT_BUTTON, SEAT_POINT };
