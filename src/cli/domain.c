@@ -5,6 +5,7 @@
  * go.
  */
 #include "cli/domain.h"
+#include "cli/domain_small.h"
 #include "cli/domain_switch.h"
 #include "core/error.h"
 #include "core/ledger.h"
@@ -26,6 +27,7 @@ struct domain {
     unsigned devices, disks, nets;
     struct domain_switches switches;
     struct domain_hosts hosts;
+    struct domain_smalls smalls;
     const char *ledger_path;
     uint64_t poll_ns;
     bool help;
@@ -80,13 +82,14 @@ static int domain_open(struct domain *d, struct error *err)
     domain_hosts_find(&d->hosts, d->device, d->devices);
     for (unsigned i = 0; i < d->devices && !code; i++)
         code = domain_device_open(&d->device[i], &d->switches, d->loop, d->ledger, err);
-    return code;
+    return code ? code : domain_smalls_open(&d->smalls, d->loop, d->ledger, err);
 }
 
 static void domain_close(struct domain *d)
 {
     for (unsigned i = 0; i < d->devices; i++)
         domain_device_close(&d->device[i]);
+    domain_smalls_close(&d->smalls);
     domain_switches_close(&d->switches);
     domain_hosts_close(&d->hosts);
     if (d->signals >= 0)
@@ -152,6 +155,21 @@ static int take_net(void *ctx, const char *value, struct error *err)
     return dev ? domain_net_take(&dev->net, value, err) : -EINVAL;
 }
 
+static int take_rng(void *ctx, const char *value, struct error *err)
+{
+    return domain_small_take(&((struct domain *)ctx)->smalls, DOMAIN_RNG, value, err);
+}
+
+static int take_console(void *ctx, const char *value, struct error *err)
+{
+    return domain_small_take(&((struct domain *)ctx)->smalls, DOMAIN_CONSOLE, value, err);
+}
+
+static int take_input(void *ctx, const char *value, struct error *err)
+{
+    return domain_small_take(&((struct domain *)ctx)->smalls, DOMAIN_INPUT, value, err);
+}
+
 static int take_switch(void *ctx, const char *value, struct error *err)
 {
     return domain_switch_take(&((struct domain *)ctx)->switches, value, err);
@@ -183,6 +201,13 @@ static const struct opt options[] = {
     {"disk", DOMAIN_DISK_VALUE, "serve that file, or mem:SIZE, as virtio-blk; repeated for more",
      take_disk},
     {"net", DOMAIN_NET_VALUE, "serve that network as virtio-net; repeated for more", take_net},
+    {"rng", DOMAIN_RNG_VALUE, "serve this host's entropy as virtio-rng; repeated for more",
+     take_rng},
+    {"console", DOMAIN_CONSOLE_VALUE, "serve that as virtio-console; repeated for more",
+     take_console},
+    {"input", DOMAIN_INPUT_VALUE,
+     "serve that device of the host (/dev/input/event…) as virtio-input; repeated for more",
+     take_input},
     {"switch", "NAME[,age=SECONDS]", "a switch between cards (--net port=NAME) and ports",
      take_switch},
     {"port", DOMAIN_PORT_VALUE, "plug that into switch NAME; repeated for more", take_port},
@@ -207,7 +232,7 @@ static int domain_run(int argc, char **argv)
 
     if (!code && d->help)
         opt_help(&verb_domain, options);
-    else if (!code && !d->devices)
+    else if (!code && !d->devices && !d->smalls.smalls)
         code = error_set(&err, -EINVAL, "domain: serves nothing; viaduct domain --disk %s",
                          DOMAIN_DISK_VALUE);
     if (code)
