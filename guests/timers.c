@@ -299,6 +299,8 @@ static void tsc(void)
     check_trap("with TSD", V_GP, 0);
     cr4_set(cr4_get() & ~(word)CR4_TSD);
     a = tsc_10ms();
+    for (unsigned i = 0; i < 20 && a >= 1000000000; i++) /* the host was away */
+        a = tsc_10ms();
     check("10 ms by the PIT are 1 to 100 million TSC ticks", a > 1000000 && a < 1000000000);
 }
 
@@ -307,6 +309,7 @@ static void tsc(void)
 #define L1_TSC_DEADLINE  (1u << 24)
 #define AHEAD            100000000ull /* 25 to 100 ms */
 #define SLACK            (AHEAD / 100)
+#define AWAY             20 /* times that a busy host may be */
 
 /* Runs with interrupts on until the TSC is there. */
 static void until(uint64_t tsc)
@@ -319,11 +322,16 @@ static void until(uint64_t tsc)
 
 static void deadline_once(const char *comes, const char *in_time)
 {
-    uint64_t due = rdtsc() + AHEAD;
+    uint64_t due, armed;
+    unsigned late = 0;
 
-    ticks = 0;
-    wrmsr(MSR_TSC_DEADLINE, due);
-    check(comes, rdmsr(MSR_TSC_DEADLINE) == due && wait_ticks(1));
+    do { /* a host that was away for all of AHEAD has shown nothing: once more */
+        due = rdtsc() + AHEAD;
+        ticks = 0;
+        wrmsr(MSR_TSC_DEADLINE, due);
+        armed = rdmsr(MSR_TSC_DEADLINE);
+    } while (rdtsc() >= due && wait_ticks(1) && ++late < AWAY);
+    check(comes, armed == due && wait_ticks(1));
     check(in_time, tick_tsc + SLACK >= due);
 }
 
