@@ -75,6 +75,14 @@ static void payload(struct play *p, struct vu_msg *m)
             le64_put(at + i, USER + near(p, PAGE / 2, 16));
         m->size = VU_ADDR_LEN;
         break;
+    case VU_GET_INFLIGHT_FD:
+    case VU_SET_INFLIGHT_FD: /* the record lies in guest memory, which is written at will */
+        le64_put(at + VU_INFLIGHT_SIZE, MEM / 2 - near(p, 64, 8));
+        le64_put(at + VU_INFLIGHT_OFFSET, MEM / 2 - near(p, PAGE, 8));
+        le16_put(at + VU_INFLIGHT_QUEUES, (uint16_t)(QUEUES - near(p, 1, 3)));
+        le16_put(at + VU_INFLIGHT_QUEUE_SIZE, (uint16_t)near(p, 1, 17));
+        m->size = VU_INFLIGHT_LEN + 4 * (take_u8(&p->in) & 1u);
+        break;
     case VU_GET_CONFIG:
     case VU_SET_CONFIG:
         le32_put(at, (uint32_t)near(p, 4, 32));

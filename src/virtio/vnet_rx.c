@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { AHEAD = 6 }; /* buffers: as vnet_tx.c */
+
 int vnet_rx_make(struct vnet *d)
 {
     for (unsigned i = 0; i < d->pairs; i++) {
@@ -82,8 +84,10 @@ static int gather(struct vnet *d, struct vnet_ring *r, struct vq *q, uint64_t le
 {
     while (!enough(d, r, len) && r->stashed < VNET_MERGE) {
         struct vq_chain *c = &r->stash[r->stashed];
-        int got = vq_pop(q, c);
+        int got;
 
+        vq_ahead(q, AHEAD);
+        got = vq_pop(q, c);
         if (got > 0 && c->in_len >= HDR_LEN) {
             r->stashed++;
             r->room += c->in_len;

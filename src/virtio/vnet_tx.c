@@ -11,6 +11,7 @@
 #include "virtio/vnet_impl.h"
 #include <string.h>
 
+enum { AHEAD = 6 }; /* frames: about what memory takes to come from the driver's CPU */
 enum {
     CLOSE_NS = 30000, /* kicks this close … */
     STREAK = 16,      /* … so many in a row: the timer takes over, */
@@ -75,7 +76,10 @@ static int walk(struct vnet *d, unsigned pair, struct vq *q)
     int got = 0;
     unsigned n = 0;
 
+    for (unsigned i = 0; i < AHEAD; i++)
+        vq_ahead(q, i);
     for (; n < q->conf.size; n++) {
+        vq_ahead(q, AHEAD);
         if (net_full(d->net)) /* vnet_room comes back to it */
             break;
         got = vq_pop(q, &d->chain);

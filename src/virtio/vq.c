@@ -16,12 +16,15 @@
 #include "virtio/vq.h"
 #include "core/state.h"
 #include "mem/dma.h"
+#include "mem/ram.h"
 #include "virtio/vcheck.h"
 #include "virtio/vevil.h"
 #include "virtio/vq_flight.h"
 #include "virtio/vq_ring.h"
 #include <errno.h>
 #include <string.h>
+
+enum { LINE = 64 }; /* of the host's caches */
 
 static bool busy_get(const struct vq *q, uint16_t head)
 {
@@ -88,6 +91,20 @@ int vq_pop(struct vq *q, struct vq_chain *c)
     if (q->conf.in_order)
         line_join(q, c->head);
     return 1;
+}
+
+void vq_ahead(const struct vq *q, unsigned far)
+{
+    uint64_t addr;
+    const uint8_t *host;
+
+    if (!q->desc || q->broken || far >= q->conf.size || !q->ring->peek(q, far, &addr))
+        return;
+    host = ram_ptr(q->dma->ram, addr, 1);
+    if (!host)
+        return;
+    __builtin_prefetch(host, 1);
+    __builtin_prefetch(host + LINE, 1);
 }
 
 void vq_unpop(struct vq *q, const struct vq_chain *c)

@@ -77,6 +77,9 @@ void vq_stop(struct vq *q);
 
 /* 1: c holds the next chain; 0: none; -EINVAL: the driver broke the rules, see q->broken. */
 int vq_pop(struct vq *q, struct vq_chain *c);
+/* A hint before pops in a row: the first bytes of the chain that is `far` after the next are wanted
+ * soon. Nothing that it looks at is believed, or counts as looked at. */
+void vq_ahead(const struct vq *q, unsigned far);
 /* Undo the last pop whose chain is still in flight: the driver's again, to be popped again. */
 void vq_unpop(struct vq *q, const struct vq_chain *c);
 /* Copy len bytes at off of the readable part out, or into the writable part.

@@ -255,6 +255,13 @@ static bool packed_show(struct vq *q)
     return flags != EVENT_DISABLE;
 }
 
+/* As if each chain had one descriptor; whose turn it is is left open. */
+static bool packed_peek(const struct vq *q, unsigned far, uint64_t *addr)
+{
+    *addr = le64_get(place(q, (q->next_avail + far) % q->conf.size) + PK_ADDR);
+    return true;
+}
+
 static void packed_quiet(struct vq *q)
 {
     ring_store(q, q->used + EVENT_FLAGS, EVENT_DISABLE);
@@ -294,5 +301,6 @@ const struct vq_ring vq_packed = {
     .quiet = packed_quiet,
     .listen = packed_listen,
     .waiting = available,
+    .peek = packed_peek,
     .state = packed_state,
 };

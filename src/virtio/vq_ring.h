@@ -73,6 +73,8 @@ struct vq_ring { /* a ring format */
     void (*quiet)(struct vq *q);
     bool (*listen)(struct vq *q);
     bool (*waiting)(const struct vq *q);
+    /* Where the chain begins that is `far` after the next; false: there is none yet. A hint. */
+    bool (*peek)(const struct vq *q, unsigned far, uint64_t *addr);
     void (*state)(struct vq *q, struct state *st); /* the places; on load judged */
 };
 

@@ -187,6 +187,25 @@ static bool split_waiting(const struct vq *q)
     return ring_load(q, q->avail + RING_IDX) != q->next_avail;
 }
 
+static uint16_t word(const uint8_t *p)
+{
+    return __atomic_load_n((const uint16_t *)(const void *)p, __ATOMIC_RELAXED);
+}
+
+static bool split_peek(const struct vq *q, unsigned far, uint64_t *addr)
+{
+    uint16_t waiting = (uint16_t)(word(q->avail + RING_IDX) - q->next_avail), head;
+    unsigned slot = (q->next_avail + far) & (q->conf.size - 1u);
+
+    if (far >= waiting)
+        return false;
+    head = word(q->avail + RING_RING + (size_t)2 * slot);
+    if (head >= q->conf.size)
+        return false;
+    *addr = le64_get(q->desc + (size_t)DESC_LEN * head);
+    return true;
+}
+
 static void split_state(struct vq *q, struct state *st)
 {
     state_u16(st, &q->next_avail);
@@ -203,5 +222,6 @@ const struct vq_ring vq_split = {
     .quiet = split_quiet,
     .listen = split_listen,
     .waiting = split_waiting,
+    .peek = split_peek,
     .state = split_state,
 };
