@@ -144,6 +144,8 @@ static void ring_lied(struct front_ring *r)
     struct vfront *f = r->f;
 
     front_lied(f, r->shadow.lie);
+    if (!f->wanted)
+        return;
     log_peer(&f->log, "%s: what is in flight is lost; the device waits for a reset", f->name);
     f->wanted = false;
     virtio_ask_reset(&f->v);
