@@ -38,7 +38,7 @@ enum l2_learnt {
 
 void l2_init(struct l2 *t, uint64_t seed, uint64_t age_ns);
 enum l2_learnt l2_learn(struct l2 *t, uint64_t mac, unsigned port, unsigned quota, uint64_t now);
-void l2_drop(struct l2 *t, uint64_t mac); /* in all VLANs */
+void l2_drop(struct l2 *t, uint64_t mac);                    /* in all VLANs */
 int l2_find(const struct l2 *t, uint64_t mac, uint64_t now); /* the port, or -1 */
 void l2_forget(struct l2 *t, unsigned port);
 void l2_age(struct l2 *t, uint64_t now); /* frees what is too old; call it now and then */

@@ -80,13 +80,17 @@ uint64_t sw_now(struct sw *s)
 
 static void on_more(void *arg)
 {
-    sw_drain(arg);
+    struct sw_port *p = arg;
+
+    p->s->now = loop_now(p->s->loop); /* also in the middle of a burst */
+    sw_drain(p);
 }
 
 static void on_go(void *arg)
 {
     struct sw_port *p = arg;
 
+    p->s->now = loop_now(p->s->loop);
     p->turn = 0;
     if (p->plug.go)
         p->plug.go(p->ctx);

@@ -461,7 +461,8 @@ static void a_turn_ends(void **state)
 static void share(struct world *w, const char *one, const char *two, size_t len1, size_t len2,
                   uint64_t got[2])
 {
-    struct end *a = plug(w, 0, one), *b = plug(w, 1, two), *up = plug(w, 2, "rate-to=80M,burst=10K");
+    struct end *a = plug(w, 0, one), *b = plug(w, 1, two),
+               *up = plug(w, 2, "rate-to=80M,burst=10K");
 
     send(up, BROAD, MAC(3), 60);
     for (unsigned ms = 0; ms < 5000; ms++) { /* 10,000 bytes a ms go out */
