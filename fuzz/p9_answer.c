@@ -29,7 +29,7 @@ struct play {
     struct asked *a;
     struct p9_shared *shared;
     struct loop *loop;
-    int sock;
+    int sock, pipe;
     unsigned next;
 };
 
@@ -96,6 +96,12 @@ static void answer(struct play *p, struct input *in)
         a.head[7] = (uint8_t)(how >> 3);
     }
     le32_put(a.head, a.replied);
+    if (how & 64) {
+        uint8_t data[64] = {0};
+
+        a.piped = 1;
+        PROMISE(write(p->pipe, data, take_u8(in) % sizeof(data)) >= 0);
+    }
     if (how & 4)
         a.head[take_u8(in) % sizeof(a.head)] = take_u8(in);
     send(p->sock, &a, sizeof(a), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -133,12 +139,14 @@ static void step(struct play *p, struct input *in)
 static void begin(struct play *p, struct ledger *ledger)
 {
     struct p9_wire w = {0};
-    int mem;
+    struct p9_ends far;
 
-    PROMISE(!p9_wire_open(&w, &p->sock, &mem));
+    PROMISE(!p9_wire_open(&w, &far));
     w.patience_ms = 1;
-    p->shared = p9_shared_map(mem);
-    close(mem);
+    p->sock = far.sock;
+    p->pipe = far.pipe;
+    p->shared = p9_shared_map(far.mem);
+    close(far.mem);
     memset(p->shared->bulk[0], 0x5a, ROOM);
     PROMISE(!p9_attach(&p->p, &w, "share0", p->loop, ledger));
 }
@@ -159,6 +167,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     p9_close(p.p);
     munmap(p.shared, sizeof(*p.shared));
     close(p.sock);
+    close(p.pipe);
     loop_close(p.loop);
     ledger_close(ledger);
     free(p.a);

@@ -7,8 +7,8 @@
  * answered before the Tflush, since all are served in order. Clunks and removes are never flushed:
  * the fids would stay.
  *
- * Needs after start-up: its end of the socket pair, the memory it shares with the server; send,
- * recv, poll; and once the server is gone kill and wait for it.
+ * Needs after start-up: its end of the socket pair, the pipe, the memory it shares with the
+ * server; send, recv, readv, poll; and once the server is gone kill and wait for it.
  */
 #include "back/p9.h"
 #include "back/p9_server.h"
@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -36,6 +37,7 @@ struct list {
 struct p9 {
     struct p9_wire wire;
     struct loop *loop;
+    struct p9_spin spin;
     struct ledger_row *row[P9_KINDS];
     char name[P9_NAMED];
     struct p9_req *slot[P9_SLOTS]; /* at the server */
@@ -150,7 +152,8 @@ static void data_put(uint8_t *bulk, const struct p9_req *r)
 static void give(struct p9 *p, struct p9_req *r)
 {
     unsigned slot = slot_free(p);
-    uint32_t ask[P9_ASK_HEAD / 4] = {slot, r->len, (uint32_t)r->data_len, (uint32_t)r->room_len};
+    uint32_t ask[P9_ASK_HEAD / 4] = {slot, r->len, (uint32_t)r->data_len, (uint32_t)r->room_len,
+                                     (uint32_t)sched_getcpu()};
     struct iovec iov[2] = {{ask, sizeof(ask)}, {r->msg, r->len}};
     struct msghdr msg = {.msg_iov = iov, .msg_iovlen = ARRAY_LEN(iov)};
 
@@ -213,7 +216,9 @@ static bool fetch(struct p9 *p, int flags)
 
     if (p->lost)
         return false;
-    n = recv(p->wire.sock, &a, sizeof(a), flags | MSG_TRUNC);
+    n = flags & MSG_DONTWAIT ? 0 : p9_spin(&p->spin, p->wire.sock, &a, sizeof(a));
+    if (!n)
+        n = recv(p->wire.sock, &a, sizeof(a), flags | MSG_TRUNC);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
     if (n <= 0) {
@@ -225,7 +230,11 @@ static bool fetch(struct p9 *p, int flags)
         lose(p, why, true);
         return false;
     }
-    p9_answer_take(r, &a, p->wire.shared->bulk[a.slot]);
+    p->spin.other = a.cpu;
+    if (!p9_answer_take(r, &a, p->wire.shared->bulk[a.slot], p->wire.pipe)) {
+        lose(p, "its server sent less than it told and is ended", true);
+        return false;
+    }
     p->slot[a.slot] = NULL;
     p->at_server--;
     list_add(&p->ended, r);
@@ -253,7 +262,7 @@ static void linger(struct p9 *p)
             p->hurry--;
         else if (fetch(p, 0))
             loop_defer(p->loop, &p->work);
-        else
+        else if (errno != EINTR)
             p->hurry = HURRY;
     }
     listen_for(p);

@@ -43,7 +43,7 @@ struct p9_req {
     void (*done)(struct p9_req *r);
     void *owner;
     struct p9_req *next; /* private, as is what follows */
-    bool cancelled;
+    bool cancelled, piped;
 };
 
 struct p9_opts {

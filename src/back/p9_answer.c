@@ -15,7 +15,8 @@ static const char *reply_wrong(const struct p9_req *r, const struct p9_answer *a
 {
     bool error = a->head[4] == RLERROR;
 
-    if (a->replied < P9_HEAD || a->replied > r->room_len || le32_get(a->head) != a->replied)
+    if (a->piped > 1 || (a->piped && a->replied <= P9_ERROR_LEN) || a->replied < P9_HEAD ||
+        a->replied > r->room_len || le32_get(a->head) != a->replied)
         return "its server sent an answer of a wrong length and is ended";
     if (memcmp(a->head + 5, r->msg + 5, 2))
         return "its server sent an answer of another tag and is ended";
@@ -44,12 +45,32 @@ struct p9_req *p9_answered(struct p9_req *const slot[P9_SLOTS], const struct p9_
     return *why ? NULL : r;
 }
 
-void p9_answer_take(struct p9_req *r, const struct p9_answer *a, const uint8_t *bulk)
+/* len bytes at off of the room, from the pipe. */
+static bool pipe_take(struct p9_req *r, int pipe, uint32_t off, uint32_t len)
+{
+    struct iovec part[P9_IOVS];
+
+    while (len) { /* ends: each turn takes something */
+        ssize_t n = readv(pipe, part, p9_slice(r->room, r->rooms, off, len, part));
+
+        if (n <= 0)
+            return false;
+        off += (uint32_t)n;
+        len -= (uint32_t)n;
+    }
+    return true;
+}
+
+bool p9_answer_take(struct p9_req *r, const struct p9_answer *a, const uint8_t *bulk, int pipe)
 {
     uint32_t head = a->replied < P9_ERROR_LEN ? a->replied : P9_ERROR_LEN;
 
     p9_copy(r->room, r->rooms, 0, a->head, head);
-    p9_copy(r->room, r->rooms, head, bulk, a->replied - head);
+    if (a->piped && !pipe_take(r, pipe, head, a->replied - head))
+        return false;
+    if (!a->piped)
+        p9_copy(r->room, r->rooms, head, bulk, a->replied - head);
     r->replied = a->replied;
     r->err = a->head[4] == RLERROR ? -(int)le32_get(a->head + P9_HEAD) : 0;
+    return true;
 }

@@ -21,6 +21,7 @@ static const struct p9_call calls[] = {
     {"recvfrom", "requests", false},
     {"sendto", "answers", false},
     {"preadv", "Tread", false},
+    {"splice", "Tread of much, into the pipe only", false},
     {"pwritev", "Twrite", true},
     {"openat", "Tlopen, Tlcreate; the way up", false},
     {"openat2", "Twalk", false},
@@ -102,6 +103,7 @@ static int allow(scmp_filter_ctx f, int nr, bool readonly)
 {
     switch (nr) {
     case SCMP_SYS(fcntl): return allow_fcntl(f);
+    case SCMP_SYS(splice): return allow_where(f, nr, 2, UINT32_MAX, P9_FD_PIPE);
     case SCMP_SYS(fchmodat):
     case SCMP_SYS(mkdirat): return allow_where(f, nr, 2, SET_IDS, 0);
     case SCMP_SYS(openat):

@@ -3,12 +3,13 @@
  * of shared memory. It goes to jail (p9_jail.c) before it reads the first request, and ends with
  * the machine: when the socket does, or by a signal when the machine's process does.
  *
- * Needs after start-up: the directory and what is below it, /proc/self/fd, the socket, the shared
- * memory; the system calls that p9_jail.c lists. It allocates nothing.
+ * Needs after start-up: the directory and what is below it, /proc/self/fd, the socket, the pipe,
+ * the shared memory; the system calls that p9_jail.c lists. It allocates nothing.
  */
 #include "back/p9_main.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 enum { FILES_MAX = 16384 }; /* descriptors: what guests have open are descriptors here */
+enum { PAGE = 4096 };
 enum { OK = 0, USAGE = 2, FAILED = 4 };
 
 /* ---- requests ---- */
@@ -52,23 +54,34 @@ static void serve(struct p9_far *f, struct p9_answer *answer)
     p9_serve(f->server, r);
     answer->slot = a->slot;
     answer->replied = r->replied;
+    answer->piped = r->piped;
 }
 
 bool p9_far_serve(struct p9_far *f)
 {
     struct p9_answer answer = {0};
-    ssize_t n;
+    ssize_t n = p9_spin(&f->spin, f->sock, &f->ask, sizeof(f->ask));
 
-    do
+    if (!n)
         n = recv(f->sock, &f->ask, sizeof(f->ask), 0);
-    while (n < 0 && errno == EINTR); /* bound: one a signal, and none is expected */
     if (n <= 0 || !ask_good(&f->ask, (size_t)n))
         return false;
     serve(f, &answer);
+    f->spin.other = f->ask.cpu;
+    answer.cpu = (uint32_t)sched_getcpu();
     return send(f->sock, &answer, sizeof(answer), MSG_NOSIGNAL) == (ssize_t)sizeof(answer);
 }
 
 /* ---- start ---- */
+
+/* A page of data may lie across two of the pipe's. */
+void p9_pipe_use(struct p9_server *s, int pipe)
+{
+    int size = fcntl(pipe, F_GETPIPE_SZ);
+
+    s->pipe = pipe;
+    s->pipe_room = size > PAGE ? (uint32_t)(size - PAGE) : 0;
+}
 
 /* Nothing is inherited but what p9_spawn.c gave; no core of it is left; a file that would be too
  * long is an error of the write. */
@@ -100,6 +113,8 @@ static struct p9_far *far_open(bool readonly, int *err)
     close(P9_FD_MEM);
     if (!*err)
         *err = p9_server_open(&f->server, P9_FD_DIR, readonly);
+    if (!*err)
+        p9_pipe_use(f->server, P9_FD_PIPE);
     return f;
 }
 

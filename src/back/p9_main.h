@@ -6,16 +6,20 @@
 #include "back/p9_wire.h"
 
 /* Descriptors it starts with; 0 to 2 are /dev/null. */
-enum { P9_FD_SOCK = 3, P9_FD_MEM = 4, P9_FD_DIR = 5, P9_FD_END = 6 };
+enum { P9_FD_SOCK = 3, P9_FD_MEM = 4, P9_FD_DIR = 5, P9_FD_PIPE = 6, P9_FD_END = 7 };
 #define P9_WORD_READONLY "readonly"
 
 struct p9_far {
     struct p9_server *server;
     struct p9_shared *shared;
     int sock;
+    struct p9_spin spin;
     struct p9_ask ask;
     struct p9_req req;
 };
+
+/* Long reads by this pipe from now on: the server's. */
+void p9_pipe_use(struct p9_server *s, int pipe);
 
 /* Waits for a request, serves it and answers. False: there will be no more, or it is none. */
 bool p9_far_serve(struct p9_far *f);

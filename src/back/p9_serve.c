@@ -96,6 +96,7 @@ void p9_serve(struct p9_server *s, struct p9_req *r)
     uint64_t len;
 
     r->replied = 0;
+    r->piped = false;
     r->err = r->room_len < P9_ERROR_LEN ? -EMSGSIZE : 0;
     if (r->err)
         return;
@@ -113,6 +114,7 @@ void p9_serve(struct p9_server *s, struct p9_req *r)
     }
     p9_copy(r->room, r->rooms, 0, out.buf, out.len);
     r->replied = (uint32_t)len;
+    r->piped = !r->err && out.piped;
 }
 
 /* ---- life ---- */
@@ -157,7 +159,7 @@ int p9_server_open(struct p9_server **out, int dir, bool readonly)
         return -ENOMEM;
     }
     s->root = dir;
-    s->proc = -1;
+    s->proc = s->pipe = -1;
     s->readonly = readonly;
     s->msize = P9_MSIZE_MAX;
     s->fids_max = fids_may();

@@ -40,6 +40,8 @@ struct p9_fid {
 
 struct p9_server {
     int root, proc; /* the share; /proc/self/fd, to open what a descriptor names */
+    int pipe;       /* where the data of long reads goes, or -1: into the room like all else */
+    uint32_t pipe_room;
     dev_t root_dev;
     ino_t root_ino;
     bool readonly;
@@ -86,6 +88,7 @@ struct p9_out {
     uint8_t buf[P9_OUT_MAX];
     uint32_t len;     /* of buf */
     uint32_t payload; /* bytes that stand in the room already, right after P9_ERROR_LEN */
+    bool piped;       /* or in the pipe */
     bool full;
 };
 

@@ -1,7 +1,8 @@
 /*
  * The process of a share: this program once more (/proc/self/exe), so that nothing of the machine's
- * memory is in it, with three descriptors beside an empty standard input and output: its end of the
- * socket pair, the shared memory, the directory. What it does with them first is told in p9_main.c.
+ * memory is in it, with four descriptors beside an empty standard input and output: its end of the
+ * socket pair, the shared memory, the directory, its end of the pipe. What it does with them first
+ * is told in p9_main.c.
  */
 #include "back/p9_main.h"
 #include "back/p9_wire.h"
@@ -20,7 +21,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LINGER_US = 1000, START_MS = 30000, PATIENCE_MS = 30000, SOCK_BUF = 256 << 10 };
+enum {
+    LINGER_US = 1000,
+    START_MS = 30000,
+    PATIENCE_MS = 30000,
+    SOCK_BUF = 256 << 10,
+    PIPE_ROOM = 1 << 20,
+    GIVEN = P9_FD_END - P9_FD_SOCK
+};
 
 /* ---- a wire ---- */
 
@@ -48,33 +56,57 @@ static int shared_make(struct p9_shared **out)
     return fd;
 }
 
-int p9_wire_open(struct p9_wire *w, int *sock, int *mem)
+static int pipe_make(int fd[2])
+{
+    if (pipe2(fd, O_CLOEXEC))
+        return -errno;
+    if (fcntl(fd[0], F_SETFL, O_NONBLOCK)) {
+        close(fd[0]);
+        close(fd[1]);
+        return -errno;
+    }
+    fcntl(fd[1], F_SETPIPE_SZ, PIPE_ROOM); /* or as much as this user may have */
+    return 0;
+}
+
+static void linger_set(int sock)
 {
     const struct timeval linger = {0, LINGER_US}; /* the host rounds it up to its own ticks */
     const int size = SOCK_BUF;
-    int pair[2], fd, err;
 
-    fd = shared_make(&w->shared);
+    setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)); /* room for all slots */
+    setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &linger, sizeof(linger));
+}
+
+int p9_wire_open(struct p9_wire *w, struct p9_ends *far)
+{
+    int pair[2], tube[2], err, fd = shared_make(&w->shared);
+
     if (fd < 0)
         return fd;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
+    err = pipe_make(tube);
+    if (!err && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
         err = -errno;
+        close(tube[0]);
+        close(tube[1]);
+    }
+    if (err) {
         close(fd);
         munmap(w->shared, sizeof(*w->shared));
         return err;
     }
-    setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)); /* room for all slots */
-    setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &linger, sizeof(linger));
+    linger_set(pair[0]);
     w->sock = pair[0];
+    w->pipe = tube[0];
     w->patience_ms = PATIENCE_MS;
-    *sock = pair[1];
-    *mem = fd;
+    *far = (struct p9_ends){.sock = pair[1], .mem = fd, .pipe = tube[1]};
     return 0;
 }
 
 void p9_wire_close(struct p9_wire *w)
 {
     close(w->sock);
+    close(w->pipe);
     munmap(w->shared, sizeof(*w->shared));
 }
 
@@ -89,7 +121,7 @@ static int high(int fd)
     return h;
 }
 
-static int actions(posix_spawn_file_actions_t *files, const int fd[3])
+static int actions(posix_spawn_file_actions_t *files, const int fd[GIVEN])
 {
     int err = posix_spawn_file_actions_addopen(files, 0, "/dev/null", O_RDWR, 0);
 
@@ -97,14 +129,15 @@ static int actions(posix_spawn_file_actions_t *files, const int fd[3])
         err = posix_spawn_file_actions_adddup2(files, 0, 1);
     if (!err)
         err = posix_spawn_file_actions_adddup2(files, 0, 2);
-    for (int i = 0; i < 3 && !err; i++)
+    for (int i = 0; i < GIVEN && !err; i++)
         err = posix_spawn_file_actions_adddup2(files, fd[i], P9_FD_SOCK + i);
     return err;
 }
 
-/* fd: socket, memory, directory. A session of its own: a Ctrl-C at the terminal is the machine's.
+/* fd: socket, memory, directory, pipe. A session of its own: a Ctrl-C at the terminal is the
+ * machine's.
  */
-static int start(struct p9_wire *w, const struct p9_opts *o, const int fd[3])
+static int start(struct p9_wire *w, const struct p9_opts *o, const int fd[GIVEN])
 {
     char *argv[] = {"viaduct", P9_VERB, (char *)(uintptr_t)o->name,
                     o->readonly ? P9_WORD_READONLY : NULL, NULL};
@@ -187,23 +220,35 @@ static int dir_open(const struct p9_opts *o, struct error *err)
     return fd < 0 ? error_set(err, -errno, "--share %s: %s", o->dir, strerror(errno)) : fd;
 }
 
+/* fd is closed. 0 or -errno. */
+static int start_high(struct p9_wire *w, const struct p9_opts *o, int fd[GIVEN])
+{
+    int code = 0;
+
+    for (int i = 0; i < GIVEN; i++) {
+        fd[i] = high(fd[i]);
+        code = fd[i] < 0 ? -EMFILE : code;
+    }
+    if (!code)
+        code = start(w, o, fd);
+    for (int i = 0; i < GIVEN; i++)
+        close(fd[i]);
+    return code;
+}
+
 int p9_spawn(struct p9_wire *w, const struct p9_opts *o, struct error *err)
 {
-    int fd[3], code, dir = dir_open(o, err);
+    struct p9_ends far;
+    int code, dir = dir_open(o, err);
 
     if (dir < 0)
         return dir;
-    code = p9_wire_open(w, &fd[0], &fd[1]);
+    code = p9_wire_open(w, &far);
     if (code) {
         close(dir);
         return error_set(err, code, "--share %s: %s", o->dir, strerror(-code));
     }
-    fd[2] = dir;
-    for (int i = 0; i < 3; i++)
-        fd[i] = high(fd[i]);
-    code = fd[0] < 0 || fd[1] < 0 || fd[2] < 0 ? -EMFILE : start(w, o, fd);
-    for (int i = 0; i < 3; i++)
-        close(fd[i]);
+    code = start_high(w, o, (int[GIVEN]){far.sock, far.mem, dir, far.pipe});
     if (!code)
         code = hello(w, o);
     if (!code)

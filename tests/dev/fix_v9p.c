@@ -106,14 +106,17 @@ static void pump(void *ctx)
 static int serve(struct shared *s, struct bench *b, const char *name, bool readonly)
 {
     struct p9_wire w = {0};
-    int mem, code = p9_wire_open(&w, &s->far.sock, &mem);
+    struct p9_ends far;
+    int code = p9_wire_open(&w, &far);
 
     if (code)
         return code;
     w.pump = pump;
     w.pump_ctx = &s->far;
-    s->far.shared = p9_shared_map(mem);
-    close(mem);
+    s->far.sock = far.sock;
+    s->far.shared = p9_shared_map(far.mem);
+    close(far.mem);
+    close(far.pipe);
     code = p9_server_open(&s->far.server, open(s->dir, O_PATH | O_DIRECTORY | O_CLOEXEC), readonly);
     return code ? code : p9_attach(&s->p9, &w, name, b->loop, b->ledger);
 }

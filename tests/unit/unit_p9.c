@@ -79,6 +79,13 @@ static void files(void **state)
     assert_int_equal(le32_get(w->body), sizeof(big));
     assert_int_equal(ask(w, READ, "dqd", 1, 8190ll, 100), 0);
     assert_memory_equal(w->body, "\4\0\0\0xxxx", 8);
+    for (uint32_t len = 1000; len < 64000; len += 9000) { /* by both ways to read */
+        assert_int_equal(ask(w, READ, "dqd", 1, 92ll, len), 0);
+        assert_int_equal(le32_get(w->body), len < 8102 ? len : 8102);
+        assert_memory_equal(w->body + 4, big, le32_get(w->body));
+    }
+    assert_int_equal(ask(w, READ, "dqd", 1, 9000ll, 60000), 0);
+    assert_int_equal(le32_get(w->body), 0);
     assert_int_equal(ask(w, FSYNC, "dd", 1, 0), 0);
     assert_int_equal(ask(w, FSYNC, "dd", 1, 1), 0);
     assert_int_equal(ask(w, LOPEN, "dd", 1, 0), -EINVAL); /* it is */

@@ -133,6 +133,8 @@ static void possessions(void **state)
         fd_leads(wire.pid, P9_FD_MEM, leads); /* whose place /proc/self/fd took */
         snprintf(want, sizeof(want), "/proc/%d/fd", (int)wire.pid);
         assert_string_equal(leads, want);
+        fd_leads(wire.pid, P9_FD_PIPE, leads);
+        assert_memory_equal(leads, "pipe:", 5);
         assert_int_equal(fds_of(wire.pid), P9_FD_END);
         p9_spawn_end(&wire, true, 10000);
         p9_wire_close(&wire);
@@ -167,10 +169,11 @@ static bool killed(int status)
 static bool listed(long nr, bool readonly)
 {
     static const long number[] = {
-        SYS_recvfrom,   SYS_sendto,     SYS_preadv,    SYS_pwritev,   SYS_openat,   SYS_openat2,
-        SYS_close,      SYS_newfstatat, SYS_fstatfs,   SYS_fcntl,     SYS_lseek,    SYS_getdents64,
-        SYS_readlinkat, SYS_fsync,      SYS_fdatasync, SYS_ftruncate, SYS_fchmodat, SYS_utimensat,
-        SYS_mkdirat,    SYS_symlinkat,  SYS_linkat,    SYS_renameat,  SYS_unlinkat, SYS_exit_group};
+        SYS_recvfrom,  SYS_sendto,    SYS_preadv,     SYS_splice,     SYS_pwritev,
+        SYS_openat,    SYS_openat2,   SYS_close,      SYS_newfstatat, SYS_fstatfs,
+        SYS_fcntl,     SYS_lseek,     SYS_getdents64, SYS_readlinkat, SYS_fsync,
+        SYS_fdatasync, SYS_ftruncate, SYS_fchmodat,   SYS_utimensat,  SYS_mkdirat,
+        SYS_symlinkat, SYS_linkat,    SYS_renameat,   SYS_unlinkat,   SYS_exit_group};
     const struct p9_call *call;
     unsigned n;
 
@@ -182,15 +185,16 @@ static bool listed(long nr, bool readonly)
     return false;
 }
 
-/* Every call there is: those that aren't listed end it, and only those. fcntl's command is judged:
- * see arguments. PROBES are the kernel's own trampolines, which no filter sees. */
+/* Every call there is: those that aren't listed end it, and only those. fcntl's command and
+ * splice's end are judged: see arguments. PROBES are the kernel's own trampolines, which no filter
+ * sees. */
 static void calls(void **state)
 {
     static const long nothing[6] = {-1, 0, 0, 0, 0, 0};
     struct world *w = *state;
 
     for (long nr = 0; nr < CALLS_END; nr++) {
-        if (nr == SYS_fcntl || (nr >= PROBES && nr < PROBES + 2))
+        if (nr == SYS_fcntl || nr == SYS_splice || (nr >= PROBES && nr < PROBES + 2))
             continue;
         if (killed(jailed(w, false, nr, nothing)) == listed(nr, false))
             fail_msg("system call %ld", nr);
@@ -210,6 +214,8 @@ static void arguments(void **state)
     assert_true(killed(STATUS(false, SYS_fcntl, 0, F_SETOWN, 1)));
     assert_true(killed(STATUS(false, SYS_fcntl, 0, F_NOTIFY, 0)));
     assert_int_equal(STATUS(false, SYS_fcntl, 0, F_DUPFD_CLOEXEC, 0) >> 8, 0);
+    assert_true(killed(STATUS(false, SYS_splice, 0, 0, P9_FD_PIPE + 1, 0, 1, 0)));
+    assert_int_equal(STATUS(false, SYS_splice, -1, 0, P9_FD_PIPE, 0, 1, 0) >> 8, EBADF);
     assert_true(killed(STATUS(false, SYS_fchmodat, -1, TEXT(""), 04755)));
     assert_true(killed(STATUS(false, SYS_fchmodat, -1, TEXT(""), 02755)));
     assert_true(killed(STATUS(false, SYS_mkdirat, -1, TEXT("x"), 02755)));

@@ -41,6 +41,7 @@ struct world {
     struct p9 *p;
     struct p9_far far; /* the server's end */
     pthread_t server;
+    int pipe;
     bool alone; /* there is no server: the test answers */
     struct loop *loop;
     struct ledger *ledger;
@@ -172,7 +173,7 @@ static struct world *world_make(bool alone, unsigned patience_ms)
 {
     struct world *w = calloc(1, sizeof(*w));
     struct p9_wire wire = {0};
-    int mem;
+    struct p9_ends far;
 
     sem_init(&gate, 0, 0);
     sem_init(&at_gate, 0, 0);
@@ -181,10 +182,12 @@ static struct world *world_make(bool alone, unsigned patience_ms)
     w->loop = loop_open(NULL, true);
     w->ledger = ledger_open();
     w->alone = alone;
-    assert_int_equal(p9_wire_open(&wire, &w->far.sock, &mem), 0);
+    assert_int_equal(p9_wire_open(&wire, &far), 0);
+    w->far.sock = far.sock;
+    w->pipe = far.pipe;
     wire.patience_ms = patience_ms;
-    w->far.shared = p9_shared_map(mem);
-    close(mem);
+    w->far.shared = p9_shared_map(far.mem);
+    close(far.mem);
     assert_int_equal(p9_attach(&w->p, &wire, "share0", w->loop, w->ledger), 0);
     if (alone)
         return w;
@@ -215,6 +218,7 @@ static int teardown(void **state)
     if (!w->alone)
         pthread_join(w->server, NULL);
     p9_server_close(w->far.server);
+    close(w->pipe);
     munmap(w->far.shared, sizeof(*w->far.shared));
     if (w->far.sock >= 0)
         close(w->far.sock);
@@ -455,6 +459,11 @@ LIE(size, a.head[0]++, sizeof(a))
 LIE(room, (a.replied = ROOM + 1, le32_put(a.head, ROOM + 1)), sizeof(a))
 LIE(huge, (a.replied = UINT32_MAX, le32_put(a.head, UINT32_MAX)), sizeof(a))
 LIE(little, (a.replied = 6, le32_put(a.head, 6)), sizeof(a))
+LIE(piped, a.piped = 1, sizeof(a)) /* and there is nothing */
+LIE(half_piped,
+    (a.piped = 1, assert_int_equal(write(((struct world *)*state)->pipe, "half", 4), 4)), sizeof(a))
+LIE(no_pipe, a.piped = 2, sizeof(a))
+LIE(nothing_piped, (a.piped = 1, a.replied = 11, le32_put(a.head, 11)), sizeof(a))
 LIE(no_error, (a.replied = 11, le32_put(a.head, 11), a.head[4] = 7), sizeof(a))
 LIE(error, (a.replied = 11, le32_put(a.head, 11), a.head[4] = 7, a.head[8] = 0xff), sizeof(a))
 
@@ -479,14 +488,15 @@ static void honesty(void **state)
 static void sealed(void **state)
 {
     struct p9_wire w = {0};
-    int sock, mem;
+    struct p9_ends far;
 
     (void)state;
-    assert_int_equal(p9_wire_open(&w, &sock, &mem), 0);
-    assert_int_equal(ftruncate(mem, 0), -1);
+    assert_int_equal(p9_wire_open(&w, &far), 0);
+    assert_int_equal(ftruncate(far.mem, 0), -1);
     assert_int_equal(errno, EPERM);
-    close(sock);
-    close(mem);
+    close(far.sock);
+    close(far.mem);
+    close(far.pipe);
     p9_wire_close(&w);
 }
 
@@ -514,6 +524,10 @@ int main(void)
         ALONE(lie_room),
         ALONE(lie_huge),
         ALONE(lie_little),
+        ALONE(lie_piped),
+        ALONE(lie_half_piped),
+        ALONE(lie_no_pipe),
+        ALONE(lie_nothing_piped),
         ALONE(lie_no_error),
         ALONE(lie_error),
         cmocka_unit_test(sealed),
