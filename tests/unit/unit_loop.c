@@ -303,6 +303,76 @@ static void no_wake_up_is_lost(void **state)
     loop_close(c.loop);
 }
 
+struct looker {
+    unsigned looks, rests, finds,
+        comes; /* finds: looks that find something; comes: rests that do */
+};
+
+static bool looker_look(void *arg)
+{
+    struct looker *l = arg;
+
+    l->looks++;
+    return l->finds && l->finds--;
+}
+
+static bool looker_rest(void *arg)
+{
+    struct looker *l = arg;
+
+    l->rests++;
+    return l->comes && l->comes--;
+}
+
+static void nothing(void *arg, uint32_t events)
+{
+    (void)arg;
+    (void)events;
+}
+
+/* A loop whose sleeps are over at once looks around before the next; one that finds nothing stops
+ * looking; before each sleep it is asked to be woken. */
+static void it_looks_for_as_long_as_that_pays(void **state)
+{
+    struct looker k = {0};
+    struct loop_poll poll = {.look = looker_look, .rest = looker_rest, .arg = &k};
+    struct loop *l = loop_open(NULL, false);
+    int fd[2];
+
+    (void)state;
+    assert_int_equal(pipe(fd), 0);
+    loop_poll_add(l, &poll);
+    assert_int_equal(loop_fd(l, fd[0], EPOLLIN, nothing, NULL), 0);
+    assert_int_equal(write(fd[1], "x", 1), 1);
+    loop_step(l, 1000);
+    loop_step(l, 1000);
+    assert_int_equal(k.looks + k.rests, 0); /* not allowed to */
+    loop_poll_for(l, 1000000000);
+    loop_step(l, 1000); /* is woken at once */
+    assert_int_equal(k.looks, 0);
+    k.finds = 3;
+    loop_step(l, 1000);
+    assert_true(k.looks > 0);
+    for (unsigned i = 0; i < 1000 && k.finds; i++) /* a turn has its end */
+        loop_step(l, 1000);
+    assert_int_equal(k.finds, 0);
+    loop_fd_drop(l, fd[0]);
+    k.comes = 1; /* just before a sleep: no sleep then */
+    loop_step(l, 1000000);
+    for (unsigned i = 0; i < 1000 && k.looks; i++) {
+        k.looks = 0;
+        loop_step(l, 1);
+    }
+    assert_true(k.rests > 1 && !k.comes);
+    k.looks = k.rests = 0;
+    loop_step(l, 1);
+    assert_int_equal(k.looks + k.rests, 0); /* it has learnt */
+    loop_poll_drop(l, &poll);
+    close(fd[0]);
+    close(fd[1]);
+    loop_close(l);
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 static void count_one(void *n)
@@ -351,6 +421,7 @@ int main(void)
         T(a_trap_collects_its_own_work),
         T(descriptors_are_served_until_dropped),
         cmocka_unit_test(no_wake_up_is_lost),
+        cmocka_unit_test(it_looks_for_as_long_as_that_pays),
         cmocka_unit_test(a_late_loop_is_caught_up),
     };
 
