@@ -3,6 +3,12 @@
  * vhost-user. One loop, one thread; each device listens at a socket of its own. SIGUSR1 prints the
  * ledger, SIGINT and SIGTERM end it in order: what is in flight ends and is told, then the sockets
  * go.
+ *
+ * After start-up it needs: accept4, recvmsg and sendmsg at its sockets; mmap, mprotect and munmap
+ * of descriptors that peers sent; memfd_create, ftruncate and fcntl seals (the record of what is in
+ * flight); io_uring_setup, _register and _enter (images, and each new call descriptor); preadv2 and
+ * pwritev2, fdatasync, fallocate on its images; epoll, eventfd, poll; getrandom; socket and connect
+ * to a switch that went; unlink of its sockets; and the ledger's file. It opens nothing else.
  */
 #include "cli/domain.h"
 #include "cli/domain_small.h"
