@@ -215,13 +215,34 @@ const struct sw_count *sw_port_count(const struct sw_port *p)
 
 /* ---- bursts and turns ---- */
 
+void sw_heard(struct sw_port *p, size_t len)
+{
+    struct sw *s = p->s;
+
+    if (s->last != p->index) {
+        s->last = p->index;
+        s->changed = s->now;
+    }
+    p->turn += len + SW_TURN_FRAME;
+    bucket_charge(&p->from, s->now, len);
+}
+
+static bool turn_over(const struct sw_port *p)
+{
+    const struct sw *s = p->s;
+
+    return p->turn >= SW_TURN &&
+           (p->turn >= SW_TURN_ALONE || s->last != p->index || s->now - s->changed < SW_ALONE_NS);
+}
+
 bool sw_port_may(struct sw_port *p)
 {
-    uint64_t now = p->from.rate || p->turn >= SW_TURN ? sw_now(p->s) : 0, when = now;
+    bool over = turn_over(p);
+    uint64_t now = p->from.rate || over ? sw_now(p->s) : 0, when = now;
 
     if (p->from.rate)
         when = bucket_when(&p->from, now, 1);
-    if (when <= now && p->turn < SW_TURN)
+    if (when <= now && !over)
         return true;
     if (!p->go.due) /* a few at a time: not a timer a frame */
         loop_timer_set(&p->go, when > now ? bucket_when(&p->from, now, p->from.burst / 8) : now);
@@ -240,7 +261,7 @@ void sw_port_from_end(struct sw_port *p)
         q->touched = false;
         q->plug.end(q->ctx);
     }
-    if (p->turn < SW_TURN) /* else it is over until go */
+    if (!turn_over(p)) /* else it is over until go */
         p->turn = 0;
     s->busy = false;
 }

@@ -234,8 +234,7 @@ void sw_port_from(struct sw_port *p, const struct net_frame *f)
 
     sw_now(s);
     s->busy = true;
-    p->turn += f->len + SW_TURN_FRAME;
-    bucket_charge(&p->from, s->now, f->len);
+    sw_heard(p, f->len);
     sw_count_from(p, f->len);
     s->f = f;
     s->have = net_head(f, s->head, p->guarded ? SW_GUARD_HEAD : L2_HEAD + L2_TAG * L2_TAGS_MAX);

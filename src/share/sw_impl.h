@@ -8,9 +8,12 @@
 #include "share/sw.h"
 #include "share/sw_guard.h"
 
-/* What may come from one port before others have their turn: bytes, and a frame is so many more. */
-#define SW_TURN       (256u << 10)
-#define SW_TURN_FRAME 512u
+/* What may come from one port before others have their turn: bytes, and a frame is so many more;
+ * while nobody else has said anything for so long, a lot. */
+#define SW_TURN       (64u << 10)
+#define SW_TURN_ALONE (256u << 10)
+#define SW_TURN_FRAME 256u
+#define SW_ALONE_NS   10000000u
 #define SW_NAME       48
 
 struct ledger_row;
@@ -90,6 +93,8 @@ struct sw {
     bool vlans;    /* somebody's policy speaks of them */
     bool busy;     /* within a burst: now is true */
     uint64_t now;
+    unsigned last;    /* the port that spoke last, */
+    uint64_t changed; /* and since when it is alone */
     /* the frame at hand */
     const struct net_frame *f;
     struct l2_tag tag;
@@ -100,6 +105,7 @@ struct sw {
 };
 
 /* sw.c */
+void sw_heard(struct sw_port *p, size_t len);
 uint64_t sw_now(struct sw *s);
 /* sw_queue.c */
 void sw_to(struct sw_port *q, struct sw_port *from, const struct net_frame *f);
