@@ -32,7 +32,8 @@ struct blk_req {
     size_t moved;
     unsigned tries;
     struct blk_req *next;
-    uint32_t id; /* private to a tap */
+    uint64_t sent; /* private to a layer: when it was handed on, ns of the loop */
+    uint32_t id;   /* private to a tap */
 };
 
 /* A wire-tap on the requests between a front end and its backend. */

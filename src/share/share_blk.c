@@ -167,6 +167,14 @@ static void piece_done(struct blk_req *req, int err)
     share_flow_wake(s);
 }
 
+static void hand_on(struct share_blk *s, struct blk_req *req)
+{
+    req->sent = s->disk && s->disk->crowded ? loop_now(s->blk.loop) : 0;
+    s->sending = req;
+    s->inner->ops->submit(s->inner, req);
+    s->sending = NULL;
+}
+
 static void piece_send(struct share_blk *s)
 {
     struct blk_req *whole = s->head;
@@ -188,7 +196,7 @@ static void piece_send(struct share_blk *s)
     if (s->cut == whole->sectors * BLK_SECTOR)
         queue_take(s);
     s->blk.in_flight++;
-    s->inner->ops->submit(s->inner, &p->req);
+    hand_on(s, &p->req);
 }
 
 void share_send(struct share_blk *s)
@@ -198,7 +206,7 @@ void share_send(struct share_blk *s)
     if (s->pieces)
         piece_send(s);
     else
-        s->inner->ops->submit(s->inner, queue_take(s));
+        hand_on(s, queue_take(s));
 }
 
 static void pump(struct share_blk *s)
@@ -225,9 +233,16 @@ static void share_submit(struct blk *b, struct blk_req *req)
 static void share_ended(struct blk *b, struct blk_req *req)
 {
     struct share_blk *s = container_of(b, struct share_blk, blk);
+    uint64_t now;
 
-    if (s->disk)
-        share_disk_ended(s->disk, cost_of(req));
+    if (!s->disk)
+        return;
+    /* One that ended while it was handed on came from memory. */
+    if (req->op == BLK_READ && req->sectors <= SHARE_SMALL && req->sent && req != s->sending) {
+        now = loop_now(b->loop);
+        share_disk_took(s->disk, now - req->sent, now);
+    }
+    share_disk_ended(s->disk, cost_of(req));
 }
 
 static void on_timer(void *arg)

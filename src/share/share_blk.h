@@ -30,7 +30,7 @@ struct share_limits {
 #define SHARE_COST_CONTROL 65536u /* what a flush or a discard costs */
 #define SHARE_PIECE        131072u /* larger transfers go piece by piece while others want the disk */
 #define SHARE_TURN         131072u    /* cost that one turn of the loop hands on */
-#define SHARE_REQUESTS     16u        /* in flight while several want the disk */
+#define SHARE_REQUESTS     16u        /* in flight at most while several want the disk */
 #define SHARE_WINDOW       524288u    /* ... and their cost */
 #define SHARE_RECENT_NS    200000000u /* who asked within this wants the disk */
 

@@ -4,6 +4,12 @@
  * asked within SHARE_RECENT_NS the host disk is crowded: then a window bounds what is in flight,
  * and a turn of the loop hands on a bounded cost, also when the backend ends requests at once, so
  * that the loop can hear the others.
+ *
+ * How many requests keep a host disk busy is its own affair: one for a disk with one arm, dozens
+ * for others. What is more than that only waits inside of the disk, where nobody's turn counts. So
+ * the window is found by time: small reads that take half as long again as they did at best say
+ * that the disk has a queue, and the window shrinks; while they don't, it grows. What the best is,
+ * is looked at once a second, with one request in flight for a moment.
  */
 #include "share/share_impl.h"
 
@@ -19,7 +25,7 @@ static bool room(const struct share_disk *d)
 {
     if (!d->crowded || !d->requests)
         return d->left || !d->crowded;
-    return d->left && d->requests < SHARE_REQUESTS && d->cost < SHARE_WINDOW;
+    return d->left && d->requests < (d->window.look ? 1 : d->window.room) && d->cost < SHARE_WINDOW;
 }
 
 static void serve(struct share_disk *d, struct share_blk *s)
@@ -92,6 +98,37 @@ void share_disk_sent(struct share_disk *d, uint64_t cost)
     d->left -= cost < d->left ? cost : d->left;
 }
 
+/* One batch's average time. A look begins once a second: its first batch was still sent into the
+ * old window. */
+static void batch(struct share_window *w, uint64_t average, uint64_t now)
+{
+    if (w->look == LOOK_TAKE) {
+        w->least = average;
+        w->look = LOOK_NOT;
+        w->look_at = now + SHARE_LOOK_NS;
+    } else if (now >= w->look_at)
+        w->look = LOOK_EMPTY;
+    else if (average > w->least + w->least / 2 && w->room > 1)
+        w->room -= (w->room + 3) / 4;
+    else if (average < w->least + w->least / 4 && w->room < SHARE_REQUESTS)
+        w->room++;
+}
+
+void share_disk_took(struct share_disk *d, uint64_t ns, uint64_t now)
+{
+    struct share_window *w = &d->window;
+
+    if (w->look == LOOK_EMPTY) { /* until what went into the old window has left it */
+        w->look = d->requests > 1 ? LOOK_EMPTY : LOOK_TAKE;
+        return;
+    }
+    w->sum += ns;
+    if (++w->samples < SHARE_BATCH)
+        return;
+    batch(w, w->sum / SHARE_BATCH, now);
+    w->sum = w->samples = 0;
+}
+
 /* Later: this may be inside of a backend that reaps its results. */
 void share_disk_ended(struct share_disk *d, uint64_t cost)
 {
@@ -116,6 +153,7 @@ int share_disk_open(struct share_disk **out, struct loop *loop)
         return -ENOMEM;
     d->loop = loop;
     d->left = SHARE_TURN;
+    d->window.room = SHARE_REQUESTS;
     d->turn.run = on_turn;
     d->turn.arg = d;
     drr_init(&d->drr, SHARE_QUANTUM);

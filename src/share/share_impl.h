@@ -8,7 +8,10 @@
 #include "share/drr.h"
 #include "share/share_blk.h"
 
-#define SHARE_PIECES 8u /* in flight of one disk */
+#define SHARE_PIECES  8u  /* in flight of one disk */
+#define SHARE_SMALL   32u /* sectors of a read whose time says how long the host disk's queue is */
+#define SHARE_BATCH   8u  /* of those are averaged */
+#define SHARE_LOOK_NS 1000000000ull
 
 struct share_blk;
 
@@ -31,6 +34,7 @@ struct share_blk {
     bool admitted, held, begun, pieces;
     uint64_t cut; /* bytes of head that went */
     bool draining;
+    const struct blk_req *sending; /* what is being handed on right now */
     struct share_piece *spare;
     struct share_piece piece[SHARE_PIECES];
     struct ledger_row *limited; /* requests that waited for a bucket */
@@ -42,7 +46,14 @@ struct share_disk {
     struct loop_work turn;
     unsigned requests; /* in flight */
     uint64_t cost;     /* theirs */
-    uint64_t left;     /* of what this turn of the loop may hand on */
+    struct share_window {
+        unsigned room;       /* requests in flight, 1 to SHARE_REQUESTS */
+        uint64_t least, sum; /* ns: an average with one in flight; of this batch */
+        unsigned samples;
+        enum { LOOK_NOT, LOOK_EMPTY, LOOK_TAKE } look; /* with one in flight */
+        uint64_t look_at;
+    } window;
+    uint64_t left; /* of what this turn of the loop may hand on */
     bool pumping, crowded;
     const struct share_blk *last; /* who asked last, and when */
     uint64_t last_at, crowded_until;
@@ -60,6 +71,8 @@ void share_flow_sleep(struct share_blk *s);
 void share_disk_asked(struct share_disk *d, const struct share_blk *s);
 void share_disk_sent(struct share_disk *d, uint64_t cost);
 void share_disk_ended(struct share_disk *d, uint64_t cost);
+/* How long a small read took that came from the host disk itself. */
+void share_disk_took(struct share_disk *d, uint64_t ns, uint64_t now);
 void share_disk_forget(struct share_disk *d, struct share_blk *s);
 
 #endif

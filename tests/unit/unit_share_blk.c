@@ -34,6 +34,7 @@ struct guest {
     struct iovec iov[DEEP];
     uint64_t done, bytes;
     uint32_t len; /* of each request it keeps in flight; 0: it sends no more */
+    enum blk_op op;
     int err;
 };
 
@@ -102,7 +103,7 @@ static const struct blk_ops host_ops = {"host", host_submit, host_drain, host_cl
 static void guest_send(struct guest *g, unsigned i)
 {
     g->iov[i] = (struct iovec){buffer, g->len};
-    g->req[i].op = BLK_WRITE;
+    g->req[i].op = g->op;
     g->req[i].sector = 0;
     g->req[i].sectors = g->len / BLK_SECTOR;
     g->req[i].iov = &g->iov[i];
@@ -143,6 +144,7 @@ static void guest_open(struct world *w, unsigned n, struct share_disk *disk,
     snprintf(name, sizeof(name), "disk%u", n);
     assert_int_equal(blk_init(&h->blk, name, w->loop, w->ledger), 0);
     assert_int_equal(share_blk_open(&g->b, &h->blk, disk, l, w->ledger), 0);
+    g->op = BLK_WRITE;
     for (unsigned i = 0; i < DEEP; i++) {
         g->req[i].owner = g;
         g->req[i].done = guest_done;
@@ -356,6 +358,56 @@ static void a_flood_delays_a_neighbour_by_a_window(void **state)
     assert_in_range(w->host.queued_most, 1, SHARE_REQUESTS);
 }
 
+/* A host disk that works on so many requests at once, 100 us each: how many wait in it at most,
+ * once that has settled, and how long a neighbour's request takes, in those. */
+static void settle(struct world *w, unsigned arms, unsigned *queued, unsigned *took)
+{
+    struct share_limits l = {.weight = 1};
+    struct guest *flood = &w->guest[0], *g = &w->guest[1];
+
+    guest_open(w, 0, w->disk, &l);
+    guest_open(w, 1, w->disk, &l);
+    flood->op = g->op = BLK_READ;
+    guest_start(g, 4096, 1);
+    guest_start(flood, 4096, DEEP);
+    *queued = *took = 0;
+    for (unsigned tick = 0, last = 0, done = 0; tick < 20000; tick++) {
+        unsigned busy = w->host.queued < arms ? w->host.queued : arms;
+
+        if (tick > 10000 && w->host.queued > *queued)
+            *queued = w->host.queued;
+        loop_advance(w->loop, 100000);
+        while (busy--)
+            host_one(&w->host);
+        loop_advance(w->loop, 0);
+        if (g->done > done) {
+            if (tick > 10000 && tick - last > *took)
+                *took = tick - last;
+            last = tick;
+            done = (unsigned)g->done;
+        }
+    }
+    flood->len = g->len = 0;
+}
+
+static void one_arm_is_given_one_request(void **state)
+{
+    unsigned queued, took;
+
+    settle(*state, 1, &queued, &took);
+    assert_in_range(queued, 1, 3);
+    assert_in_range(took, 1, 4);
+}
+
+static void eight_arms_are_kept_busy(void **state)
+{
+    unsigned queued, took;
+
+    settle(*state, 8, &queued, &took);
+    assert_in_range(queued, 8, SHARE_REQUESTS);
+    assert_in_range(took, 1, 3);
+}
+
 /* A backend that ends all at once: the flood's requests must leave the loop its turns. */
 static void a_flood_of_cached_reads_leaves_turns(void **state)
 {
@@ -511,6 +563,8 @@ int main(void)
         T(a_flood_delays_a_neighbour_by_a_window),
         T(a_flood_of_cached_reads_leaves_turns),
         T(alone_there_is_no_window),
+        T(one_arm_is_given_one_request),
+        T(eight_arms_are_kept_busy),
         T(large_ones_go_in_pieces_and_end_once),
         T(a_drain_ends_pieces),
         T(a_limit_and_a_share),
