@@ -1,5 +1,6 @@
 /* What the protocol asks, answered by the machine. */
 #include "api/ctl_impl.h"
+#include "api/ctl_metrics.h"
 #include "back/blk.h"
 #include "trap/patch.h"
 #include "virtio/vcon.h"
@@ -114,6 +115,12 @@ static bool screen(void *vm, struct qmp_screen *out)
     return fd > 0;
 }
 
+static bool metrics(void *vm, struct metrics_source *out)
+{
+    ctl_metrics(vm, out);
+    return true;
+}
+
 const struct qmp_ops ctl_machine = {
     .paused = paused,
     .pause = pause,
@@ -130,4 +137,5 @@ const struct qmp_ops ctl_machine = {
     .port = port,
     .plug = plug,
     .screen = screen,
+    .metrics = metrics,
 };

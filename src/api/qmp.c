@@ -109,8 +109,8 @@ char *qmp_refusal(const char *why)
 
 static const struct qmp_command *command_find(const char *name)
 {
-    static const struct qmp_command *const tables[] = {qmp_machine, qmp_input, qmp_patch,
-                                                       qmp_balloon, qmp_ports, qmp_seat};
+    static const struct qmp_command *const tables[] = {
+        qmp_machine, qmp_input, qmp_patch, qmp_balloon, qmp_ports, qmp_seat, qmp_metrics};
 
     for (size_t i = 0; i < ARRAY_LEN(tables); i++)
         for (const struct qmp_command *c = tables[i]; c->name; c++)

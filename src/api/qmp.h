@@ -9,6 +9,7 @@
 #include "core/types.h"
 
 struct cJSON;
+struct metrics_source;
 struct typist;
 
 struct qmp_disk {
@@ -52,6 +53,7 @@ struct qmp_ops { /* the machine */
     bool (*port)(void *vm, unsigned n, struct qmp_port *out);
     int (*plug)(void *vm, const char *name, bool plugged); /* 0 or -ENOENT */
     bool (*screen)(void *vm, struct qmp_screen *out);      /* false, or NULL: there is none */
+    bool (*metrics)(void *vm, struct metrics_source *out); /* the same */
 };
 
 #define QMP_HELD 32 /* bytes: a bit for every key there can be */

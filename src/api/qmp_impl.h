@@ -23,7 +23,7 @@ struct qmp_command {
 };
 
 extern const struct qmp_command qmp_machine[], qmp_input[], qmp_patch[], qmp_balloon[], qmp_ports[],
-    qmp_seat[]; /* end with name NULL */
+    qmp_seat[], qmp_metrics[]; /* end with name NULL */
 
 cJSON *qmp_nothing(void);
 /* qmp_seat.c: remembers what the client holds down, if it has the seat. */

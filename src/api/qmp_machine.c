@@ -15,8 +15,8 @@ static cJSON *capabilities(struct qmp_call *c)
 
 static cJSON *commands(struct qmp_call *c)
 {
-    static const struct qmp_command *const tables[] = {qmp_machine, qmp_input, qmp_patch,
-                                                       qmp_balloon, qmp_ports, qmp_seat};
+    static const struct qmp_command *const tables[] = {
+        qmp_machine, qmp_input, qmp_patch, qmp_balloon, qmp_ports, qmp_seat, qmp_metrics};
     cJSON *list = cJSON_CreateArray();
 
     (void)c;

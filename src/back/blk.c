@@ -23,11 +23,18 @@ static void take_finished(struct blk *b, struct blk_req **link)
     b->in_flight--;
 }
 
-static void deliver_one(struct blk *b)
+static void time_take(struct blk *b, const struct blk_req *req, uint64_t now)
+{
+    if (req->since && (unsigned)req->op < BLK_OPS) /* done may have submitted since now */
+        times_add(&b->times[req->op], now + 1 > req->since ? now + 1 - req->since : 0);
+}
+
+static void deliver_one(struct blk *b, uint64_t now)
 {
     struct blk_req *req = b->finished;
 
     take_finished(b, &b->finished);
+    time_take(b, req, now);
     if (b->tap)
         b->tap->done(b, req);
     else
@@ -43,6 +50,7 @@ void blk_deliver(struct blk *b, struct blk_req *req)
     if (!*link)
         return;
     take_finished(b, link);
+    time_take(b, req, loop_now(b->loop));
     req->done(req, req->err);
 }
 
@@ -51,12 +59,13 @@ void blk_deliver(struct blk *b, struct blk_req *req)
 static void deliver(void *arg)
 {
     struct blk *b = arg;
+    uint64_t now = loop_now(b->loop);
     unsigned n = 0;
 
     for (const struct blk_req *r = b->finished; r; r = r->next)
         n++;
     while (n-- && b->finished) /* done may have drained */
-        deliver_one(b);
+        deliver_one(b, now);
     if (b->finished)
         loop_defer(b->loop, &b->deliver);
 }
@@ -140,6 +149,7 @@ void blk_submit(struct blk *b, struct blk_req *req)
     req->moved = 0;
     req->tries = 0;
     req->next = NULL;
+    req->since = loop_now(b->loop) + 1; /* 0 is for those that come another way */
     b->in_flight++;
     if ((unsigned)req->op < BLK_OPS) {
         bool moves = !err && (req->op == BLK_READ || req->op == BLK_WRITE);
@@ -187,7 +197,7 @@ void blk_drain(struct blk *b)
         if (!b->finished)
             break; /* the backend lost one: better a missing done than a hang */
         while (b->finished)
-            deliver_one(b);
+            deliver_one(b, loop_now(b->loop));
     }
     loop_work_cancel(b->loop, &b->deliver);
 }

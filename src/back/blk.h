@@ -6,6 +6,7 @@
 #define BACK_BLK_H
 
 #include "core/loop.h"
+#include "core/times.h"
 #include "core/types.h"
 #include <sys/uio.h>
 
@@ -32,8 +33,9 @@ struct blk_req {
     size_t moved;
     unsigned tries;
     struct blk_req *next;
-    uint64_t sent; /* private to a layer: when it was handed on, ns of the loop */
-    uint32_t id;   /* private to a tap */
+    uint64_t sent;  /* private to a layer: when it was handed on, ns of the loop */
+    uint64_t since; /* private to blk.c: when it was given in; 0: it came another way */
+    uint32_t id;    /* private to a tap */
 };
 
 /* A wire-tap on the requests between a front end and its backend. */
@@ -57,6 +59,7 @@ struct blk {
     bool readonly, can_discard, can_zeroes, volatile_cache;
     unsigned in_flight;              /* submitted, done not yet called */
     struct ledger_row *row[BLK_OPS]; /* by op */
+    struct times times[BLK_OPS];     /* from submit to done, by op */
     /* a layer's: the backend that it stands around; and, or NULL, what is told of the end of each
      * request that came to its submit: innermost layer first, from inside blk_finish, which may be
      * inside that very submit */

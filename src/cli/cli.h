@@ -28,6 +28,7 @@ struct verb {
 extern const struct verb verb_run, verb_exec, verb_compare, verb_ctl, verb_replay, verb_guest,
     verb_switch, verb_domain, verb_disk, verb_seat, verb_version, verb_help;
 extern const struct verb verb_up, verb_down, verb_ps, verb_console, verb_logs; /* lab*.c */
+extern const struct verb verb_top, verb_metrics;
 
 /* ---- options: --name VALUE, --name=VALUE, --flag ---- */
 

@@ -108,14 +108,20 @@ static int sockets_fit(struct lab_build *b, const struct toml *t)
 static int vm_start(struct lab_build *b)
 {
     const char *run = b->lab->run, *name = b->unit->name;
-    char *ctl, *console, *word = NULL;
+    char *ctl, *console, *metrics, *word = NULL;
     int code = socket_add(b, LAB_CTL, &ctl);
 
     if (!code)
         code = socket_add(b, LAB_CONSOLE, &console);
     if (!code)
+        code = socket_add(b, LAB_METRICS, &metrics);
+    if (!code)
         code = lab_arg_copy(b, "run");
     if (!code && asprintf(&word, "--ctl=%s", ctl) < 0)
+        word = NULL;
+    if (!code)
+        code = lab_arg(b, word);
+    if (!code && asprintf(&word, "--metrics=%s,name=%s/%s", metrics, b->lab->name, name) < 0)
         word = NULL;
     if (!code)
         code = lab_arg(b, word);

@@ -10,6 +10,7 @@ static const struct verb *const verbs[] = {
     &verb_run, &verb_exec, &verb_compare, &verb_ctl, &verb_replay, &verb_guest,
     &verb_switch, &verb_domain, &verb_disk, &verb_seat,
     &verb_up, &verb_down, &verb_ps, &verb_console, &verb_logs,
+    &verb_top, &verb_metrics,
     &verb_version, &verb_help};
 /* clang-format on */
 

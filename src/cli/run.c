@@ -4,6 +4,7 @@
  * run_opts.c, what they mean in run_guest.c.
  */
 #include "api/ctl.h"
+#include "api/ctl_metrics.h"
 #include "board/board.h"
 #include "cli/irqchip.h"
 #include "cli/run.h"
@@ -57,8 +58,24 @@ static int status_of(enum vm_end end, uint32_t value)
     }
 }
 
+/* What others may ask the machine at; vm goes if it can't be. */
+static int doors_open(struct run *r, struct vm *vm, struct ctl **ctl, struct metrics_door **metrics,
+                      struct error *err)
+{
+    int code = r->ctl ? ctl_open(ctl, vm, r->ctl, err) : 0;
+
+    if (!code && *r->metrics)
+        code = ctl_metrics_open(metrics, vm, r->metrics, r->metrics_name, err);
+    if (code) {
+        ctl_close(*ctl, VM_FAILED);
+        vm_close(vm);
+    }
+    return code;
+}
+
 static int machine_run(struct run *r, struct error *err)
 {
+    struct metrics_door *metrics = NULL;
     struct ctl *ctl = NULL;
     struct vm *vm;
     enum vm_end end;
@@ -79,14 +96,15 @@ static int machine_run(struct run *r, struct error *err)
         code = vm_open(&vm, &r->vm, err);
     if (!code && (code = watch_fits(&r->watch, r->vm.record, err)))
         vm_close(vm);
-    if (!code && r->ctl && (code = ctl_open(&ctl, vm, r->ctl, err)))
-        vm_close(vm);
+    if (!code)
+        code = doors_open(r, vm, &ctl, &metrics, err);
     run_files_free(r);
     if (code) {
         log_error("%s", err->text);
         return EXIT_USAGE;
     }
     end = vm_run(vm, &value);
+    ctl_metrics_close(metrics, vm);
     ctl_close(ctl, end);
     out = ledger_out(r, vm);
     vm_close(vm);

@@ -25,6 +25,8 @@ struct run {
     struct vwatch watch;
     struct watch_evil evil;
     bool report;
+    char metrics[256]; /* the socket's path, and its name= behind it */
+    const char *metrics_name;
 };
 
 /* run_opts.c */
@@ -37,7 +39,8 @@ int run_share_take(struct run *r, const char *value, struct error *err);
 int run_vconsole_take(void *run, const char *value, struct error *err);
 int run_port_take(void *run, const char *value, struct error *err);
 int run_input_take(void *run, const char *value, struct error *err);
-int run_screen_take(void *run, const char *value, struct error *err); /* run_screen.c */
+int run_screen_take(void *run, const char *value, struct error *err);  /* run_screen.c */
+int run_metrics_take(void *run, const char *value, struct error *err); /* run_metrics.c */
 int run_rng_take(void *run, const char *value, struct error *err);
 int run_balloon_take(void *run, const char *value, struct error *err);
 int run_console_choose(struct run *r, struct error *err); /* all options are taken */

@@ -264,6 +264,8 @@ const struct opt run_options[] = {
      "virtio-balloon: free memory goes back to the host; viaduct ctl … balloon", run_balloon_take},
     {"vsock", RUN_VSOCK_VALUE, RUN_VSOCK_HELP, take_vsock},
     {"ctl", "PATH", "a control socket for viaduct ctl and QMP clients (docs/control.md)", take_ctl},
+    {"metrics", "PATH[,name=NAME]", "a socket that answers HTTP with metrics for Prometheus",
+     run_metrics_take},
     {"ledger", "FILE|-", "write the ledger at exit: JSON to FILE, or with - a table to stderr",
      take_ledger},
     {"record", "FILE[,dev=NAME+NAME…][,limit=SIZE]",
