@@ -15,6 +15,7 @@
 
 #define PATIENCE_NS 5000000000ull
 #define RETRY_NS    1000000000ull
+#define BACKLOG     16
 #define SENDS       64u /* pieces of an answer in one turn */
 
 struct scraper {
@@ -209,7 +210,7 @@ int metrics_door_open(struct metrics_door **out, const struct metrics_door_opts 
         loop_timer_init(&d->scraper[i].patience, o->loop, on_patience, &d->scraper[i]);
     }
     loop_timer_init(&d->retry, o->loop, on_retry, d);
-    code = listen_open(&d->at, o->option, o->path, (int)METRICS_CLIENTS, err);
+    code = listen_open(&d->at, o->option, o->path, BACKLOG, err);
     if (!code) {
         code = loop_fd(o->loop, d->at.fd, EPOLLIN, on_connect, d);
         if (code)

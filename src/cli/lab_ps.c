@@ -1,9 +1,11 @@
-/* viaduct ps: what runs, how long, and what it costs (proc(5)). */
+/* viaduct ps: what runs, how long, and what it costs: CPU time, and MiB of memory beyond guest RAM,
+ * a page that several share counted in parts (proc(5), smaps: Pss). */
 #include "cli/cli.h"
 #include "cli/lab_ask.h"
 #include "cli/lab_boss.h"
 #include "cli/lab_tell.h"
 #include "core/log.h"
+#include "vm/vm.h"
 #include <cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -17,25 +19,6 @@ struct ps {
     cJSON *list;
     unsigned rows;
 };
-
-/* Resident memory of a process beyond guest RAM: private pages and files; guest RAM is a memfd and
- * counts as shared (docs/lab.md). KiB; 0: not known. */
-static uint64_t rss_beyond(pid_t pid)
-{
-    char path[32], line[128];
-    uint64_t kib = 0;
-    unsigned long long v;
-    FILE *f;
-
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-    f = fopen(path, "re");
-    while (f && fgets(line, sizeof(line), f))
-        if (sscanf(line, "RssAnon: %llu", &v) == 1 || sscanf(line, "RssFile: %llu", &v) == 1)
-            kib += v;
-    if (f)
-        fclose(f);
-    return kib;
-}
 
 /* CPU time, seconds: /proc/PID/stat, fields 14 and 15. */
 static double cpu_time(pid_t pid)
@@ -83,12 +66,12 @@ static void row_print(const struct ps *p, const struct lab_view *v, const struct
 {
     const char *cpus = option_of(u, "--cpus"), *memory = option_of(u, "--memory");
     bool vm = !strcmp(u->kind, "vm");
-    char age[32], how[64] = "", pid[16] = "-", rss[32] = "-", cpu[32] = "-";
+    char age[32], how[64] = "", pid[16] = "-", beyond[32] = "-", cpu[32] = "-";
 
     uptime_text(u, age, sizeof(age));
     if (u->pid) {
         snprintf(pid, sizeof(pid), "%d", (int)u->pid);
-        snprintf(rss, sizeof(rss), "%.1f", (double)rss_beyond(u->pid) / 1024);
+        snprintf(beyond, sizeof(beyond), "%.1f", (double)vm_footprint_of(u->pid) / 0x1p20);
         snprintf(cpu, sizeof(cpu), "%.1f", cpu_time(u->pid));
     }
     if (u->state == LAB_ENDED || u->state == LAB_WAITING)
@@ -100,10 +83,10 @@ static void row_print(const struct ps *p, const struct lab_view *v, const struct
     }
     if (!p->rows)
         printf("%-10s %-16s %-8s %-9s %8s %9s %5s %7s %7s %8s\n", "LAB", "NAME", "KIND", "STATE",
-               "PID", "SINCE", "CPUS", "MEMORY", "RSS MiB", "CPU s");
+               "PID", "SINCE", "CPUS", "MEMORY", "BEYOND", "CPU s");
     printf("%-10s %-16s %-8s %-9s %8s %9s %5s %7s %7s %8s%s%s\n", v->name, u->name, u->kind,
            lab_state_name(u->state), pid, age, vm ? (cpus ? cpus : "1") : "-",
-           vm ? (memory ? memory : "512M") : "-", rss, cpu, *how ? "  " : "", how);
+           vm ? (memory ? memory : "512M") : "-", beyond, cpu, *how ? "  " : "", how);
 }
 
 static void row_json(struct ps *p, const struct lab_view *v, const struct lab_view_unit *u)
@@ -131,7 +114,7 @@ static void row_json(struct ps *p, const struct lab_view *v, const struct lab_vi
         cJSON_AddNumberToObject(o, "memory", (double)bytes);
     }
     if (u->pid) {
-        cJSON_AddNumberToObject(o, "rss_beyond_ram", (double)(rss_beyond(u->pid) << 10));
+        cJSON_AddNumberToObject(o, "beyond_ram", (double)vm_footprint_of(u->pid));
         cJSON_AddNumberToObject(o, "cpu_seconds", cpu_time(u->pid));
     }
     cJSON_AddStringToObject(o, "run", v->run);

@@ -10,13 +10,16 @@
 
 #define RAM_NAME "memfd:guest-ram"
 
-uint64_t vm_footprint(void)
+uint64_t vm_footprint_of(int pid)
 {
-    FILE *f = fopen("/proc/self/smaps", "re");
     uint64_t kib = 0, v;
     bool ram = false;
     char line[512];
+    FILE *f;
 
+    if (pid)
+        snprintf(line, sizeof(line), "/proc/%d/smaps", pid);
+    f = fopen(pid ? line : "/proc/self/smaps", "re");
     if (!f)
         return 0;
     /* Pss, not Rss: the code cache is mapped twice. */
@@ -29,4 +32,9 @@ uint64_t vm_footprint(void)
     }
     fclose(f);
     return kib << 10;
+}
+
+uint64_t vm_footprint(void)
+{
+    return vm_footprint_of(0);
 }
