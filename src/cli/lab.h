@@ -19,7 +19,7 @@ struct toml;
 #define LAB_ARGS  256u /* words of a command */
 
 /* In the order of starting. */
-enum lab_kind { LAB_NETWORK, LAB_DOMAIN, LAB_VM, LAB_KINDS };
+enum lab_kind { LAB_NETWORK, LAB_DOMAIN, LAB_VM, LAB_SEAT, LAB_KINDS };
 
 struct lab_unit { /* one process */
     enum lab_kind kind;
@@ -72,6 +72,7 @@ char *lab_path(const char *run, const char *name, const char *what);
 
 #define LAB_CTL     "ctl"     /* control socket of a machine */
 #define LAB_CONSOLE "console" /* socket of its console */
+#define LAB_SIT     "seat"    /* of a seat: viaduct seat switch, list */
 #define LAB_METRICS "metrics" /* socket for scrapers */
 #define LAB_LOG     "log"     /* what its console said */
 #define LAB_ERR     "err"     /* what viaduct says of it */

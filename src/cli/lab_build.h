@@ -20,6 +20,10 @@ struct lab_build {
 
 /* Where that network listens; NULL with err filled: there is none of that name. */
 char *lab_network_socket(struct lab_build *b, const struct toml *name);
+/* The unit of that kind and name, which is made already; NULL: there is none. */
+struct lab_unit *lab_unit_find(struct lab_build *b, enum lab_kind kind, const char *name);
+/* One more place where a unit listens: takes path. */
+int lab_socket_add(struct lab_build *b, struct lab_unit *u, char *path);
 
 /* ---- lab_args.c: the words of a unit's command ---- */
 
@@ -37,6 +41,16 @@ int lab_keys_check(struct lab_build *b, const struct lab_key *keys, const struct
 /* ---- lab_words.c: disks, cards, shares ---- */
 
 int lab_tables(struct lab_build *b, const struct lab_key *key, const struct toml *v);
+/* "2:…" of a card: as the file says, or made of names. */
+void lab_mac(struct lab_build *b, const struct toml *card, unsigned number, char *buf, size_t room);
+int lab_words_of(struct lab_build *b, const struct lab_key *k, const struct toml *v, FILE *out);
+
+/* ---- lab_plug.c: where a disk's or card's other end is, in the lab ---- */
+
+/* network = "…", domain = "…/…": the first word. 1: it was there; 0; or an error. */
+int lab_plug(struct lab_build *b, const struct lab_key *key, const struct toml *t, unsigned number,
+             FILE *out);
+
 /* "64M" or a number of MiB. */
 int lab_size(struct lab_build *b, const struct toml *v, uint64_t *bytes);
 

@@ -20,7 +20,7 @@ bool lab_name_good(const char *name)
 
 const char *lab_kind_name(enum lab_kind kind)
 {
-    static const char *const name[] = {"network", "domain", "vm"};
+    static const char *const name[] = {"network", "domain", "vm", "seat"};
 
     return (unsigned)kind < ARRAY_LEN(name) ? name[kind] : "?";
 }

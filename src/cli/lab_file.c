@@ -18,7 +18,8 @@ static const struct {
     const struct lab_key *keys;
 } tables[] = {{LAB_NETWORK, "network", lab_network_keys},
               {LAB_DOMAIN, "domain", lab_domain_keys},
-              {LAB_VM, "vm", lab_vm_keys}};
+              {LAB_VM, "vm", lab_vm_keys},
+              {LAB_SEAT, "seat", lab_seat_keys}};
 
 /* ---- units ---- */
 
@@ -83,26 +84,40 @@ static int policy_take(struct lab_build *b, const struct toml *t)
     return 0;
 }
 
-/* Where the unit itself listens; the lab's other processes and viaduct ctl go there. */
-static int socket_add(struct lab_build *b, const char *what, char **path)
+struct lab_unit *lab_unit_find(struct lab_build *b, enum lab_kind kind, const char *name)
+{
+    for (unsigned i = 0; i < b->lab->units; i++)
+        if (b->lab->unit[i].kind == kind && !strcmp(b->lab->unit[i].name, name))
+            return &b->lab->unit[i];
+    return NULL;
+}
+
+int lab_socket_add(struct lab_build *b, struct lab_unit *u, char *path)
 {
     unsigned n = 0;
 
-    while (b->unit->socket[n])
+    int code = path ? 0 : lab_nomem(b);
+
+    while (u->socket[n])
         n++;
-    *path = b->unit->socket[n] = lab_path(b->lab->run, b->unit->name, what);
-    return *path ? 0 : lab_nomem(b);
+    if (path && (n == LAB_ARGS || strlen(path) >= SOCKET_MAX))
+        code = error_set(b->err, -EINVAL,
+                         "%.180s: found %s, expected %s: a socket's path has up to %d characters: "
+                         "%.120s",
+                         b->file, n == LAB_ARGS ? "too many sockets" : "names that are too long",
+                         n == LAB_ARGS ? "fewer" : "shorter ones", SOCKET_MAX - 1, path);
+    if (code)
+        free(path);
+    else
+        u->socket[n] = path;
+    return code;
 }
 
-static int sockets_fit(struct lab_build *b, const struct toml *t)
+/* Where the unit itself listens; the lab's other processes and viaduct ctl go there. */
+static int socket_add(struct lab_build *b, const char *what, char **path)
 {
-    for (char **s = b->unit->socket; *s; s++)
-        if (strlen(*s) >= SOCKET_MAX)
-            return toml_error(b->err, b->file, toml_key_at(t),
-                              "found names that are too long together, expected shorter ones: "
-                              "%.120s is a socket's path, of up to %d characters",
-                              *s, SOCKET_MAX - 1);
-    return 0;
+    *path = lab_path(b->lab->run, b->unit->name, what);
+    return lab_socket_add(b, b->unit, *path);
 }
 
 static int vm_start(struct lab_build *b)
@@ -140,6 +155,51 @@ static int switch_start(struct lab_build *b)
     return code ? code : lab_arg_copy(b, path);
 }
 
+/* Who is there to be seen: vms = […], or all machines. */
+static bool seated(const struct toml *vms, const char *name)
+{
+    for (const struct toml *v = vms ? vms->first : NULL; v; v = v->next)
+        if (v->kind == TOML_STRING && !strcmp(v->text, name))
+            return true;
+    return !vms;
+}
+
+static int seat_check(struct lab_build *b, const struct toml *vms)
+{
+    for (const struct toml *v = vms ? vms->first : NULL; v; v = v->next)
+        if (v->kind != TOML_STRING || !lab_unit_find(b, LAB_VM, v->text))
+            return toml_error(b->err, b->file, toml_at(v), "found %.60s, expected the name of a vm",
+                              v->kind == TOML_STRING ? v->text : toml_kind_name(v->kind));
+    return 0;
+}
+
+/* viaduct seat --ctl=… VM=CTL …; its consoles are the machines' own affair (viaduct console). */
+static int seat_start(struct lab_build *b, const struct toml *t)
+{
+    const struct toml *vms = toml_get(t, "vms");
+    char *ctl = NULL, *word = NULL;
+    int code = seat_check(b, vms);
+
+    if (!code)
+        code = socket_add(b, LAB_SIT, &ctl);
+    if (!code)
+        code = lab_arg_copy(b, "seat");
+    if (!code && asprintf(&word, "--ctl=%s", ctl) < 0)
+        word = NULL;
+    if (!code)
+        code = lab_arg(b, word);
+    for (unsigned i = 0; i < b->lab->units && !code; i++) {
+        const struct lab_unit *u = &b->lab->unit[i];
+
+        if (u->kind != LAB_VM || !seated(vms, u->name))
+            continue;
+        if (asprintf(&word, "%s=%s/%s." LAB_CTL, u->name, b->lab->run, u->name) < 0)
+            word = NULL;
+        code = lab_arg(b, word);
+    }
+    return code;
+}
+
 static int unit_make(struct lab_build *b, enum lab_kind kind, const struct lab_key *keys,
                      const struct toml *t)
 {
@@ -148,12 +208,13 @@ static int unit_make(struct lab_build *b, enum lab_kind kind, const struct lab_k
     if (!code)
         code = kind == LAB_VM        ? vm_start(b)
                : kind == LAB_NETWORK ? switch_start(b)
+               : kind == LAB_SEAT    ? seat_start(b, t)
                                      : lab_arg_copy(b, "domain");
     if (!code)
         code = policy_take(b, t);
     if (!code)
         code = lab_options(b, keys, t);
-    return code ? code : sockets_fit(b, t);
+    return code;
 }
 
 /* ---- tables ---- */
@@ -257,11 +318,10 @@ static int name_take(struct lab_build *b)
 
 static int top_check(struct lab_build *b)
 {
-    static const struct lab_key keys[] = {{.name = "lab", .kinds = KEY_TABLE},
-                                          {.name = "network", .kinds = KEY_TABLE},
-                                          {.name = "domain", .kinds = KEY_TABLE},
-                                          {.name = "vm", .kinds = KEY_TABLE},
-                                          {0}};
+    static const struct lab_key keys[] = {
+        {.name = "lab", .kinds = KEY_TABLE},    {.name = "network", .kinds = KEY_TABLE},
+        {.name = "domain", .kinds = KEY_TABLE}, {.name = "vm", .kinds = KEY_TABLE},
+        {.name = "seat", .kinds = KEY_TABLE},   {0}};
     int code = lab_keys_check(b, keys, b->top, "a lab");
 
     if (!code && !toml_get(b->top, "vm") && !toml_get(b->top, "network") &&

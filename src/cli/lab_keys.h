@@ -20,6 +20,7 @@ enum key_does {
     KEY_RAW,    /* words of the command as they are */
     KEY_FIRST,  /* the first word of --disk, --net, …: option and value in one ("tap=" "NAME") */
     KEY_WORD,   /* ,option=VALUE; true: ,option */
+    KEY_PORT,   /* the same, of the port of the network that the card is plugged into */
     KEY_TABLES, /* tables, each an --option made of words by the table of keys sub */
 };
 
@@ -34,7 +35,8 @@ struct lab_key {
 };
 
 /* Each ends with name NULL. */
-extern const struct lab_key lab_keys[], lab_network_keys[], lab_domain_keys[], lab_vm_keys[];
+extern const struct lab_key lab_keys[], lab_network_keys[], lab_domain_keys[], lab_vm_keys[],
+    lab_seat_keys[];
 
 const struct lab_key *lab_key_find(const struct lab_key *keys, const char *name);
 /* Which of them may have been meant; NULL: none is near. */

@@ -21,7 +21,8 @@ int lab_size(struct lab_build *b, const struct toml *v, uint64_t *bytes)
 
 static int word(struct lab_build *b, const struct lab_key *k, const struct toml *v, FILE *out)
 {
-    const char *sep = k->does == KEY_WORD ? "," : "", *eq = k->does == KEY_WORD ? "=" : "";
+    bool first = k->does == KEY_FIRST;
+    const char *sep = first ? "" : ",", *eq = first ? "" : "=";
     char *text;
 
     if (v->kind == TOML_BOOL) {
@@ -43,7 +44,7 @@ static int word(struct lab_build *b, const struct lab_key *k, const struct toml 
     return 0;
 }
 
-static int words_of(struct lab_build *b, const struct lab_key *k, const struct toml *v, FILE *out)
+int lab_words_of(struct lab_build *b, const struct lab_key *k, const struct toml *v, FILE *out)
 {
     int code = 0;
 
@@ -64,24 +65,13 @@ static bool said(const struct toml *v)
     return v && !(v->kind == TOML_BOOL && !v->flag);
 }
 
-static int network_word(struct lab_build *b, const struct toml *v, FILE *out)
-{
-    char *path = lab_network_socket(b, v);
-
-    if (!path)
-        return -EINVAL;
-    fprintf(out, "switch=%s", path);
-    free(path);
-    return 0;
-}
-
 static int first_word(struct lab_build *b, const struct lab_key *key, const struct toml *t,
-                      FILE *out)
+                      unsigned number, FILE *out)
 {
-    const struct toml *network = toml_get(t, "network");
-    unsigned firsts = said(network);
-    int code = firsts ? network_word(b, network, out) : 0;
+    int code = lab_plug(b, key, t, number, out);
+    unsigned firsts = code > 0;
 
+    code = code > 0 ? 0 : code;
     for (const struct lab_key *k = key->sub; k->name && !code; k++) {
         const struct toml *v = k->does == KEY_FIRST ? toml_get(t, k->name) : NULL;
 
@@ -128,7 +118,6 @@ static int name_take(struct lab_build *b, const struct lab_key *key, const struc
 {
     const struct toml *name = toml_get(t, "name");
     char what[LAB_NAME + 8], *path;
-    unsigned n = 0;
 
     if (!lab_key_find(key->sub, "name"))
         return 0;
@@ -139,28 +128,24 @@ static int name_take(struct lab_build *b, const struct lab_key *key, const struc
                           LAB_NAME);
     snprintf(what, sizeof(what), "%s." LAB_SOCKET, name->text);
     path = lab_path(b->lab->run, b->unit->name, what);
-    while (path && b->unit->socket[n])
-        if (!strcmp(b->unit->socket[n++], path)) {
+    for (unsigned n = 0; path && b->unit->socket[n]; n++)
+        if (!strcmp(b->unit->socket[n], path)) {
             free(path);
             return toml_error(b->err, b->file, toml_at(name),
                               "found '%s' again, expected another name", name->text);
         }
-    if (!path || n == LAB_ARGS) {
-        free(path);
-        return lab_nomem(b);
-    }
-    fprintf(out, ",socket=%s", path);
-    b->unit->socket[n] = path;
-    return 0;
+    if (path)
+        fprintf(out, ",socket=%s", path);
+    return lab_socket_add(b, b->unit, path);
 }
 
 static int table_words(struct lab_build *b, const struct lab_key *key, const struct toml *t,
-                       FILE *out)
+                       unsigned number, FILE *out)
 {
     int code = lab_keys_check(b, key->sub, t, key->name);
 
     if (!code)
-        code = first_word(b, key, t, out);
+        code = first_word(b, key, t, number, out);
     if (!code)
         code = name_take(b, key, t, out);
     if (!code)
@@ -169,23 +154,36 @@ static int table_words(struct lab_build *b, const struct lab_key *key, const str
         const struct toml *v = k->does == KEY_WORD ? toml_get(t, k->name) : NULL;
 
         if (v)
-            code = words_of(b, k, v, out);
+            code = lab_words_of(b, k, v, out);
     }
     return code;
 }
 
 /* A card without mac= gets one made of its name, the same each time (FNV-1a; IEEE 802, 8.2.2:
  * locally administered). */
-static void mac_put(struct lab_build *b, unsigned number, FILE *out)
+void lab_mac(struct lab_build *b, const struct toml *card, unsigned number, char *buf, size_t room)
 {
-    char text[2 * LAB_NAME + 32];
+    const struct toml *mac = toml_get(card, "mac");
+    char *given = mac ? lab_text(b, mac, false) : NULL, text[2 * LAB_NAME + 32];
     uint64_t h = 0xcbf29ce484222325ull;
 
     snprintf(text, sizeof(text), "%s/%s/%u", b->lab->name, b->unit->name, number);
     for (const char *p = text; *p; p++)
         h = (h ^ (uint8_t)*p) * 0x100000001b3ull;
-    fprintf(out, ",mac=02:%02x:%02x:%02x:%02x:%02x", (unsigned)(h & 255), (unsigned)(h >> 8 & 255),
-            (unsigned)(h >> 16 & 255), (unsigned)(h >> 24 & 255), (unsigned)(h >> 32 & 255));
+    snprintf(buf, room, "02:%02x:%02x:%02x:%02x:%02x", (unsigned)(h & 255),
+             (unsigned)(h >> 8 & 255), (unsigned)(h >> 16 & 255), (unsigned)(h >> 24 & 255),
+             (unsigned)(h >> 32 & 255));
+    if (given)
+        snprintf(buf, room, "%s", given);
+    free(given);
+}
+
+static void mac_put(struct lab_build *b, const struct toml *card, unsigned number, FILE *out)
+{
+    char text[32];
+
+    lab_mac(b, card, number, text, sizeof(text));
+    fprintf(out, ",mac=%s", text);
 }
 
 static int table_take(struct lab_build *b, const struct lab_key *key, const struct toml *t,
@@ -199,9 +197,9 @@ static int table_take(struct lab_build *b, const struct lab_key *key, const stru
     if (!out)
         return lab_nomem(b);
     fprintf(out, "%s=", key->option);
-    code = table_words(b, key, t, out);
+    code = table_words(b, key, t, number, out);
     if (!code && lab_key_find(key->sub, "mac") && !toml_get(t, "mac"))
-        mac_put(b, number, out);
+        mac_put(b, t, number, out);
     if (fclose(out) || code) {
         free(buf);
         return code ? code : lab_nomem(b);
