@@ -15,9 +15,9 @@
 #define LAB_STATE  "state.json"
 #define LAB_DOOR   "boss" /* RUN/lab.boss is the supervisor's socket */
 #define LAB_LOCK   "lock"
-#define BOSS_TICK  20000000ull    /* ns: while something is under way */
+#define BOSS_TICK  20000000ull     /* ns: while something is under way */
 #define BOSS_START 120000000000ull /* ns a process has until it listens */
-#define BOSS_QUIT  3000000000ull  /* ns a machine has to end when told to */
+#define BOSS_QUIT  3000000000ull   /* ns a machine has to end when told to */
 
 enum lab_state {
     LAB_OFF,      /* not started, or stopped as asked */
