@@ -18,7 +18,7 @@ enum { DESC = 0x1000, AVAIL = 0x2000, USED = 0x3000, HDR = 0x4000, DATA = 0x8000
 static void answer(struct world *w, struct vu_msg *m)
 {
     m->flags = VU_VERSION | VU_REPLY;
-    if (!w->twist || w->at != m->request || w->twist(w, m))
+    if (!w->twist || (w->at && w->at != m->request) || w->twist(w, m))
         vu_send(w->sock, m);
     m->fds = 0; /* what a lie sent along is the liar's */
 }
@@ -85,6 +85,8 @@ void world_serve(void *world)
 {
     struct world *w = world;
 
+    if (w->limit && w->sock >= 0 && ++w->served > w->limit)
+        shutdown(w->sock, SHUT_RDWR);
     while (w->sock >= 0 && vu_recv(&w->in, w->sock) == 1) {
         struct vu_msg *m = &w->in.msg;
         bool wanted = m->flags & VU_NEED_REPLY;
@@ -134,7 +136,7 @@ void world_connect(struct world *w)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
         abort();
     w->sock = pair[0];
-    w->hears = 0;
+    w->hears = w->served = 0;
     if (vfront_adopt(w->f, pair[1]))
         abort();
     world_go(w);

@@ -34,7 +34,10 @@ struct world {
     size_t rings_len;
     int ring_fd, ram_fd, kick, call;
     twist_fn *twist;
-    uint32_t at; /* the request whose answer is twisted */
+    uint32_t at;     /* the request whose answer is twisted */
+    unsigned served; /* how often it was its turn */
+    unsigned limit;  /* then it has enough, and hangs up; 0: never */
+    void *liar;      /* the twist's */
 };
 
 void world_open(struct world *w, unsigned queues, bool packed);
