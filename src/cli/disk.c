@@ -1,6 +1,9 @@
 /*
  * viaduct disk carve HOSTDISK …: makes and lists extents of a raw image or a block device, each of
  * which can be one machine's whole disk (--disk HOSTDISK,extent=NAME). docs/disks.md
+ *
+ * Needs HOSTDISK's descriptor, and on it pread, pwrite, fsync, fallocate, fcntl (locks), ioctl
+ * (sizes).
  */
 #include "cli/disk.h"
 #include "core/error.h"

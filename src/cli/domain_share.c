@@ -3,6 +3,9 @@
  * one image or block device, partitions of one disk, and images on one file system. RAM disks
  * contend for the domain's own thread and are one host disk, too. A disk that is alone on its host
  * disk has no layer around it that it doesn't need.
+ *
+ * Needs, before any disk is opened, stat of their files and /sys/dev/block; later nothing but
+ * timers.
  */
 #include "back/blk.h"
 #include "cli/domain.h"
