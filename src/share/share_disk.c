@@ -7,9 +7,9 @@
  *
  * How many requests keep a host disk busy is its own affair: one for a disk with one arm, dozens
  * for others. What is more than that only waits inside of the disk, where nobody's turn counts. So
- * the window is found by time: small reads that take half as long again as they did at best say
- * that the disk has a queue, and the window shrinks; while they don't, it grows. What the best is,
- * is looked at once a second, with one request in flight for a moment.
+ * the window is found by time: small reads that take a quarter longer than they do with one in
+ * flight say that the disk has a queue, and the window shrinks; while they don't, it grows. How
+ * long they take with one in flight is looked at once a second, for a moment.
  */
 #include "share/share_impl.h"
 
@@ -108,9 +108,9 @@ static void batch(struct share_window *w, uint64_t average, uint64_t now)
         w->look_at = now + SHARE_LOOK_NS;
     } else if (now >= w->look_at)
         w->look = LOOK_EMPTY;
-    else if (average > w->least + w->least / 2 && w->room > 1)
+    else if (average > w->least + w->least / 4 && w->room > 1)
         w->room -= (w->room + 3) / 4;
-    else if (average < w->least + w->least / 4 && w->room < SHARE_REQUESTS)
+    else if (average < w->least + w->least / 8 && w->room < SHARE_REQUESTS)
         w->room++;
 }
 
