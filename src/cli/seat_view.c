@@ -106,6 +106,7 @@ static void user_left(struct seat_view *v)
     seat_leave(&v->s->seat);
     v->held = v->buttons = 0;
     memset(v->eaten, 0, sizeof(v->eaten));
+    svm_pump(&v->s->vm[v->s->seat.focus]);
 }
 
 static void said_take(struct seat_view *v, const struct vnc_said *m)

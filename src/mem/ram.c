@@ -111,14 +111,13 @@ int ram_screen_add(struct ram *r, gpa_t gpa, uint64_t len)
 
 int ram_screen_share(struct ram *r)
 {
-    static const int want = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
-    int has;
+    static const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
 
     if (!r->screen)
         return -ENODEV;
-    has = fcntl(r->screen_fd, F_GET_SEALS);
-    if (has < 0 || ((has & want) != want && fcntl(r->screen_fd, F_ADD_SEALS, want)))
+    if (!r->screen_lent && fcntl(r->screen_fd, F_ADD_SEALS, seals))
         return -errno;
+    r->screen_lent = true;
     return r->screen_fd;
 }
 

@@ -37,6 +37,7 @@ struct ram {
     int fd;              /* memfd behind them */
     uint64_t screen;     /* length of the screen, mapped where the rest ends; 0: there is none */
     int screen_fd;       /* memfd behind it */
+    bool screen_lent;    /* it is sealed: nobody maps it for writing any more */
     uint8_t *page_flags; /* NULL: memory that a peer lent (mem/lent.h) */
     uint8_t *log;        /* who lent it keeps a dirty log: a bit a page of guest-physical memory */
     uint64_t log_len;    /* in bytes */
@@ -60,6 +61,7 @@ void ram_close(struct ram *r);
  * RAM_SCREEN_MAX. 0 or -errno. */
 int ram_screen_add(struct ram *r, gpa_t gpa, uint64_t len);
 /* The screen's file, for somebody else to map: he can only read it, and nobody can change its size.
+ * The first call seals it: after the engine is made.
  * -ENODEV: there is none. */
 int ram_screen_share(struct ram *r);
 /* How many pages all slots have. */

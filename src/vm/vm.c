@@ -292,6 +292,7 @@ static int boot_make(struct vm *vm, struct error *err)
 
     if (!code && getrandom(args.seed, sizeof(args.seed), 0) != (ssize_t)sizeof(args.seed))
         code = error_set(err, -EIO, "no random numbers for the guest's seed");
+    ram_screen_share(&vm->ram); /* the engine has mapped all it will: sealed from here on */
     if (!code)
         code = boot_load(&args, &regs, err);
     if (!code)
