@@ -4,8 +4,8 @@
  *
  * What the role needs once it runs: the control and console sockets of its machines (it connects
  * again to one that comes back), its terminal, its own listening socket, a signalfd, epoll and
- * timers; mmap of screens that machines pass, to judge them. It opens no file. What serves VNC is a
- * process of its own (seat_view.c) that has none of that.
+ * timers; mmap of screens that machines pass, to judge them; fork and execve of viaduct-vnc, which
+ * serves VNC, if that has to be started anew (seat_view.c). It opens no file.
  */
 #include "cli/seat.h"
 #include "cli/cli.h"

@@ -1,7 +1,7 @@
 /*
  * Shared by the files of viaduct seat: one user, many machines. seat.c has the verb, seat_vm.c one
  * machine's control socket, seat_console.c its serial console, seat_tty.c the user's terminal,
- * seat_view.c the process that serves VNC and seat_vnc.c what runs there, seat_ctl.c the seat's own
+ * seat_view.c the side of VNC, which viaduct-vnc (seat_vnc.c) serves, seat_ctl.c the seat's own
  * control socket, seat_keys.c the names of keys.
  */
 #ifndef CLI_SEAT_H

@@ -1,5 +1,5 @@
 /*
- * The VNC side of the seat. RFB is spoken by a process of its own (seat_vnc.c), which has a
+ * The VNC side of the seat. RFB is spoken by a program of its own (seat_vnc.c), which has a
  * listening socket, a descriptor of the screen in view that can only be read, and a socket to here:
  * no machine's control socket, no terminal, no file. What it says is judged; if it breaks, or waits
  * for a viewer that stopped half-way, nobody else waits, and another is started in its place.
@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,12 +27,14 @@
 #define WHEEL_UP   8u
 #define WHEEL_DOWN 16u
 #define FAR        32767u
+#define PROGRAM    "viaduct-vnc"
 
 struct seat_view {
     struct seating *s;
     struct listen_place at; /* at.fd: also of a TCP socket */
     pid_t pid;
     int sock;                     /* -1: no process */
+    char program[512];            /* viaduct-vnc's path */
     bool stale;                   /* it has not been told yet what to show */
     unsigned held;                /* hot keys' modifiers */
     uint8_t eaten[SEAT_KEYS / 8]; /* pressed as part of a hot key: their releases are nobody's */
@@ -198,22 +199,38 @@ static void ready(void *arg, uint32_t events)
     loop_timer_set(&v->again, loop_now(v->s->loop) + AGAIN_NS);
 }
 
-/* In the new process: nothing but the two, from here on. */
-static void child(int sock, int listener)
+/* In the new process: nothing but the two, from here on, and then another program. */
+static void child(const char *program, int sock, int listener)
 {
     int null = open("/dev/null", O_RDWR);
 
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    prctl(PR_SET_DUMPABLE, 0);
     sock = fcntl(sock, F_DUPFD, 10);
     listener = fcntl(listener, F_DUPFD, 10);
     for (int fd = 0; fd < 3 && null >= 0; fd++)
         dup2(null, fd);
-    if (null >= 0 && sock >= 0 && listener >= 0 && dup2(sock, 3) == 3 && dup2(listener, 4) == 4 &&
-        !close_range(5, ~0u, 0))
-        seat_vnc_run(3, 4);
-    _exit(0);
+    if (null >= 0 && sock >= 0 && listener >= 0 && dup2(sock, VNC_SEAT) >= 0 &&
+        dup2(listener, VNC_LISTENER) >= 0 && !close_range(5, ~0u, 0))
+        execle(program, "viaduct-vnc", (char *)NULL, (char *[]){NULL});
+    _exit(127);
+}
+
+/* Beside this program. */
+static int program_find(char *path, size_t room, struct error *err)
+{
+    ssize_t n = readlink("/proc/self/exe", path, room);
+    char *slash;
+
+    if (n <= 0 || (size_t)n + sizeof(PROGRAM) >= room)
+        return error_set(err, -ENAMETOOLONG, "seat --vnc: where is " PROGRAM "?");
+    path[n] = 0;
+    slash = strrchr(path, '/');
+    memcpy(slash ? slash + 1 : path, PROGRAM, sizeof(PROGRAM));
+    if (access(path, X_OK))
+        return error_set(err, -ENOTSUP,
+                         "seat --vnc: %s: %s; it is built where libvncserver is (package "
+                         "libvncserver-dev)",
+                         path, strerror(errno));
+    return 0;
 }
 
 static void start(struct seat_view *v)
@@ -222,7 +239,7 @@ static void start(struct seat_view *v)
 
     v->pid = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) ? -1 : fork();
     if (!v->pid)
-        child(pair[1], v->at.fd);
+        child(v->program, pair[1], v->at.fd);
     if (pair[1] >= 0)
         close(pair[1]);
     v->sock = pair[0];
@@ -283,13 +300,10 @@ int seat_view_open(struct seat_view **out, struct seating *s, const char *at, st
         return error_set(err, -ENOMEM, "seat: not enough memory");
     *v = (struct seat_view){.s = s, .at.fd = -1, .sock = -1};
     loop_timer_init(&v->again, s->loop, on_again, v);
-    if (!seat_vnc_can())
-        code = error_set(err, -ENOTSUP,
-                         "seat --vnc: this viaduct was built without libvncserver (package "
-                         "libvncserver-dev)");
-    else if (!strncmp(at, "unix:", 5))
+    code = program_find(v->program, sizeof(v->program), err);
+    if (!code && !strncmp(at, "unix:", 5))
         code = listen_open(&v->at, "seat --vnc", at + 5, BACKLOG, err);
-    else
+    else if (!code)
         code = tcp_open(&v->at, at, err);
     if (code) {
         seat_view_close(v);

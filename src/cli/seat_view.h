@@ -18,9 +18,9 @@ struct vnc_show { /* from the seat; with a screen's descriptor, or none: there i
     char name[32];
 };
 
-/* seat_vnc.c: all that the process does, with the two descriptors it has. Comes back when the seat
- * has gone. False: built without libvncserver. */
-bool seat_vnc_run(int seat, int listener);
-bool seat_vnc_can(void);
+enum { VNC_SEAT = 3, VNC_LISTENER = 4 }; /* its descriptors */
+
+/* seat_vnc_jail.c: from here on it reads, writes and looks. 0 or -errno. */
+int seat_vnc_jail(void);
 
 #endif

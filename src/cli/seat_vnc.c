@@ -2,10 +2,6 @@
  * The process that serves VNC: RFB by libvncserver (RFC 6143), for one viewer at a time, the
  * newest. The screen is guest memory: it is compared with a copy, piece by piece, FRAMES times a
  * second while somebody looks, and libvncserver sees the copy only.
- *
- * What the role needs: poll, accept4, recvmsg, sendto, read, write, mmap, munmap, brk,
- * clock_gettime, select, ioctl, fcntl, setsockopt, getpeername, futex, close, exit. No path, no
- * other socket.
  */
 #include "cli/screen.h"
 #include "cli/seat.h"
@@ -14,8 +10,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <rfb/rfb.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -244,17 +242,15 @@ static bool turn(struct vnc *v)
     return true;
 }
 
-bool seat_vnc_can(void)
+int main(void)
 {
-    return true;
-}
+    struct vnc v = {.seat = VNC_SEAT, .listener = VNC_LISTENER};
 
-bool seat_vnc_run(int seat, int listener)
-{
-    struct vnc v = {.seat = seat, .listener = listener};
-
-    if (server_make(&v))
-        while (turn(&v))
-            ;
-    return true;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_DUMPABLE, 0);
+    if (!server_make(&v) || seat_vnc_jail())
+        return EXIT_FAILURE;
+    while (turn(&v))
+        ;
+    return EXIT_SUCCESS;
 }
