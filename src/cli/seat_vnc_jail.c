@@ -53,7 +53,7 @@ static int allow_some(scmp_filter_ctx f)
 
     for (size_t i = 0; i < ARRAY_LEN(command) && !err; i++)
         err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-                               SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)command[i]));
+                               SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)command[i], 0));
     for (size_t i = 0; i < ARRAY_LEN(refused) && !err; i++)
         err = seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), refused[i], 0);
     return err;

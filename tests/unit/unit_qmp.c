@@ -236,6 +236,8 @@ static void what_is_wrong_is_told(void **state)
 
 /* ---- the seat ---- */
 
+#define MS 1000000ull
+
 struct desk { /* a keyboard and a mouse that write down what they are told */
     struct loop *loop;
     struct typist *typist;
@@ -349,12 +351,12 @@ static void who_leaves_the_seat_holds_no_key(void **state)
     says(&seat, KEY("a", "true"), "return");
     says(&seat, KEY("a", "false"), "return");
     says(&other, KEY("b", "true"), "return");
-    loop_step(d.loop, 0);
+    loop_advance(d.loop, 100 * MS);
     snprintf(want, sizeof(want), "+%u +%u -%u +%u ", shift, a, a, b);
     assert_string_equal(d.log, want);
     d.log[0] = 0;
     qmp_end(&seat);
-    loop_step(d.loop, 0);
+    loop_advance(d.loop, 100 * MS);
     snprintf(want, sizeof(want), "-%u ", shift);
     assert_string_equal(d.log, want);
     desk_close(&d);
