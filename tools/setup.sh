@@ -8,7 +8,7 @@ build="gcc libc6-dev make meson ninja-build pkg-config python3-minimal
     liblzma-dev libcmocka-dev libvncserver-dev libvterm-dev"
 demo="e2fsprogs cpio zstd xz-utils ca-certificates"
 test="clang clang-format libclang-rt-14-dev binutils git qemu-system-x86 qemu-utils busybox-static libc6-dev-i386 lib32gcc-12-dev ethtool pciutils
-    linux-headers-amd64 python3 chromium passt strace iproute2 util-linux procps mount dpdk-dev librte-net-virtio23 gdisk fdisk"
+    linux-headers-amd64 python3 chromium passt strace iproute2 util-linux procps mount dpdk-dev librte-net-virtio23 librte-net-vhost23 gdisk fdisk"
 
 case "${1:-test}" in
 build) want=$build ;;
