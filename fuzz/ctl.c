@@ -3,6 +3,7 @@
  * behind the commands. A byte 0x01 between messages lets time go on, 0x02 lets the guest read.
  */
 #include "api/json_split.h"
+#include "api/metrics.h"
 #include "api/qmp.h"
 #include "bench.h"
 #include "bus/bus.h"
@@ -68,6 +69,12 @@ static bool screen(void *vm, struct qmp_screen *out)
     return true;
 }
 
+static bool metrics(void *vm, struct metrics_source *out)
+{
+    *out = (struct metrics_source){.ledger = ((struct machine *)vm)->b->ledger, .vcpus = 1};
+    return true;
+}
+
 static void event(void *ctx, const char *name, struct cJSON *data)
 {
     char *line = qmp_event(name, data);
@@ -85,7 +92,8 @@ static const struct qmp_ops ops = {.paused = paused,
                                    .vcpus = one,
                                    .disks = one,
                                    .disk = disk,
-                                   .screen = screen};
+                                   .screen = screen,
+                                   .metrics = metrics};
 
 /* One line, and JSON again, with exactly one of return and error. */
 static void check(char *line)

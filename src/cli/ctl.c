@@ -4,6 +4,7 @@
  */
 #include "cli/cli.h"
 #include "cli/ctl_call.h"
+#include "cli/lab_ask.h"
 #include "cli/screen.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -382,6 +383,7 @@ static int ctl_run(int argc, char **argv)
     const struct word *w = argc > 2 ? word_find(argv[2]) : NULL;
     struct error err = {0};
     struct ctl_call c;
+    char path[128];
     int code;
 
     if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
@@ -392,7 +394,8 @@ static int ctl_run(int argc, char **argv)
         return usage(argc > 2 ? "no such word" : "usage: viaduct ctl PATH WORD…");
     if (argc - 3 < w->min || (w->max >= 0 && argc - 3 > w->max))
         return usage("too few or too many words");
-    code = ctl_connect(&c, argv[1], &err);
+    code = lab_ctl_path(path, sizeof(path), argv[1]) ? ctl_connect(&c, path, &err)
+                                                     : ctl_connect(&c, argv[1], &err);
     if (!code)
         code = w->run(&c, argc - 2, argv + 2, &err);
     ctl_hang_up(&c);
@@ -401,4 +404,4 @@ static int ctl_run(int argc, char **argv)
     return !code ? EXIT_OFF : code == -EINVAL ? EXIT_USAGE : EXIT_VMM;
 }
 
-const struct verb verb_ctl = {"ctl", "PATH WORD…", "speak to a running machine", ctl_run};
+const struct verb verb_ctl = {"ctl", "PATH|NAME WORD…", "speak to a running machine", ctl_run};

@@ -252,3 +252,18 @@ int lab_unit_meant(struct lab_view *v, struct lab_view_unit **u, const char *wor
                          word);
     return unit_in(v, u, s.found, word, err);
 }
+
+bool lab_ctl_path(char *buf, size_t room, const char *word)
+{
+    struct lab_view_unit *u;
+    struct lab_view v;
+    struct error none;
+    bool found;
+
+    if (!access(word, F_OK) || lab_unit_meant(&v, &u, word, &none))
+        return false;
+    found = !strcmp(u->kind, "vm") &&
+            (size_t)snprintf(buf, room, "%s/%s.%s", v.run, u->name, LAB_CTL) < room;
+    lab_view_free(&v);
+    return found;
+}

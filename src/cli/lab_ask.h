@@ -2,6 +2,8 @@
 #ifndef CLI_LAB_ASK_H
 #define CLI_LAB_ASK_H
 
+#include "core/types.h"
+
 struct error;
 
 /* Says what it is told on the way on stderr. 0, or -errno with err filled. */
@@ -13,6 +15,8 @@ struct lab_view;
 struct lab_view_unit;
 int lab_unit_meant(struct lab_view *v, struct lab_view_unit **u, const char *word,
                    struct error *err);
+/* The control socket of a machine of a lab; false: there is a file of that name, or no machine. */
+bool lab_ctl_path(char *buf, size_t room, const char *word);
 /* All labs of this user: calls each with its view. */
 int lab_each(int (*each)(struct lab_view *v, void *arg), void *arg, struct error *err);
 

@@ -92,6 +92,7 @@ static void on_tick(void *boss)
 static void asker_drop(struct boss *b)
 {
     loop_fd_drop(b->loop, b->asker);
+    loop_timer_stop(&b->patience);
     b->asker = -1;
     b->asked = 0;
 }
@@ -141,6 +142,15 @@ static void on_asker(void *boss, uint32_t events)
         request(b, fd);
 }
 
+static void on_patience(void *boss)
+{
+    struct boss *b = boss;
+    int fd = b->asker;
+
+    asker_drop(b);
+    refuse(fd, "-that took too long\n");
+}
+
 /* One is heard at a time; a second one finds the door shut. */
 static void on_connect(void *boss, uint32_t events)
 {
@@ -156,7 +166,9 @@ static void on_connect(void *boss, uint32_t events)
     }
     b->asker = fd;
     b->asked = 0;
+    loop_timer_set(&b->patience, loop_now(b->loop) + BOSS_ASK);
     if (loop_fd(b->loop, fd, EPOLLIN, on_asker, b)) {
+        loop_timer_stop(&b->patience);
         b->asker = -1;
         close(fd);
     }
@@ -237,6 +249,7 @@ static int boss_open(struct boss *b, struct error *err)
     code = door && b->exe && b->loop ? lock_take(b) : -ENOMEM;
     if (!code) {
         loop_timer_init(&b->tick, b->loop, on_tick, b);
+        loop_timer_init(&b->patience, b->loop, on_patience, b);
         code = signals_start(b);
     }
     if (code)

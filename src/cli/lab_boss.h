@@ -17,6 +17,7 @@
 #define LAB_LOCK   "lock"
 #define BOSS_TICK  20000000ull     /* ns: while something is under way */
 #define BOSS_START 120000000000ull /* ns a process has until it listens */
+#define BOSS_ASK   5000000000ull   /* ns a client has to say what it wants */
 #define BOSS_QUIT  3000000000ull   /* ns a machine has to end when told to */
 
 enum lab_state {
@@ -60,7 +61,7 @@ struct boss_job {
 struct boss {
     char name[LAB_NAME + 1], *run, *file, *exe;
     struct loop *loop;
-    struct loop_timer tick;
+    struct loop_timer tick, patience; /* patience: with the asker */
     struct listen_place door;
     int lock, signals;
     int asker; /* a client whose request is being read; -1: none */

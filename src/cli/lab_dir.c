@@ -25,6 +25,16 @@ const char *lab_kind_name(enum lab_kind kind)
     return (unsigned)kind < ARRAY_LEN(name) ? name[kind] : "?";
 }
 
+/* One that is there and somebody else's says nothing that is to be believed. */
+static int mine(const char *path, struct error *err)
+{
+    struct stat st;
+
+    if (lstat(path, &st) || (S_ISDIR(st.st_mode) && st.st_uid == geteuid()))
+        return 0;
+    return error_set(err, -EPERM, "%s: is there, and is not a directory of yours", path);
+}
+
 int lab_base(char *buf, size_t room, struct error *err)
 {
     const char *given = getenv("XDG_RUNTIME_DIR");
@@ -37,9 +47,9 @@ int lab_base(char *buf, size_t room, struct error *err)
     else
         n = snprintf(buf, room, "/tmp/viaduct-%u", geteuid());
     /* 108 is a socket's path; what follows is /LAB/NAME.WHAT. */
-    return n > 0 && (size_t)n < room && n < 64
-               ? 0
-               : error_set(err, -ENAMETOOLONG, "XDG_RUNTIME_DIR: is too long for a socket's path");
+    if (n <= 0 || (size_t)n >= room || n >= 64)
+        return error_set(err, -ENAMETOOLONG, "XDG_RUNTIME_DIR: is too long for a socket's path");
+    return mine(buf, err);
 }
 
 int lab_run_dir(char *buf, size_t room, const char *name, struct error *err)
@@ -65,8 +75,8 @@ int lab_dir_make(const char *path, struct error *err)
         return error_set(err, -errno, "%s: %s", path, strerror(errno));
     if (lstat(path, &st))
         return error_set(err, -errno, "%s: %s", path, strerror(errno));
-    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid())
-        return error_set(err, -EPERM, "%s: is there, and is not a directory of yours", path);
+    if (mine(path, err))
+        return -EPERM;
     if ((st.st_mode & 077) && chmod(path, 0700))
         return error_set(err, -errno, "%s: %s", path, strerror(errno));
     return 0;
