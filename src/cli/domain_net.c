@@ -13,7 +13,7 @@ static bool card_word(struct domain_net *n, const char *w)
     else if (!strncmp(w, "pcap=", 5) && w[5])
         n->pcap = w + 5;
     else if (!strncmp(w, "port=", 5) && w[5])
-        n->on = w + 5;
+        n->on = w + 5; /* the last of several */
     else if (!strcmp(w, "packed"))
         n->packed = true;
     else if (!strcmp(w, "in-order"))
@@ -37,6 +37,14 @@ static int other_word(struct domain_net *n, const char *w, struct error *err)
     return code < 0 ? code : 0;
 }
 
+/* Wherever it stands: it says whose the other words are. It ends where its word will. */
+static const char *port_find(const char *text)
+{
+    const char *at = strncmp(text, "port=", 5) ? strstr(text, ",port=") : text;
+
+    return at ? strchr(at, '=') + 1 : NULL;
+}
+
 int domain_net_take(struct domain_net *n, const char *value, struct error *err)
 {
     char *save = NULL;
@@ -45,6 +53,7 @@ int domain_net_take(struct domain_net *n, const char *value, struct error *err)
     if (strlen(value) >= sizeof(n->text))
         return error_set(err, -EINVAL, "--net: too long");
     snprintf(n->text, sizeof(n->text), "%s", value);
+    n->on = port_find(n->text);
     for (char *w = strtok_r(n->text, ",", &save); w && !code; w = strtok_r(NULL, ",", &save))
         if (!card_word(n, w))
             code = other_word(n, w, err);
