@@ -50,6 +50,10 @@ static int port_open(struct domain_device *d, struct domain_switches *switches, 
     return code || !d->net.pcap ? code : net_pcap_open(&d->cable->pcap, d->net.pcap, 0, err);
 }
 
+/* A domain that was killed may still be going, and a busy host takes its time: each try waits 0.4 s
+ * for the image's lock. */
+enum { LOCK_TRIES = 12 };
+
 static int disk_open(struct domain_device *d, struct loop *loop, struct ledger *ledger,
                      struct error *err)
 {
@@ -57,8 +61,10 @@ static int disk_open(struct domain_device *d, struct loop *loop, struct ledger *
                                  .readonly = d->disk.readonly,
                                  .name = d->name,
                                  .extent = d->disk.policy.extent};
-    int code = blk_open(&d->blk, &file, loop, ledger, err);
+    int code = -EBUSY;
 
+    for (unsigned i = 0; code == -EBUSY && i < LOCK_TRIES; i++)
+        code = blk_open(&d->blk, &file, loop, ledger, err);
     if (code)
         return code;
     code = domain_disk_share(d, ledger);
