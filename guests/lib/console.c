@@ -176,7 +176,8 @@ void guest_exit(unsigned code)
 void guest_done(void)
 {
     if (shadows_lost || doubles)
-        say("# QEMU lost %u shadows of sti, delivered %u interrupts twice\n", shadows_lost, doubles);
+        say("# QEMU lost %u shadows of sti, delivered %u interrupts twice\n", shadows_lost,
+            doubles);
     say("%u checks, %u failures\n", checks, failures);
     guest_exit(failures > 100 ? 100 : failures);
 }
