@@ -8,15 +8,18 @@
 #include "core/error.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SOCK 3
+#define SOCK    3
+#define LAST_MS 3000
 
 /* ---- options ---- */
 
@@ -136,6 +139,7 @@ static int spawn(struct passt *p, char **argv, int sock, int log)
         err = posix_spawnp(&p->pid, argv[0], &files, &attr, argv, NULL);
     if (err)
         p->pid = -1;
+    p->pidfd = err ? -1 : (int)syscall(SYS_pidfd_open, p->pid, 0);
     posix_spawnattr_destroy(&attr);
     posix_spawn_file_actions_destroy(&files);
     return -err;
@@ -222,6 +226,22 @@ void passt_log_close(struct passt *p)
     p->log = -1;
 }
 
+/* It has nothing to lose. In the jail the signal may be one we have no right to send, since it made
+ * itself another user's: then it ends with its socket, which is closed. */
+static void last_wait(struct passt *p, int *status)
+{
+    struct pollfd end = {.fd = p->pidfd, .events = POLLIN};
+
+    if (p->pidfd < 0) {
+        kill(p->pid, SIGKILL);
+        waitpid(p->pid, status, 0);
+        return;
+    }
+    (void)syscall(SYS_pidfd_send_signal, p->pidfd, SIGKILL, NULL, 0);
+    if (poll(&end, 1, LAST_MS) > 0)
+        waitpid(p->pid, status, 0);
+}
+
 void passt_stop(struct passt *p, char *how, size_t room)
 {
     int status = 0;
@@ -231,11 +251,11 @@ void passt_stop(struct passt *p, char *how, size_t room)
         snprintf(how, room, "it never ran");
     if (p->pid < 0)
         return;
-    if (waitpid(p->pid, &status, WNOHANG) == 0) {
-        kill(p->pid, SIGKILL); /* it has nothing to lose */
-        waitpid(p->pid, &status, 0);
-    }
-    p->pid = -1;
+    if (waitpid(p->pid, &status, WNOHANG) == 0)
+        last_wait(p, &status);
+    if (p->pidfd >= 0)
+        close(p->pidfd);
+    p->pid = p->pidfd = -1;
     if (how && WIFEXITED(status))
         snprintf(how, room, "exit status %d", WEXITSTATUS(status));
     else if (how)

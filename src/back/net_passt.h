@@ -22,6 +22,7 @@ struct passt_args {
 
 struct passt {
     pid_t pid; /* -1: none */
+    int pidfd; /* -1: none, or this kernel has no such thing */
     int log;   /* its stderr; -1: none */
     char text[512];
     size_t used;

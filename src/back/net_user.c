@@ -225,7 +225,7 @@ int net_user_open(struct net **out, const char *args, const struct net_open_opts
     u->sock.whole = true;
     u->sock.net.ops = &user_ops;
     u->sock.net.takes = NET_JUMBO;
-    u->passt = (struct passt){.pid = -1, .log = -1};
+    u->passt = (struct passt){.pid = -1, .pidfd = -1, .log = -1};
     u->budget.left = 100;
     *out = &u->sock.net;
     code = net_init(&u->sock.net, o->name, loop, ledger);

@@ -8,9 +8,11 @@
 #include "board/board.h"
 #include "cli/irqchip.h"
 #include "cli/run.h"
+#include "cli/run_box.h"
 #include "core/error.h"
 #include "core/ledger.h"
 #include "core/log.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,10 +37,10 @@ static int ledger_out(struct run *r, struct vm *vm)
         ledger_print(vm_ledger(vm), stderr);
     if (r->report || (r->ledger && !strcmp(r->ledger, "-")))
         fprintf(stderr, "vmm memory beyond guest RAM: %.1f MiB\n",
-                (double)vm_footprint() / (double)RUN_MIB);
-    if (!r->ledger || !strcmp(r->ledger, "-"))
+                (double)vm_footprint(vm) / (double)RUN_MIB);
+    if (!r->ledger_file)
         return 0;
-    err = ledger_save(vm_ledger(vm), r->ledger);
+    err = ledger_put(vm_ledger(vm), r->ledger_file);
     if (err)
         log_error("--ledger %s: %s", r->ledger, strerror(-err));
     return err;
@@ -73,6 +75,17 @@ static int doors_open(struct run *r, struct vm *vm, struct ctl **ctl, struct met
     return code;
 }
 
+/* The last step before the guest runs: what is opened later is opened now, then the doors close. */
+static int doors_close(struct run *r, struct error *err)
+{
+    if (r->ledger && strcmp(r->ledger, "-")) {
+        r->ledger_file = ledger_place(r->ledger);
+        if (!r->ledger_file)
+            return error_set(err, -errno, "--ledger %s: %s", r->ledger, strerror(errno));
+    }
+    return run_box_enter(r, err);
+}
+
 static int machine_run(struct run *r, struct error *err)
 {
     struct metrics_door *metrics = NULL;
@@ -99,6 +112,11 @@ static int machine_run(struct run *r, struct error *err)
     if (!code)
         code = doors_open(r, vm, &ctl, &metrics, err);
     run_files_free(r);
+    if (!code && (code = doors_close(r, err))) {
+        ctl_metrics_close(metrics, vm);
+        ctl_close(ctl, VM_FAILED);
+        vm_close(vm);
+    }
     if (code) {
         log_error("%s", err->text);
         return EXIT_USAGE;

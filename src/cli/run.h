@@ -6,7 +6,9 @@
 #include "cli/record.h"
 #include "cli/run_net.h"
 #include "cli/watch.h"
+#include "sandbox/box.h"
 #include "vm/vm.h"
+#include <stdio.h>
 
 #define RUN_MIB            (1ull << 20)
 #define RUN_MEMORY_DEFAULT (512 * RUN_MIB)
@@ -24,6 +26,8 @@ struct run {
     struct record_opt record;
     struct vwatch watch;
     struct watch_evil evil;
+    enum box_mode sandbox;
+    FILE *ledger_file; /* open since before the jail; or NULL */
     bool report;
     char metrics[256]; /* the socket's path, and its name= behind it */
     const char *metrics_name;

@@ -1,5 +1,6 @@
 /* The options of viaduct run: each takes its value and judges as much as it can alone. */
 #include "cli/run.h"
+#include "cli/run_box.h"
 #include "board/board.h"
 #include "cli/irqchip.h"
 #include "cli/run_vsock.h"
@@ -220,6 +221,19 @@ static int take_guest(void *ctx, const char *value, struct error *err)
     return 0;
 }
 
+static int take_sandbox(void *ctx, const char *value, struct error *err)
+{
+    return box_take_mode(&((struct run *)ctx)->sandbox, value, err);
+}
+
+static int take_no_sandbox(void *ctx, const char *value, struct error *err)
+{
+    (void)value;
+    (void)err;
+    ((struct run *)ctx)->sandbox = BOX_OFF;
+    return 0;
+}
+
 const struct opt run_options[] = {
     {"engine", "auto|kvm|dbt|direct", "who runs the vCPU (auto: kvm where it works, else dbt)",
      take_engine},
@@ -285,6 +299,8 @@ const struct opt run_options[] = {
      take_debug_exit},
     {"timeout", "SECONDS", "end the run after so long, with status 10", take_timeout},
     {"boot", "auto|linux64|pvh|multiboot", "how an ELF kernel is entered (auto)", take_boot},
+    {"sandbox", BOX_VALUE, BOX_HELP, take_sandbox},
+    {"no-sandbox", NULL, BOX_NO_HELP, take_no_sandbox},
     {"guest", "DIR", "where the bundled guest is, if no --kernel is given", take_guest},
     {0},
 };

@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct sum {
     uint64_t reads, writes, read_bytes, write_bytes, refused;
@@ -132,6 +135,28 @@ int ledger_json(const struct ledger *l, FILE *out)
     return ferror(out) ? -EIO : 0;
 }
 
+FILE *ledger_place(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+    FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+
+    if (fd >= 0 && !out)
+        close(fd);
+    return out;
+}
+
+int ledger_put(const struct ledger *l, FILE *out)
+{
+    struct stat st;
+    int err = 0;
+
+    if (!fstat(fileno(out), &st) && S_ISREG(st.st_mode) && ftruncate(fileno(out), 0))
+        err = -errno;
+    if (!err)
+        err = ledger_json(l, out);
+    return fclose(out) && !err ? -errno : err;
+}
+
 int ledger_save(const struct ledger *l, const char *path)
 {
     FILE *out;
@@ -141,11 +166,6 @@ int ledger_save(const struct ledger *l, const char *path)
         err = ledger_json(l, stdout);
         return fflush(stdout) ? -errno : err;
     }
-    out = fopen(path, "we");
-    if (!out)
-        return -errno;
-    err = ledger_json(l, out);
-    if (fclose(out) && !err)
-        err = -errno;
-    return err;
+    out = ledger_place(path);
+    return out ? ledger_put(l, out) : -errno;
 }

@@ -311,6 +311,7 @@ int vm_open(struct vm **out, const struct vm_setup *s, struct error *err)
     vm->ops = s->engine;
     vm->vcpus = s->vcpus;
     vm->signals = -1;
+    report_open(vm);
     code = mechanisms_check(s, err);
     if (!code)
         code = memory_make(vm, err);
@@ -336,11 +337,15 @@ int vm_open(struct vm **out, const struct vm_setup *s, struct error *err)
         code = engine_make(vm, err);
     if (!code)
         code = boot_make(vm, err);
-    if (code)
+    if (code) {
         vm_close(vm);
-    else
-        *out = vm;
-    return code;
+        return code;
+    }
+    vm->signals = signals_open();
+    if (vm->signals >= 0)
+        loop_fd(vm->loop, vm->signals, EPOLLIN, on_signal, vm);
+    *out = vm;
+    return 0;
 }
 
 /* ---- running ---- */
@@ -362,9 +367,6 @@ enum vm_end vm_run(struct vm *vm, uint32_t *value)
 {
     int err;
 
-    vm->signals = signals_open();
-    if (vm->signals >= 0)
-        loop_fd(vm->loop, vm->signals, EPOLLIN, on_signal, vm);
     loop_timer_init(&vm->deadline, vm->loop, on_deadline, vm);
     if (vm->setup->timeout_ns)
         loop_timer_set(&vm->deadline, loop_now(vm->loop) + vm->setup->timeout_ns);
@@ -438,6 +440,7 @@ void vm_close(struct vm *vm)
         vcpus_free(vm);
         pthread_mutex_destroy(&vm->lock);
     }
+    report_close(vm);
     patch_close(vm->patch);
     if (vm->ram_made)
         ram_close(&vm->ram);

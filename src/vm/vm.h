@@ -136,7 +136,7 @@ struct ledger *vm_ledger(struct vm *vm);
 void vm_close(struct vm *vm);
 
 /* Memory of this process beyond guest RAM, in bytes, each page once; 0 if /proc does not tell. */
-uint64_t vm_footprint(void);
+uint64_t vm_footprint(struct vm *vm);
 uint64_t vm_footprint_of(int pid); /* of another viaduct's machine */
 
 #endif

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "vm/vm_impl.h"
 #include <stdio.h>
+#include <sys/prctl.h>
 
 #define RFLAGS_IF 0x200u
 
@@ -93,7 +94,10 @@ static void *vcpu_main(void *arg)
 {
     struct vcpu *v = arg;
     struct vm *vm = v->vm;
+    char name[16];
 
+    snprintf(name, sizeof(name), "vcpu%u", v->index);
+    prctl(PR_SET_NAME, name); /* by itself: for another thread it would take opening a file */
     while (!__atomic_load_n(&vm->stop, __ATOMIC_ACQUIRE)) {
         struct trap end = {0};
 
@@ -135,14 +139,11 @@ int vcpus_start(struct vm *vm)
 {
     for (unsigned i = 0; i < vm->vcpus; i++) {
         struct vcpu *v = &vm->vcpu[i];
-        char name[16];
         int err = pthread_create(&v->thread, NULL, vcpu_main, v);
 
         if (err)
             return -err;
         v->started = true;
-        snprintf(name, sizeof(name), "vcpu%u", i);
-        pthread_setname_np(v->thread, name);
     }
     return 0;
 }

@@ -12,6 +12,7 @@
 #include "mem/ram.h"
 #include "trap/dispatch.h"
 #include "vm/vm.h"
+#include <stdio.h>
 
 #define VM_SHADOWS_MAX 16
 
@@ -67,6 +68,7 @@ struct vm {
     struct loop_timer look;                      /* vm_apics.c */
     unsigned rounds;
     int signals; /* signalfd, or -1 */
+    FILE *smaps; /* vm_report.c; or NULL */
     uint64_t tsc_hz;
     enum vm_end end; /* under the VM lock; the first reason stays */
     uint32_t end_value;
@@ -103,6 +105,9 @@ void vfronts_close(struct vm *vm);
 /* vm_share.c */
 int shares_make(struct vm *vm, struct error *err);
 void shares_close(struct vm *vm);
+/* vm_report.c */
+void report_open(struct vm *vm);
+void report_close(struct vm *vm);
 /* vm_chr.c */
 int chrs_make(struct vm *vm, struct error *err);
 void chrs_flush(struct vm *vm);

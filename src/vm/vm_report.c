@@ -3,25 +3,32 @@
  * size, since the translator maps its code twice (once to write, once to run): each page counts
  * once.
  */
-#include "vm/vm.h"
+#include "vm/vm_impl.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define RAM_NAME "memfd:guest-ram"
 
-uint64_t vm_footprint_of(int pid)
+/* Open since before the jail, which opens no more files. */
+void report_open(struct vm *vm)
+{
+    vm->smaps = fopen("/proc/self/smaps", "re");
+}
+
+void report_close(struct vm *vm)
+{
+    if (vm->smaps)
+        fclose(vm->smaps);
+    vm->smaps = NULL;
+}
+
+static uint64_t sum(FILE *f)
 {
     uint64_t kib = 0, v;
     bool ram = false;
     char line[512];
-    FILE *f;
 
-    if (pid)
-        snprintf(line, sizeof(line), "/proc/%d/smaps", pid);
-    f = fopen(pid ? line : "/proc/self/smaps", "re");
-    if (!f)
-        return 0;
     /* Pss, not Rss: the code cache is mapped twice. */
     while (fgets(line, sizeof(line), f)) {
         /* A mapping's first line starts with its addresses, in hexadecimal and small letters. */
@@ -30,11 +37,28 @@ uint64_t vm_footprint_of(int pid)
         else if (!ram && sscanf(line, "Pss: %" SCNu64, &v) == 1)
             kib += v;
     }
-    fclose(f);
     return kib << 10;
 }
 
-uint64_t vm_footprint(void)
+uint64_t vm_footprint(struct vm *vm)
 {
-    return vm_footprint_of(0);
+    if (!vm->smaps)
+        return 0;
+    rewind(vm->smaps);
+    return sum(vm->smaps);
+}
+
+uint64_t vm_footprint_of(int pid)
+{
+    char path[32];
+    uint64_t bytes;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
+    f = fopen(path, "re");
+    if (!f)
+        return 0;
+    bytes = sum(f);
+    fclose(f);
+    return bytes;
 }

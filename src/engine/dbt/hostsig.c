@@ -158,6 +158,7 @@ int dbt_thread_enter(struct cpu *cpu)
         sigaction(sync[i], &sa, NULL);
         sigdelset(&all, sync[i]);
     }
+    sigdelset(&all, SIGSYS); /* the sandbox's: it ends the process, on this stack */
     pthread_sigmask(SIG_SETMASK, &all,
                     NULL); /* nothing else may run on the guest's stack pointer */
     current = cpu;

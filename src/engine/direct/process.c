@@ -92,7 +92,10 @@ void process_end(struct process *p)
 {
     if (!p->pid)
         return;
-    kill(p->pid, SIGKILL); /* our child, not yet waited for: the number is still its own */
+    if (p->pidfd < 0)
+        kill(p->pid, SIGKILL); /* our child, not yet waited for: the number is still its own */
+    else
+        (void)syscall(SYS_pidfd_send_signal, p->pidfd, SIGKILL, NULL, 0);
     while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     if (p->pidfd >= 0)

@@ -1,0 +1,103 @@
+/*
+ * The jail: what a process gives up once it has opened all it needs, before the first byte of a
+ * guest, an image or a peer is looked at. docs/containment.md tells what each layer holds.
+ */
+#ifndef SANDBOX_BOX_H
+#define SANDBOX_BOX_H
+
+#include "core/types.h"
+
+struct error;
+
+/*
+ * System calls by what needs them (rows_*.c). A role is those sets that it asks for: a run without
+ * disks may not call what disks need.
+ */
+enum box_set {
+    BOX_CORE,    /* memory, locks, descriptors that are open, the end */
+    BOX_LOOP,    /* the event loop */
+    BOX_THREADS, /* threads made later: vCPUs, workers */
+    BOX_DBT,     /* engines */
+    BOX_DIRECT,
+    BOX_KVM,
+    BOX_KVM_CHIP,   /* its local APICs are the kernel's */
+    BOX_DISK,       /* raw images */
+    BOX_RING,       /* io_uring */
+    BOX_BLOCK,      /* block devices of this host */
+    BOX_TERMINAL,   /* stdin and stdout */
+    BOX_LISTEN,     /* sockets that are listened at, and go with the process */
+    BOX_STREAM,     /* streams over sockets that are connected */
+    BOX_CONNECT,    /* and connecting anew */
+    BOX_TAP,        /* a tap */
+    BOX_PASST,      /* passt is our child */
+    BOX_RANDOM,     /* entropy for a guest */
+    BOX_BALLOON,    /* memory that goes back */
+    BOX_WATCH,      /* pages of registers whose protection changes */
+    BOX_OUTPUT,     /* files written at the end, open since the start */
+    BOX_SHARE,      /* a directory of this host: its files are opened */
+    BOX_VHOST,      /* a vhost-user back end: peers' memory is mapped */
+    BOX_PROGRAM,    /* viaduct exec: a program's calls */
+    BOX_PROGRAM_FS, /* and its files */
+    BOX_SETS
+};
+#define BOX_BIT(set) (1ull << (set))
+
+enum box_mode { BOX_AUTO, BOX_REQUIRE, BOX_OFF };
+
+#define BOX_PATHS 32
+
+struct box {
+    const char *role; /* for messages */
+    uint64_t sets;    /* BOX_BIT of each */
+    enum box_mode mode;
+    const char *gone[BOX_PATHS]; /* sockets and files that are taken away at the end */
+    unsigned gones;
+    const char *beneath[BOX_PATHS]; /* directories whose files are opened or changed */
+    bool readonly[BOX_PATHS];
+    unsigned beneaths;
+    bool connects; /* to sockets by path: the root directory stays */
+    bool powers;   /* capabilities stay: it acts for others on files */
+};
+
+/*
+ * From here on, for all threads. Says on stderr what could not be done. 0; with BOX_REQUIRE, or
+ * where going on would be half a jail, -errno with err filled.
+ */
+int box_enter(const struct box *b, struct error *err);
+
+/* ---- for the verb that shows the lists, and for tests ---- */
+
+enum box_test {
+    BOX_NONE,
+    BOX_IS,   /* argument == value */
+    BOX_BITS, /* (argument & mask) == value */
+    BOX_SELF  /* argument == this process's id */
+};
+
+struct box_cond {
+    enum box_test test;
+    unsigned arg;
+    uint64_t mask, value;
+};
+
+struct box_row {
+    const char *call;
+    int nr;
+    const char *why;
+    struct box_cond cond[2];
+    bool missing;       /* answered as if this kernel had no such call */
+    const char *unseen; /* why no test of ours can show its use; or NULL */
+};
+
+/* The rows of one set; their number. */
+unsigned box_rows(enum box_set set, const struct box_row **rows);
+const char *box_set_name(enum box_set set);
+/* The set of that name, or BOX_SETS. */
+enum box_set box_set_named(const char *name);
+
+/* What this host has: true, and a few words. */
+bool box_has_filter(void);
+int box_landlock_abi(void);               /* 0: none */
+bool box_built_without(const char **why); /* this build can't live in a jail: sanitizers, gcov */
+
+#endif

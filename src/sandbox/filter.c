@@ -1,0 +1,73 @@
+/*
+ * Rows into a filter: seccomp(2) by libseccomp. What is in no row raises SIGSYS before it is done,
+ * whose handler says which call it was and ends the process (died.c). The handler can't be taken
+ * away again: rt_sigaction is in the lists for the signals they name only.
+ */
+#include "sandbox/impl.h"
+#include <errno.h>
+#include <seccomp.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static struct scmp_arg_cmp cond_of(const struct box_cond *c)
+{
+    switch (c->test) {
+    case BOX_BITS: return SCMP_CMP(c->arg, SCMP_CMP_MASKED_EQ, c->mask, c->value);
+    case BOX_SELF: return SCMP_CMP(c->arg, SCMP_CMP_EQ, (uint64_t)getpid());
+    default: return SCMP_CMP(c->arg, SCMP_CMP_EQ, c->value);
+    }
+}
+
+static int row_add(scmp_filter_ctx f, const struct box_row *r)
+{
+    struct scmp_arg_cmp cond[ARRAY_LEN(r->cond)];
+    uint32_t action = r->missing ? SCMP_ACT_ERRNO(ENOSYS) : SCMP_ACT_ALLOW;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < ARRAY_LEN(r->cond); i++)
+        if (r->cond[i].test != BOX_NONE)
+            cond[n++] = cond_of(&r->cond[i]);
+    return seccomp_rule_add_array(f, action, r->nr, n, cond);
+}
+
+static int rows_add(scmp_filter_ctx f, uint64_t sets)
+{
+    int err = 0;
+
+    for (enum box_set s = 0; s < BOX_SETS && !err; s++) {
+        const struct box_row *row;
+        unsigned n = sets & BOX_BIT(s) ? box_rows(s, &row) : 0;
+
+        for (unsigned i = 0; i < n && !err; i++) {
+            err = row_add(f, &row[i]);
+            if (err == -EEXIST) /* two sets want the same */
+                err = 0;
+        }
+    }
+    return err;
+}
+
+int filter_load(const struct box *b)
+{
+    scmp_filter_ctx f = seccomp_init(SCMP_ACT_TRAP);
+    int err = f ? 0 : -ENOMEM;
+
+    if (!err) /* 32-bit calls, and x32's, are nobody's */
+        err = seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    if (!err) /* threads that are there already are in it too */
+        err = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
+    if (!err) /* a tree: KVM_RUN is found as fast as any */
+        err = seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+    if (!err)
+        err = rows_add(f, b->sets);
+    if (!err)
+        err = seccomp_load(f);
+    if (f)
+        seccomp_release(f);
+    return err;
+}
+
+bool box_has_filter(void)
+{
+    return seccomp_api_get() >= 3; /* SECCOMP_RET_KILL_PROCESS and TSYNC */
+}

@@ -1,0 +1,6 @@
+#!/bin/sh
+# The names of this architecture's system calls, as initializers: [0] = "read", …
+# Usage: syscall_names.sh COMPILER…
+set -eu
+echo '#include <sys/syscall.h>' | "$@" -E -dM - |
+    sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9][0-9]*\)$/[\2] = "\1",/p' | sort -t'[' -k2n
