@@ -2,7 +2,9 @@
 #include "sandbox/impl.h"
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -40,6 +42,7 @@ static const struct box_row connect_[] = {
     {CALL(socket), ONLY(WHEN(0, AF_UNIX), WHEN_BITS(1, 0xf, SOCK_STREAM)),
      .why = "peers that went are looked for: Unix sockets alone"},
     {CALL(connect), .why = "the same"},
+    {CALL(getrandom), .why = "a cable's mark, new with each connection"},
 };
 
 static const struct box_row tap[] = {
@@ -57,6 +60,12 @@ static const struct box_row random_[] = {
 };
 
 static const struct box_row share[] = {
+    {CALL(landlock_create_ruleset), .why = "the server's thread shuts itself in"},
+    {CALL(landlock_add_rule), .why = "the same"},
+    {CALL(landlock_restrict_self), .why = "the same"},
+    {CALL(prctl), ONLY(WHEN(0, PR_SET_NO_NEW_PRIVS)), .why = "the same"},
+    {CALL(unshare), ONLY(WHEN(0, CLONE_FS)), .why = "the same: an umask of its own"},
+    {CALL(umask), .why = "the same"},
     {CALL(openat2), .why = "Twalk"},
     {CALL(openat), .why = "Tlopen, Tlcreate"},
     {CALL(newfstatat), .why = "Tgetattr"},
