@@ -85,7 +85,7 @@ struct box_row {
     int nr;
     const char *why;
     struct box_cond cond[2];
-    bool missing;       /* answered as if this kernel had no such call */
+    int answer;         /* not done, but answered with this errno; 0: done */
     const char *unseen; /* why no test of ours can show its use; or NULL */
 };
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 static const char *const names[] = {
-#include "syscall_names.inc"
+#include "sandbox/syscall_names.inc"
 };
 
 /* Set once, before the filter: a handler has no other way to know. */

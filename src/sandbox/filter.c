@@ -21,13 +21,27 @@ static struct scmp_arg_cmp cond_of(const struct box_cond *c)
 static int row_add(scmp_filter_ctx f, const struct box_row *r)
 {
     struct scmp_arg_cmp cond[ARRAY_LEN(r->cond)];
-    uint32_t action = r->missing ? SCMP_ACT_ERRNO(ENOSYS) : SCMP_ACT_ALLOW;
+    uint32_t action = r->answer ? SCMP_ACT_ERRNO((uint16_t)r->answer) : SCMP_ACT_ALLOW;
     unsigned n = 0;
 
     for (unsigned i = 0; i < ARRAY_LEN(r->cond); i++)
         if (r->cond[i].test != BOX_NONE)
             cond[n++] = cond_of(&r->cond[i]);
     return seccomp_rule_add_array(f, action, r->nr, n, cond);
+}
+
+/* What one set only answers, another may really need. */
+static bool done_elsewhere(uint64_t sets, int nr)
+{
+    for (enum box_set s = 0; s < BOX_SETS; s++) {
+        const struct box_row *row;
+        unsigned n = sets & BOX_BIT(s) ? box_rows(s, &row) : 0;
+
+        for (unsigned i = 0; i < n; i++)
+            if (row[i].nr == nr && !row[i].answer)
+                return true;
+    }
+    return false;
 }
 
 static int rows_add(scmp_filter_ctx f, uint64_t sets)
@@ -39,6 +53,8 @@ static int rows_add(scmp_filter_ctx f, uint64_t sets)
         unsigned n = sets & BOX_BIT(s) ? box_rows(s, &row) : 0;
 
         for (unsigned i = 0; i < n && !err; i++) {
+            if (row[i].answer && done_elsewhere(sets, row[i].nr))
+                continue;
             err = row_add(f, &row[i]);
             if (err == -EEXIST) /* two sets want the same */
                 err = 0;

@@ -4,7 +4,8 @@
  */
 #include "sandbox/impl.h"
 #include <asm/termbits.h>
-#include <linux/fcntl.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -24,6 +25,9 @@ static const struct box_row core[] = {
     {CALL(rt_sigprocmask), .why = "threads choose their signals"},
     {CALL(rt_sigreturn), .why = "back from a signal", .unseen = "only where a signal was handled"},
     {CALL(exit_group), .why = "the end"},
+    {CALL(openat), ONLY(WHEN(0, (uint32_t)AT_FDCWD), WHEN(2, O_RDONLY | O_CLOEXEC)),
+     .answer = ENOENT,
+     .why = "glibc's free may look for /proc/sys/vm/overcommit_memory, and does without"},
     {CALL(restart_syscall), .why = "a sleep goes on after SIGSTOP and SIGCONT",
      .unseen = "the kernel makes this call by itself, when a stopped process goes on"},
     {CALL(clock_gettime), .why = "time", .unseen = CLOCK_UNSEEN},
@@ -44,7 +48,7 @@ static const struct box_row loop[] = {
 static const struct box_row threads[] = {
     {CALL(clone), ONLY(WHEN_BITS(0, THREAD | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID, THREAD)),
      .why = "a thread of this process, never another process"},
-    {CALL(clone3), .missing = true,
+    {CALL(clone3), .answer = ENOSYS,
      .why = "its flags are in memory, where no filter sees them: glibc then uses clone"},
     {CALL(set_robust_list), .why = "a thread begins"},
     {CALL(rseq), .why = "a thread begins"},
