@@ -162,6 +162,7 @@ static int start(struct p9_wire *w, const struct p9_opts *o, const int fd[GIVEN]
     err = actions(&files, fd);
     if (!err)
         err = posix_spawn(&w->pid, "/proc/self/exe", &files, &attr, argv, no_env);
+    w->pidfd = err ? -1 : (int)syscall(SYS_pidfd_open, w->pid, 0);
     posix_spawnattr_destroy(&attr);
     posix_spawn_file_actions_destroy(&files);
     return -err;
@@ -191,6 +192,15 @@ static int hello(const struct p9_wire *w, const struct p9_opts *o)
     return 0;
 }
 
+/* By its pidfd: this process, in its jail, can't end any other. */
+static void end_it(const struct p9_wire *w)
+{
+    if (w->pidfd < 0)
+        kill(w->pid, SIGKILL);
+    else
+        (void)syscall(SYS_pidfd_send_signal, w->pidfd, SIGKILL, NULL, 0);
+}
+
 int p9_spawn_end(struct p9_wire *w, bool now, int wait_ms)
 {
     struct pollfd gone = {.events = POLLIN};
@@ -198,17 +208,17 @@ int p9_spawn_end(struct p9_wire *w, bool now, int wait_ms)
 
     if (!w->pid)
         return -1;
-    gone.fd = (int)syscall(SYS_pidfd_open, w->pid, 0);
+    gone.fd = w->pidfd;
     if (now)
-        kill(w->pid, SIGKILL);
-    if (gone.fd >= 0) {
+        end_it(w);
+    if (gone.fd >= 0)
         poll(&gone, 1, wait_ms);
-        close(gone.fd);
-    }
     if (waitpid(w->pid, &status, WNOHANG) != w->pid) {
-        kill(w->pid, SIGKILL); /* it may wait for a disk: whoever is left over ends by itself */
+        end_it(w); /* it may wait for a disk: whoever is left over ends by itself */
         status = -1;
     }
+    if (w->pidfd >= 0)
+        close(w->pidfd);
     w->pid = 0;
     return status;
 }

@@ -63,6 +63,7 @@ struct p9_wire {
     int sock; /* waits for an answer a moment at most (linger) */
     struct p9_shared *shared;
     pid_t pid;               /* 0: nobody of ours */
+    int pidfd;               /* of pid; -1: this kernel has none */
     unsigned patience_ms;    /* how long a drain waits for an answer */
     void (*pump)(void *ctx); /* tests: the other end is in this process, and there is a request */
     void *pump_ctx;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define FRONT (BOX_BIT(BOX_FRONT) | BOX_BIT(BOX_STREAM) | BOX_BIT(BOX_CONNECT))
+
 int box_take_mode(enum box_mode *mode, const char *value, struct error *err)
 {
     if (strcmp(value, "auto") && strcmp(value, "require"))
@@ -18,8 +20,11 @@ int box_take_mode(enum box_mode *mode, const char *value, struct error *err)
 
 void box_gone(struct box *b, const char *path)
 {
+    const char *end = path ? strstr(path, ",log=") : NULL;
+
     if (path && b->gones < BOX_PATHS)
-        b->gone[b->gones++] = path;
+        snprintf(b->gone[b->gones++], BOX_PATH, "%.*s", (int)(end ? end - path : BOX_PATH - 1),
+                 path);
 }
 
 static bool starts(const char *s, const char *with)
@@ -35,6 +40,7 @@ void box_needs_chr(struct box *b, const char *spec)
     if (starts(spec, "socket=")) {
         b->sets |= BOX_BIT(BOX_LISTEN) | BOX_BIT(BOX_STREAM);
         box_gone(b, spec + strlen("socket="));
+        b->sets |= strstr(spec, ",log=") ? BOX_BIT(BOX_CONSOLE_LOG) : 0;
     }
 }
 
@@ -106,20 +112,21 @@ int run_box_enter(const struct run *r, struct error *err)
     needs_consoles(&b, s);
     needs_sockets(&b, r);
     for (unsigned i = 0; i < s->disks; i++) {
-        box_needs_disk(&b, s->disk[i].path);
+        if (s->disk[i].vhost)
+            b.sets |= FRONT;
+        else
+            box_needs_disk(&b, s->disk[i].path);
         if (s->disk[i].trap != BOARD_TRAP_EACH)
             b.sets |= BOX_BIT(BOX_WATCH);
     }
     for (unsigned i = 0; i < s->nets; i++)
-        box_needs_net(&b, s->net[i].spec);
+        if (s->net[i].vhost)
+            b.sets |= FRONT;
+        else
+            box_needs_net(&b, s->net[i].spec);
     b.sets |= s->rng.used ? BOX_BIT(BOX_RANDOM) : 0;
     b.sets |= s->balloon.used ? BOX_BIT(BOX_BALLOON) : 0;
-    for (unsigned i = 0; i < s->shares; i++) {
-        b.sets |= BOX_BIT(BOX_SHARE);
-        if (b.beneaths < BOX_PATHS) {
-            b.readonly[b.beneaths] = s->share[i].readonly;
-            b.beneath[b.beneaths++] = s->share[i].dir;
-        }
-    }
+    b.sets |= s->screen.width ? BOX_BIT(BOX_SCREEN) : 0;
+    b.sets |= s->shares ? BOX_BIT(BOX_SHARE) : 0;
     return box_enter(&b, err);
 }

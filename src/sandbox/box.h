@@ -20,24 +20,27 @@ enum box_set {
     BOX_DBT,     /* engines */
     BOX_DIRECT,
     BOX_KVM,
-    BOX_KVM_CHIP,   /* its local APICs are the kernel's */
-    BOX_DISK,       /* raw images */
-    BOX_RING,       /* io_uring */
-    BOX_BLOCK,      /* block devices of this host */
-    BOX_TERMINAL,   /* stdin and stdout */
-    BOX_LISTEN,     /* sockets that are listened at, and go with the process */
-    BOX_STREAM,     /* streams over sockets that are connected */
-    BOX_CONNECT,    /* and connecting anew */
-    BOX_TAP,        /* a tap */
-    BOX_PASST,      /* passt is our child */
-    BOX_RANDOM,     /* entropy for a guest */
-    BOX_BALLOON,    /* memory that goes back */
-    BOX_WATCH,      /* pages of registers whose protection changes */
-    BOX_OUTPUT,     /* files written at the end, open since the start */
-    BOX_SHARE,      /* a directory of this host: its files are opened */
-    BOX_VHOST,      /* a vhost-user back end: peers' memory is mapped */
-    BOX_PROGRAM,    /* viaduct exec: a program's calls */
-    BOX_PROGRAM_FS, /* and its files */
+    BOX_KVM_CHIP,    /* its local APICs are the kernel's */
+    BOX_DISK,        /* raw images */
+    BOX_RING,        /* io_uring */
+    BOX_BLOCK,       /* block devices of this host */
+    BOX_TERMINAL,    /* stdin and stdout */
+    BOX_LISTEN,      /* sockets that are listened at, and go with the process */
+    BOX_STREAM,      /* streams over sockets that are connected */
+    BOX_CONNECT,     /* and connecting anew */
+    BOX_TAP,         /* a tap */
+    BOX_PASST,       /* passt is our child */
+    BOX_RANDOM,      /* entropy for a guest */
+    BOX_BALLOON,     /* memory that goes back */
+    BOX_WATCH,       /* pages of registers whose protection changes */
+    BOX_OUTPUT,      /* files written at the end, open since the start */
+    BOX_SHARE,       /* a directory of this host: its server is our child */
+    BOX_FRONT,       /* vhost-user back ends that are used */
+    BOX_SCREEN,      /* a screen that clients are lent */
+    BOX_CONSOLE_LOG, /* console output, kept in a file of bounded size */
+    BOX_VHOST,       /* a vhost-user back end: peers' memory is mapped */
+    BOX_PROGRAM,     /* viaduct exec: a program's calls */
+    BOX_PROGRAM_FS,  /* and its files */
     BOX_SETS
 };
 #define BOX_BIT(set) (1ull << (set))
@@ -45,12 +48,13 @@ enum box_set {
 enum box_mode { BOX_AUTO, BOX_REQUIRE, BOX_OFF };
 
 #define BOX_PATHS 32
+#define BOX_PATH  128 /* a socket's has up to 107 */
 
 struct box {
     const char *role; /* for messages */
     uint64_t sets;    /* BOX_BIT of each */
     enum box_mode mode;
-    const char *gone[BOX_PATHS]; /* sockets and files that are taken away at the end */
+    char gone[BOX_PATHS][BOX_PATH]; /* sockets that are taken away at the end */
     unsigned gones;
     const char *beneath[BOX_PATHS]; /* directories whose files are opened or changed */
     bool readonly[BOX_PATHS];

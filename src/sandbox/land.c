@@ -84,7 +84,7 @@ static int rules(int set, const struct box *b, uint64_t all)
 /* Who has children that were there before must be able to end them. */
 static uint64_t scopes(const struct box *b)
 {
-    bool children = b->sets & (BOX_BIT(BOX_DIRECT) | BOX_BIT(BOX_PASST));
+    bool children = b->sets & (BOX_BIT(BOX_DIRECT) | BOX_BIT(BOX_PASST) | BOX_BIT(BOX_SHARE));
 
     return SCOPE_SOCKETS | (children ? 0 : SCOPE_SIGNALS);
 }

@@ -2,9 +2,7 @@
 #include "sandbox/impl.h"
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <linux/sched.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -59,40 +57,50 @@ static const struct box_row random_[] = {
     {CALL(getrandom), .why = "virtio-rng"},
 };
 
+/* The server is a process with a list of its own (back/p9_jail.c). */
 static const struct box_row share[] = {
-    {CALL(landlock_create_ruleset), .why = "the server's thread shuts itself in"},
-    {CALL(landlock_add_rule), .why = "the same"},
-    {CALL(landlock_restrict_self), .why = "the same"},
-    {CALL(prctl), ONLY(WHEN(0, PR_SET_NO_NEW_PRIVS)), .why = "the same"},
-    {CALL(unshare), ONLY(WHEN(0, CLONE_FS)), .why = "the same: an umask of its own"},
-    {CALL(umask), .why = "the same"},
-    {CALL(openat2), .why = "Twalk"},
-    {CALL(openat), .why = "Tlopen, Tlcreate"},
-    {CALL(newfstatat), .why = "Tgetattr"},
-    {CALL(fstatfs), .why = "Tstatfs"},
-    {CALL(fcntl), .why = "a second descriptor, locks"},
-    {CALL(lseek), .why = "Treaddir"},
-    {CALL(getdents64), .why = "Treaddir"},
-    {CALL(readlinkat), .why = "Treadlink"},
-    {CALL(preadv), .why = "Tread"},
-    {CALL(preadv2), .why = "Tread"},
-    {CALL(pwritev), .why = "Twrite"},
-    {CALL(fsync), .why = "Tfsync"},
-    {CALL(fdatasync), .why = "Tfsync"},
-    {CALL(ftruncate), .why = "Tsetattr"},
-    {CALL(fchmodat), .why = "Tsetattr"},
-    {CALL(utimensat), .why = "Tsetattr"},
-    {CALL(mkdirat), .why = "Tmkdir"},
-    {CALL(symlinkat), .why = "Tsymlink"},
-    {CALL(linkat), .why = "Tlink"},
-    {CALL(renameat), .why = "Trenameat"},
-    {CALL(unlinkat), .why = "Tunlinkat"},
+    {CALL(sendmsg), .why = "requests, with descriptors for their answers"},
+    {CALL(recvfrom), .why = "answers"},
+    {CALL(shutdown), .why = "there is nothing more to ask"},
+    {CALL(poll), .why = "an answer that is waited for"},
+    {CALL(pidfd_send_signal), .why = "its server is ended; no other process has a pidfd here"},
+    {CALL(wait4), .why = "how it ended"},
+};
+
+/* vhost-user's front end: the back end may go and come back. */
+static const struct box_row front[] = {
+    {CALL(poll), .why = "an answer that is waited for"},
+    {CALL(eventfd2), .why = "a ring's calls"},
+    {CALL(pipe2), .why = "a ring's kicks, where the back end reads a byte each"},
+    {CALL(clock_nanosleep), .why = "a back end that is not there yet"},
+    {CALL(preadv2), .why = "a ring's calls, without waiting"},
+    {CALL(memfd_create), .why = "rings for a new back end: the old one may still write to its own"},
+    {CALL(ftruncate), .why = "the same"},
+    {CALL(fcntl), ONLY(WHEN(1, F_ADD_SEALS)), .why = "a peer can't cut them short"},
+};
+
+static const struct box_row screen[] = {
+    {CALL(fcntl), ONLY(WHEN(1, F_GET_SEALS)), .why = "a screen is lent to be read only"},
+    {CALL(fcntl), ONLY(WHEN(1, F_ADD_SEALS)), .why = "the same"},
+};
+
+static const struct box_row console_log[] = {
+    {CALL(pread64), .why = "its newer half is kept"},
+    {CALL(ftruncate), .why = "its older half goes"},
 };
 
 const struct box_list box_lists_io[] = {
-    [BOX_SHARE] = BOX_LIST("share", share),        [BOX_DISK] = BOX_LIST("disk", disk),
-    [BOX_RING] = BOX_LIST("ring", ring),           [BOX_BLOCK] = BOX_LIST("block", block),
-    [BOX_LISTEN] = BOX_LIST("listen", listen_),    [BOX_STREAM] = BOX_LIST("stream", stream),
-    [BOX_CONNECT] = BOX_LIST("connect", connect_), [BOX_TAP] = BOX_LIST("tap", tap),
-    [BOX_PASST] = BOX_LIST("passt", passt),        [BOX_RANDOM] = BOX_LIST("random", random_),
+    [BOX_CONSOLE_LOG] = BOX_LIST("console-log", console_log),
+    [BOX_SCREEN] = BOX_LIST("screen", screen),
+    [BOX_FRONT] = BOX_LIST("front", front),
+    [BOX_SHARE] = BOX_LIST("share", share),
+    [BOX_DISK] = BOX_LIST("disk", disk),
+    [BOX_RING] = BOX_LIST("ring", ring),
+    [BOX_BLOCK] = BOX_LIST("block", block),
+    [BOX_LISTEN] = BOX_LIST("listen", listen_),
+    [BOX_STREAM] = BOX_LIST("stream", stream),
+    [BOX_CONNECT] = BOX_LIST("connect", connect_),
+    [BOX_TAP] = BOX_LIST("tap", tap),
+    [BOX_PASST] = BOX_LIST("passt", passt),
+    [BOX_RANDOM] = BOX_LIST("random", random_),
 };
