@@ -1,5 +1,6 @@
 /* viaduct run goes into its jail: which system calls this command line needs (sandbox/box.h). */
 #include "cli/run_box.h"
+#include "cli/switch_place.h"
 #include "board/board.h"
 #include "core/error.h"
 #include "engine/engine.h"
@@ -63,6 +64,16 @@ void box_needs_net(struct box *b, const char *spec)
         b->sets |= BOX_BIT(BOX_STREAM) | BOX_BIT(BOX_PASST);
     else if (starts(spec, "switch="))
         b->sets |= BOX_BIT(BOX_STREAM) | BOX_BIT(BOX_CONNECT);
+}
+
+void box_needs_place(struct box *b, const struct switch_place *p)
+{
+    if (p->socket) {
+        b->sets |= BOX_BIT(BOX_LISTEN) | BOX_BIT(BOX_STREAM);
+        box_gone(b, p->socket);
+    } else {
+        box_needs_net(b, p->spec);
+    }
 }
 
 static void needs_engine(struct box *b, const struct vm_setup *s)

@@ -13,6 +13,9 @@ void box_needs_disk(struct box *b, const char *path);
 void box_needs_net(struct box *b, const char *spec);
 void box_gone(struct box *b, const char *path); /* a socket that goes at the end; or NULL */
 
+struct switch_place;
+void box_needs_place(struct box *b, const struct switch_place *p); /* of a switch */
+
 /* --sandbox auto|require */
 #define BOX_VALUE "auto|require"
 #define BOX_HELP                                                                                   \

@@ -9,6 +9,7 @@
  */
 #include "back/net_pcap.h"
 #include "cli/cli.h"
+#include "cli/run_box.h"
 #include "cli/switch_place.h"
 #include "cli/switch_stats.h"
 #include "core/error.h"
@@ -31,12 +32,14 @@ struct serve {
     struct switch_place place[PLACES];
     unsigned places;
     const char *path, *ledger_path;
+    enum box_mode sandbox;
     const char *pcap_path[SW_PORTS];
     uint64_t age_ns;
     bool stats, help;
     /* while it runs */
     struct loop *loop;
     struct ledger *ledger;
+    FILE *ledger_file; /* open since before the jail; or NULL */
     struct sw *sw;
     struct net_pcap *pcap[SW_PORTS];
     struct log_budget budget;
@@ -119,19 +122,36 @@ static void serve_close(struct serve *s)
         loop_close(s->loop);
 }
 
-static int ledger_write(const struct serve *s)
+static int ledger_write(struct serve *s)
 {
-    int code = s->ledger_path ? ledger_save(s->ledger, s->ledger_path) : 0;
+    int code = s->ledger_file ? ledger_put(s->ledger, s->ledger_file) : 0;
 
     if (code)
         log_error("--ledger %s: %s", s->ledger_path, strerror(-code));
     return code;
 }
 
+/* Everything is open: docs/containment.md. */
+static int doors_close(struct serve *s, struct error *err)
+{
+    struct box b = {.role = "switch",
+                    .mode = s->sandbox,
+                    .sets = BOX_BIT(BOX_CORE) | BOX_BIT(BOX_LOOP) | BOX_BIT(BOX_OUTPUT)};
+
+    if (s->ledger_path && !(s->ledger_file = ledger_place(s->ledger_path)))
+        return error_set(err, -errno, "--ledger %s: %s", s->ledger_path, strerror(errno));
+    for (unsigned i = 0; i < s->places; i++)
+        box_needs_place(&b, &s->place[i]);
+    return box_enter(&b, err);
+}
+
 static int serve(struct serve *s)
 {
     struct error err = {0};
     int code = serve_open(s, &err);
+
+    if (!code)
+        code = doors_close(s, &err);
 
     if (code) {
         log_error("%s", err.text);
@@ -217,6 +237,19 @@ static int take_path(void *ctx, const char *word, struct error *err)
     return 0;
 }
 
+static int take_sandbox(void *ctx, const char *value, struct error *err)
+{
+    return box_take_mode(&((struct serve *)ctx)->sandbox, value, err);
+}
+
+static int take_no_sandbox(void *ctx, const char *value, struct error *err)
+{
+    (void)value;
+    (void)err;
+    ((struct serve *)ctx)->sandbox = BOX_OFF;
+    return 0;
+}
+
 static const struct opt options[] = {
     {"port", SWITCH_PLACE_VALUE, "plug that in, under those rules; repeated for more", take_port},
     {"pcap", "PORT=FILE", "write what passes that port to a pcap file; repeated for more",
@@ -224,6 +257,8 @@ static const struct opt options[] = {
     {"age", "SECONDS", "forget an address that was silent for so long (300)", take_age},
     {"stats", NULL, "print each port's counters at the end (SIGUSR1: at any time)", take_stats},
     {"ledger", "FILE", "write the ledger as JSON at the end; - is stdout", take_ledger},
+    {"sandbox", BOX_VALUE, BOX_HELP, take_sandbox},
+    {"no-sandbox", NULL, BOX_NO_HELP, take_no_sandbox},
     {0},
 };
 

@@ -90,8 +90,7 @@ const char *ledger_kind_name(enum ledger_kind kind);
 void ledger_print(const struct ledger *l, FILE *out);      /* the table at exit */
 int ledger_json(const struct ledger *l, FILE *out);        /* 0 or -errno */
 int ledger_save(const struct ledger *l, const char *path); /* "-" is stdout; 0 or -errno */
-/* The same in two steps, for who opens no files later: NULL and errno; what was there stays till
- * put writes over it and closes. */
+/* The same in two steps, for who opens no files later: NULL and errno; put closes. */
 FILE *ledger_place(const char *path);
 int ledger_put(const struct ledger *l, FILE *out); /* 0 or -errno */
 

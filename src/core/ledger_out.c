@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct sum {
@@ -137,7 +136,9 @@ int ledger_json(const struct ledger *l, FILE *out)
 
 FILE *ledger_place(const char *path)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+    bool is_stdout = !strcmp(path, "-");
+    int fd = is_stdout ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
+                       : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
     FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
 
     if (fd >= 0 && !out)
@@ -147,25 +148,14 @@ FILE *ledger_place(const char *path)
 
 int ledger_put(const struct ledger *l, FILE *out)
 {
-    struct stat st;
-    int err = 0;
+    int err = ledger_json(l, out);
 
-    if (!fstat(fileno(out), &st) && S_ISREG(st.st_mode) && ftruncate(fileno(out), 0))
-        err = -errno;
-    if (!err)
-        err = ledger_json(l, out);
     return fclose(out) && !err ? -errno : err;
 }
 
 int ledger_save(const struct ledger *l, const char *path)
 {
-    FILE *out;
-    int err;
+    FILE *out = ledger_place(path);
 
-    if (!strcmp(path, "-")) {
-        err = ledger_json(l, stdout);
-        return fflush(stdout) ? -errno : err;
-    }
-    out = ledger_place(path);
     return out ? ledger_put(l, out) : -errno;
 }

@@ -70,7 +70,6 @@ static const struct box_row terminal[] = {
 
 static const struct box_row output[] = {
     {CALL(newfstatat), ONLY(WHEN(3, AT_EMPTY_PATH)), .why = "stdio asks what it writes to"},
-    {CALL(ftruncate), .why = "an older ledger is written over"},
     {CALL(lseek), .why = "and /proc/self/smaps read anew"},
 };
 

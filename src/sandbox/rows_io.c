@@ -71,6 +71,7 @@ static const struct box_row share[] = {
 static const struct box_row front[] = {
     {CALL(poll), .why = "an answer that is waited for"},
     {CALL(eventfd2), .why = "a ring's calls"},
+    {CALL(socketpair), ONLY(WHEN(0, AF_UNIX)), .why = "a channel for the back end's own requests"},
     {CALL(pipe2), .why = "a ring's kicks, where the back end reads a byte each"},
     {CALL(clock_nanosleep), .why = "a back end that is not there yet"},
     {CALL(preadv2), .why = "a ring's calls, without waiting"},
