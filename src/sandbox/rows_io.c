@@ -61,6 +61,7 @@ static const struct box_row random_[] = {
 static const struct box_row share[] = {
     {CALL(sendmsg), .why = "requests, with descriptors for their answers"},
     {CALL(recvfrom), .why = "answers"},
+    {CALL(readv), .why = "long answers, from the pipe"},
     {CALL(shutdown), .why = "there is nothing more to ask"},
     {CALL(poll), .why = "an answer that is waited for"},
     {CALL(pidfd_send_signal), .why = "its server is ended; no other process has a pidfd here"},
