@@ -103,6 +103,10 @@ static void needs_sockets(struct box *b, const struct run *r)
     if (r->ctl)
         b->sets |= BOX_BIT(BOX_LISTEN) | BOX_BIT(BOX_STREAM);
     box_gone(b, r->ctl);
+    if (*r->metrics) {
+        b->sets |= BOX_BIT(BOX_LISTEN) | BOX_BIT(BOX_STREAM);
+        box_gone(b, r->metrics);
+    }
     if (!r->vm.vsock.cid)
         return;
     b->sets |= BOX_BIT(BOX_LISTEN) | BOX_BIT(BOX_STREAM) | BOX_BIT(BOX_CONNECT);

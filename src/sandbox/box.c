@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
@@ -105,12 +106,14 @@ static int aside(const struct box *b, struct error *err)
 
 int box_enter(const struct box *b, struct error *err)
 {
+    /* A core would have the guest's memory in it. 1: none to a program either, core(5). */
+    static const struct rlimit no_core = {1, 1};
     int code = aside(b, err), rc;
 
     if (code)
         return code < 0 ? code : 0;
-    (void)space_enter(b);                     /* many hosts forbid them: viaduct sandbox tells */
-    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* a core would have the guest's memory in it */
+    (void)space_enter(b); /* many hosts forbid them: viaduct sandbox tells */
+    (void)setrlimit(RLIMIT_CORE, &no_core);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         code = lacks(b, "no_new_privs", -errno, err);
     rc = code || b->powers ? 0 : caps_drop();
