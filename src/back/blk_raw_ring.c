@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <linux/falloc.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define TRIES_MAX 64 /* sends in a row of one request without a byte moved */
@@ -19,14 +20,17 @@ static int restrict_to_disks(struct io_uring *ring)
     static const uint8_t op[] = {IORING_OP_READ,   IORING_OP_WRITE, IORING_OP_READV,
                                  IORING_OP_WRITEV, IORING_OP_FSYNC, IORING_OP_FALLOCATE};
     struct io_uring_restriction may[ARRAY_LEN(op)] = {{0}};
-    int rc;
 
     for (unsigned i = 0; i < ARRAY_LEN(op); i++) {
         may[i].opcode = IORING_RESTRICTION_SQE_OP;
         may[i].sqe_op = op[i];
     }
-    rc = io_uring_register_restrictions(ring, may, ARRAY_LEN(may));
-    return rc ? rc : io_uring_enable_rings(ring);
+    /* By number: Debian 12's liburing declares these two functions and has neither. */
+    if (syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_RESTRICTIONS, may,
+                ARRAY_LEN(may)) ||
+        syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0))
+        return -errno;
+    return 0;
 }
 
 int raw_ring_init(struct blk_raw *raw)
