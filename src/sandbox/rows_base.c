@@ -25,6 +25,7 @@ static const struct box_row core[] = {
     {CALL(rt_sigprocmask), .why = "threads choose their signals"},
     {CALL(rt_sigreturn), .why = "back from a signal", .unseen = "only where a signal was handled"},
     {CALL(exit_group), .why = "the end"},
+    {CALL(sysinfo), .why = "glibc's qsort asks how much memory there is"},
     {CALL(openat), ONLY(WHEN(0, (uint32_t)AT_FDCWD), WHEN(2, O_RDONLY | O_CLOEXEC)),
      .answer = ENOENT,
      .why = "glibc's free may look for /proc/sys/vm/overcommit_memory, and does without"},
