@@ -13,8 +13,8 @@ static struct scmp_arg_cmp cond_of(const struct box_cond *c)
 {
     switch (c->test) {
     case BOX_BITS: return SCMP_CMP(c->arg, SCMP_CMP_MASKED_EQ, c->mask, c->value);
-    case BOX_SELF: return SCMP_CMP(c->arg, SCMP_CMP_EQ, (uint64_t)getpid());
-    default: return SCMP_CMP(c->arg, SCMP_CMP_EQ, c->value);
+    case BOX_SELF: return (struct scmp_arg_cmp){c->arg, SCMP_CMP_EQ, (uint64_t)getpid(), 0};
+    default: return (struct scmp_arg_cmp){c->arg, SCMP_CMP_EQ, c->value, 0};
     }
 }
 
