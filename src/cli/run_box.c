@@ -1,4 +1,5 @@
-/* viaduct run goes into its jail: which system calls this command line needs (sandbox/box.h). */
+/* viaduct run and viaduct switch go into their jails: which system calls this command line needs
+ * (sandbox/box.h). */
 #include "cli/run_box.h"
 #include "cli/switch_place.h"
 #include "board/board.h"
@@ -66,7 +67,7 @@ void box_needs_net(struct box *b, const char *spec)
         b->sets |= BOX_BIT(BOX_STREAM) | BOX_BIT(BOX_CONNECT);
 }
 
-void box_needs_place(struct box *b, const struct switch_place *p)
+static void needs_place(struct box *b, const struct switch_place *p)
 {
     if (p->socket) {
         b->sets |= BOX_BIT(BOX_LISTEN) | BOX_BIT(BOX_STREAM);
@@ -143,5 +144,17 @@ int run_box_enter(const struct run *r, struct error *err)
     b.sets |= s->balloon.used ? BOX_BIT(BOX_BALLOON) : 0;
     b.sets |= s->screen.width ? BOX_BIT(BOX_SCREEN) : 0;
     b.sets |= s->shares ? BOX_BIT(BOX_SHARE) : 0;
+    return box_enter(&b, err);
+}
+
+int switch_box_enter(const struct switch_place *place, unsigned places, enum box_mode mode,
+                     struct error *err)
+{
+    struct box b = {.role = "switch",
+                    .mode = mode,
+                    .sets = BOX_BIT(BOX_CORE) | BOX_BIT(BOX_LOOP) | BOX_BIT(BOX_OUTPUT)};
+
+    for (unsigned i = 0; i < places; i++)
+        needs_place(&b, &place[i]);
     return box_enter(&b, err);
 }

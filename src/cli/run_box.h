@@ -5,16 +5,17 @@
 #include "cli/run.h"
 #include "sandbox/box.h"
 
+struct switch_place;
+
 int run_box_enter(const struct run *r, struct error *err);
+int switch_box_enter(const struct switch_place *place, unsigned places, enum box_mode mode,
+                     struct error *err);
 
 /* For any role: what a back end of that name needs. */
 void box_needs_chr(struct box *b, const char *spec);
 void box_needs_disk(struct box *b, const char *path);
 void box_needs_net(struct box *b, const char *spec);
 void box_gone(struct box *b, const char *path); /* a socket that goes at the end; or NULL */
-
-struct switch_place;
-void box_needs_place(struct box *b, const struct switch_place *p); /* of a switch */
 
 /* --sandbox auto|require */
 #define BOX_VALUE "auto|require"

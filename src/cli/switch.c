@@ -134,15 +134,9 @@ static int ledger_write(struct serve *s)
 /* Everything is open: docs/containment.md. */
 static int doors_close(struct serve *s, struct error *err)
 {
-    struct box b = {.role = "switch",
-                    .mode = s->sandbox,
-                    .sets = BOX_BIT(BOX_CORE) | BOX_BIT(BOX_LOOP) | BOX_BIT(BOX_OUTPUT)};
-
     if (s->ledger_path && !(s->ledger_file = ledger_place(s->ledger_path)))
         return error_set(err, -errno, "--ledger %s: %s", s->ledger_path, strerror(errno));
-    for (unsigned i = 0; i < s->places; i++)
-        box_needs_place(&b, &s->place[i]);
-    return box_enter(&b, err);
+    return switch_box_enter(s->place, s->places, s->sandbox, err);
 }
 
 static int serve(struct serve *s)

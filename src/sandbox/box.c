@@ -49,8 +49,6 @@ static const struct box_list *list_of(enum box_set set)
     case BOX_THREADS:
     case BOX_TERMINAL:
     case BOX_OUTPUT: return &box_lists_base[set];
-    case BOX_PROGRAM:
-    case BOX_PROGRAM_FS: return &box_lists_program[set];
     default: return &box_lists_io[set];
     }
 }
@@ -64,15 +62,6 @@ unsigned box_rows(enum box_set set, const struct box_row **rows)
 const char *box_set_name(enum box_set set)
 {
     return list_of(set)->name;
-}
-
-enum box_set box_set_named(const char *name)
-{
-    enum box_set s = 0;
-
-    while (s < BOX_SETS && strcmp(box_set_name(s), name))
-        s++;
-    return s;
 }
 
 /* ---- what could not be had ---- */
@@ -112,11 +101,11 @@ int box_enter(const struct box *b, struct error *err)
 
     if (code)
         return code < 0 ? code : 0;
-    (void)space_enter(b); /* many hosts forbid them: viaduct sandbox tells */
+    (void)space_enter(); /* many hosts forbid them */
     (void)setrlimit(RLIMIT_CORE, &no_core);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         code = lacks(b, "no_new_privs", -errno, err);
-    rc = code || b->powers ? 0 : caps_drop();
+    rc = code ? 0 : caps_drop();
     if (rc)
         code = lacks(b, "giving up capabilities", rc, err);
     rc = code ? 0 : land_enter(b);

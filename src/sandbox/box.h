@@ -38,9 +38,6 @@ enum box_set {
     BOX_FRONT,       /* vhost-user back ends that are used */
     BOX_SCREEN,      /* a screen that clients are lent */
     BOX_CONSOLE_LOG, /* console output, kept in a file of bounded size */
-    BOX_VHOST,       /* a vhost-user back end: peers' memory is mapped */
-    BOX_PROGRAM,     /* viaduct exec: a program's calls */
-    BOX_PROGRAM_FS,  /* and its files */
     BOX_SETS
 };
 #define BOX_BIT(set) (1ull << (set))
@@ -56,11 +53,6 @@ struct box {
     enum box_mode mode;
     char gone[BOX_PATHS][BOX_PATH]; /* sockets that are taken away at the end */
     unsigned gones;
-    const char *beneath[BOX_PATHS]; /* directories whose files are opened or changed */
-    bool readonly[BOX_PATHS];
-    unsigned beneaths;
-    bool connects; /* to sockets by path: the root directory stays */
-    bool powers;   /* capabilities stay: it acts for others on files */
 };
 
 /*
@@ -69,7 +61,7 @@ struct box {
  */
 int box_enter(const struct box *b, struct error *err);
 
-/* ---- for the verb that shows the lists, and for tests ---- */
+/* ---- for tests: tests/unit/unit_box.c ---- */
 
 enum box_test {
     BOX_NONE,
@@ -96,12 +88,7 @@ struct box_row {
 /* The rows of one set; their number. */
 unsigned box_rows(enum box_set set, const struct box_row **rows);
 const char *box_set_name(enum box_set set);
-/* The set of that name, or BOX_SETS. */
-enum box_set box_set_named(const char *name);
-
-/* What this host has: true, and a few words. */
-bool box_has_filter(void);
-int box_landlock_abi(void);               /* 0: none */
-bool box_built_without(const char **why); /* this build can't live in a jail: sanitizers, gcov */
+/* This build can't live in a jail: sanitizers, gcov. */
+bool box_built_without(const char **why);
 
 #endif

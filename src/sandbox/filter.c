@@ -82,8 +82,3 @@ int filter_load(const struct box *b)
         seccomp_release(f);
     return err;
 }
-
-bool box_has_filter(void)
-{
-    return seccomp_api_get() >= 3; /* SECCOMP_RET_KILL_PROCESS and TSYNC */
-}

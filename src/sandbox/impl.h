@@ -10,8 +10,8 @@ int filter_load(const struct box *b);
 int died_prepare(const char *role);
 /* land.c: Landlock. 0, or -ENOSYS where the kernel has none */
 int land_enter(const struct box *b);
-/* space.c: namespaces of our own; how many layers could not be had is told by *lost */
-int space_enter(const struct box *b);
+/* space.c: namespaces of our own */
+int space_enter(void);
 /* caps.c */
 int caps_drop(void);
 
@@ -42,7 +42,6 @@ struct box_list {
     }
 
 /* rows_*.c */
-extern const struct box_list box_lists_base[], box_lists_engine[], box_lists_io[],
-    box_lists_program[];
+extern const struct box_list box_lists_base[], box_lists_engine[], box_lists_io[];
 
 #endif

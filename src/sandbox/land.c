@@ -1,8 +1,7 @@
 /*
  * Landlock, landlock(7): no file can be opened, made, moved or taken away by path, but sockets of
- * ours at the end and what lies beneath the directories that the user gave. No TCP port (ABI 4),
- * no abstract Unix socket of others and no signal to others (ABI 6). It holds for the calling
- * thread and those that it makes.
+ * ours at the end. No TCP port (ABI 4), no abstract Unix socket of others and no signal to others
+ * (ABI 6). It holds for the calling thread and those that it makes.
  */
 #include "sandbox/impl.h"
 #include <errno.h>
@@ -15,10 +14,6 @@
 #include <unistd.h>
 
 /* Rights by number: Debian 12's <linux/landlock.h> is of ABI 1. */
-#define FS_EXECUTE     (1ull << 0)
-#define FS_WRITE_FILE  (1ull << 1)
-#define FS_READ_FILE   (1ull << 2)
-#define FS_READ_DIR    (1ull << 3)
 #define FS_REMOVE_FILE (1ull << 5)
 #define FS_ABI_1       ((1ull << 13) - 1)
 #define FS_REFER       (1ull << 13) /* ABI 2 */
@@ -32,7 +27,7 @@ struct land_attr { /* as of ABI 6 */
     uint64_t fs, net, scoped;
 };
 
-int box_landlock_abi(void)
+static int landlock_abi(void)
 {
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
@@ -69,15 +64,12 @@ static int allow_gone(int set, const char *path)
     return allow(set, dirname(dir), FS_REMOVE_FILE);
 }
 
-static int rules(int set, const struct box *b, uint64_t all)
+static int rules(int set, const struct box *b)
 {
     int err = 0;
 
     for (unsigned i = 0; i < b->gones && !err; i++)
         err = allow_gone(set, b->gone[i]);
-    for (unsigned i = 0; i < b->beneaths && !err; i++)
-        err = allow(set, b->beneath[i],
-                    b->readonly[i] ? FS_READ_FILE | FS_READ_DIR : all & ~FS_EXECUTE);
     return err;
 }
 
@@ -91,7 +83,7 @@ static uint64_t scopes(const struct box *b)
 
 int land_enter(const struct box *b)
 {
-    int abi = box_landlock_abi(), set, err;
+    int abi = landlock_abi(), set, err;
     struct land_attr a = {
         .fs = rights(abi), .net = abi >= 4 ? NET_TCP : 0, .scoped = abi >= 6 ? scopes(b) : 0};
 
@@ -100,7 +92,7 @@ int land_enter(const struct box *b)
     set = (int)syscall(SYS_landlock_create_ruleset, &a, abi >= 6 ? 24 : abi >= 4 ? 16 : 8, 0);
     if (set < 0)
         return -errno;
-    err = rules(set, b, a.fs);
+    err = rules(set, b);
     if (!err && syscall(SYS_landlock_restrict_self, set, 0))
         err = -errno;
     close(set);

@@ -4,6 +4,7 @@
  *
  * unit_p9_jail --calls prints the list, for tests/fault/share_jail.
  */
+#include "jail_probe.h"
 #include "unit.h"
 #include "back/p9_main.h"
 #include "core/error.h"
@@ -21,8 +22,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-enum { CALLS_END = 470, PROBES = 335 }; /* past the last system call this test knows of */
 
 struct world {
     char dir[32];
@@ -144,26 +143,28 @@ static void possessions(void **state)
 
 /* ---- what it may do ---- */
 
-/* A child in jail makes one call: its wait status. */
-static int jailed(struct world *w, bool readonly, long nr, const long a[6])
+static int enter_as(const struct world *w, bool readonly)
 {
-    int status = 0;
-    pid_t pid = fork();
+    struct p9_server *s;
 
-    if (!pid) {
-        struct p9_server *s;
-
-        if (p9_server_open(&s, open(w->dir, O_PATH | O_CLOEXEC), readonly) || p9_jail(s))
-            _exit(99);
-        syscall(SYS_exit_group, syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]) < 0 ? errno : 0);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return status;
+    return p9_server_open(&s, open(w->dir, O_PATH | O_CLOEXEC), readonly) || p9_jail(s);
 }
 
-static bool killed(int status)
+static int enter(const void *world)
 {
-    return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
+    return enter_as(world, false);
+}
+
+static int enter_readonly(const void *world)
+{
+    return enter_as(world, true);
+}
+
+static int jailed(struct world *w, bool readonly, long nr, const long a[6])
+{
+    struct jail j = {.enter = readonly ? enter_readonly : enter, .what = w};
+
+    return jail_call(&j, nr, a);
 }
 
 static bool listed(long nr, bool readonly)
@@ -186,22 +187,22 @@ static bool listed(long nr, bool readonly)
 }
 
 /* Every call there is: those that aren't listed end it, and only those. fcntl's command and
- * splice's end are judged: see arguments. PROBES are the kernel's own trampolines, which no filter
- * sees. */
+ * splice's end are judged: see arguments. */
 static void calls(void **state)
 {
     static const long nothing[6] = {-1, 0, 0, 0, 0, 0};
     struct world *w = *state;
 
-    for (long nr = 0; nr < CALLS_END; nr++) {
-        if (nr == SYS_fcntl || nr == SYS_splice || (nr >= PROBES && nr < PROBES + 2))
+    for (long nr = 0; nr < JAIL_CALLS_END; nr++) {
+        if (nr == SYS_fcntl || nr == SYS_splice || !jail_sees(nr))
             continue;
-        if (killed(jailed(w, false, nr, nothing)) == listed(nr, false))
+        if (jail_killed(jailed(w, false, nr, nothing)) == listed(nr, false))
             fail_msg("system call %ld", nr);
-        if (listed(nr, false) && killed(jailed(w, true, nr, nothing)) == listed(nr, true))
+        if (listed(nr, false) && jail_killed(jailed(w, true, nr, nothing)) == listed(nr, true))
             fail_msg("system call %ld of a read-only share", nr);
     }
-    assert_true(killed(jailed(w, false, 0x40000000, nothing))); /* read(2), as x32 numbers it */
+    assert_true(
+        jail_killed(jailed(w, false, 0x40000000, nothing))); /* read(2), as x32 numbers it */
 }
 
 #define STATUS(readonly, nr, ...) jailed(*state, readonly, nr, (const long[6]){__VA_ARGS__})
@@ -210,21 +211,21 @@ static void calls(void **state)
 /* Of listed calls, arguments that no request needs. */
 static void arguments(void **state)
 {
-    assert_true(killed(STATUS(false, SYS_fcntl, 0, F_SETFL, 0)));
-    assert_true(killed(STATUS(false, SYS_fcntl, 0, F_SETOWN, 1)));
-    assert_true(killed(STATUS(false, SYS_fcntl, 0, F_NOTIFY, 0)));
+    assert_true(jail_killed(STATUS(false, SYS_fcntl, 0, F_SETFL, 0)));
+    assert_true(jail_killed(STATUS(false, SYS_fcntl, 0, F_SETOWN, 1)));
+    assert_true(jail_killed(STATUS(false, SYS_fcntl, 0, F_NOTIFY, 0)));
     assert_int_equal(STATUS(false, SYS_fcntl, 0, F_DUPFD_CLOEXEC, 0) >> 8, 0);
-    assert_true(killed(STATUS(false, SYS_splice, 0, 0, P9_FD_PIPE + 1, 0, 1, 0)));
+    assert_true(jail_killed(STATUS(false, SYS_splice, 0, 0, P9_FD_PIPE + 1, 0, 1, 0)));
     assert_int_equal(STATUS(false, SYS_splice, -1, 0, P9_FD_PIPE, 0, 1, 0) >> 8, EBADF);
-    assert_true(killed(STATUS(false, SYS_fchmodat, -1, TEXT(""), 04755)));
-    assert_true(killed(STATUS(false, SYS_fchmodat, -1, TEXT(""), 02755)));
-    assert_true(killed(STATUS(false, SYS_mkdirat, -1, TEXT("x"), 02755)));
-    assert_true(killed(STATUS(false, SYS_openat, -1, TEXT("x"), O_CREAT, 04755)));
+    assert_true(jail_killed(STATUS(false, SYS_fchmodat, -1, TEXT(""), 04755)));
+    assert_true(jail_killed(STATUS(false, SYS_fchmodat, -1, TEXT(""), 02755)));
+    assert_true(jail_killed(STATUS(false, SYS_mkdirat, -1, TEXT("x"), 02755)));
+    assert_true(jail_killed(STATUS(false, SYS_openat, -1, TEXT("x"), O_CREAT, 04755)));
     assert_int_equal(STATUS(false, SYS_fchmodat, -1, TEXT("x"), 01755) >> 8, EBADF);
     for (long how = 1; how < 3; how++)
-        assert_true(killed(STATUS(true, SYS_openat, -1, TEXT("x"), how, 0)));
-    assert_true(killed(STATUS(true, SYS_openat, -1, TEXT("x"), O_CREAT, 0)));
-    assert_true(killed(STATUS(true, SYS_openat, -1, TEXT("x"), O_TRUNC, 0)));
+        assert_true(jail_killed(STATUS(true, SYS_openat, -1, TEXT("x"), how, 0)));
+    assert_true(jail_killed(STATUS(true, SYS_openat, -1, TEXT("x"), O_CREAT, 0)));
+    assert_true(jail_killed(STATUS(true, SYS_openat, -1, TEXT("x"), O_TRUNC, 0)));
 }
 
 /* Of listed calls with the right arguments, what is outside. */

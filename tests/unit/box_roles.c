@@ -1,0 +1,67 @@
+/* Roles by their command lines, as viaduct run and viaduct switch hand them on: box_roles.h. */
+#include "box_roles.h"
+#include "cli/run_box.h"
+#include "cli/switch_place.h"
+#include "core/error.h"
+#include "engine/engine.h"
+
+#include <stdio.h>
+
+/* ---- roles, and the sets that docs/containment.md gives them ---- */
+
+#define ALL (BOX_BIT(BOX_CORE) | BOX_BIT(BOX_LOOP) | BOX_BIT(BOX_OUTPUT))
+#define RUN (ALL | BOX_BIT(BOX_THREADS) | BOX_BIT(BOX_TERMINAL))
+
+static int enter_run(struct run *r)
+{
+    struct error err = {0};
+    int code;
+
+    r->vm.console = "stdio";
+    code = run_box_enter(r, &err);
+    if (code)
+        fprintf(stderr, "%s\n", err.text);
+    return code;
+}
+
+static int enter_dbt(const void *disk)
+{
+    struct run r = {.vm = {.engine = &engine_dbt, .disks = 1, .disk[0].path = disk}};
+
+    return enter_run(&r);
+}
+
+static int enter_kvm(const void *nothing)
+{
+    struct run r = {.vm = {.engine = &engine_kvm, .split = true}};
+
+    (void)nothing;
+    return enter_run(&r);
+}
+
+static int enter_direct(const void *nothing)
+{
+    struct run r = {.vm.engine = &engine_direct};
+
+    (void)nothing;
+    return enter_run(&r);
+}
+
+static int enter_switch(const void *nothing)
+{
+    const struct switch_place place[2] = {{.socket = "/tmp/viaduct-box"},
+                                          {.spec = "switch=/tmp/viaduct-far"}};
+    struct error err = {0};
+
+    (void)nothing;
+    return switch_box_enter(place, ARRAY_LEN(place), BOX_AUTO, &err);
+}
+
+const struct role roles[ROLES] = {
+    {"run/dbt", enter_dbt, "/dev/null/disk",
+     RUN | BOX_BIT(BOX_DBT) | BOX_BIT(BOX_DISK) | BOX_BIT(BOX_RING)},
+    {"run/kvm", enter_kvm, NULL, RUN | BOX_BIT(BOX_KVM) | BOX_BIT(BOX_KVM_CHIP)},
+    {"run/direct", enter_direct, NULL, RUN | BOX_BIT(BOX_DBT) | BOX_BIT(BOX_DIRECT)},
+    {"switch", enter_switch, NULL,
+     ALL | BOX_BIT(BOX_LISTEN) | BOX_BIT(BOX_STREAM) | BOX_BIT(BOX_CONNECT)},
+};

@@ -1,0 +1,364 @@
+/*
+ * The jails of viaduct run and viaduct switch (sandbox/box.h), entered by what their command lines
+ * say: every system call that no row names ends the process with a line that names the call, on
+ * threads that were there before too; every listed one is let through, with the listed arguments
+ * only.
+ */
+#include "box_roles.h"
+#include "jail_probe.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <pthread.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct jail jail_of(const struct role *r)
+{
+    return (struct jail){.enter = r->enter, .what = r->what};
+}
+
+/* ---- rows, as box.h says what they mean ---- */
+
+/* f is called with each row of the role's sets, till it says true. */
+static bool any_row(const struct role *r, bool (*f)(const struct box_row *row, void *ctx),
+                    void *ctx)
+{
+    for (enum box_set s = 0; s < BOX_SETS; s++) {
+        const struct box_row *row;
+        unsigned n = r->sets & BOX_BIT(s) ? box_rows(s, &row) : 0;
+
+        for (unsigned i = 0; i < n; i++)
+            if (f(&row[i], ctx))
+                return true;
+    }
+    return false;
+}
+
+struct asked {
+    const struct role *role;
+    long nr, a[6];
+};
+
+static bool row_names(const struct box_row *row, void *ctx)
+{
+    return row->nr == ((struct asked *)ctx)->nr;
+}
+
+static bool row_is_plain(const struct box_row *row, void *ctx)
+{
+    return row_names(row, ctx) && row->cond[0].test == BOX_NONE && !row->answer;
+}
+
+static bool row_answers(const struct box_row *row, void *ctx)
+{
+    return row_names(row, ctx) && row->answer;
+}
+
+static bool holds(const struct box_cond *c, const long a[6])
+{
+    uint64_t v = (uint64_t)a[c->arg];
+
+    switch (c->test) {
+    case BOX_IS: return v == c->value;
+    case BOX_BITS: return (v & c->mask) == c->value;
+    case BOX_SELF: return a[c->arg] == JAIL_SELF;
+    default: return true;
+    }
+}
+
+static bool row_matches(const struct box_row *row, void *ctx)
+{
+    const struct asked *q = ctx;
+
+    return row_names(row, ctx) && holds(&row->cond[0], q->a) && holds(&row->cond[1], q->a);
+}
+
+/* ---- one call each ---- */
+
+/* It ended of it, and said which call it was, by whom. */
+static void expect_death(struct jail *j, const struct role *r, const struct asked *q)
+{
+    char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, (int)q->nr);
+    int status = jail_call(j, q->nr, q->a);
+    char line[128], role[64];
+
+    if (!jail_killed(status))
+        fail_msg("%s: system call %ld (%s): status %#x", r->name, q->nr, name ? name : "nameless",
+                 (unsigned)status);
+    snprintf(line, sizeof(line), "system call %s (%ld: ", name ? name : "of an unknown name",
+             q->nr);
+    if (name && strstr(j->said, "call of an unknown name")) /* libseccomp may know more */
+        snprintf(line, sizeof(line), "system call of an unknown name (%ld: ", q->nr);
+    snprintf(role, sizeof(role), "is not in the list of role %s:", r->name);
+    if (!strstr(j->said, line) || !strstr(j->said, role))
+        fail_msg("%s: system call %ld (%s; %#lx, %#lx, %#lx)%s said: %s", r->name, q->nr, name,
+                 (unsigned long)q->a[0], (unsigned long)q->a[1], (unsigned long)q->a[2],
+                 j->elder ? " of an elder thread" : "", j->said);
+    free(name);
+}
+
+/* Let through, whatever it then came to; its errno, or -1 where a signal ended it. */
+static int expect_life(struct jail *j, const struct role *r, const struct asked *q)
+{
+    int status = jail_call(j, q->nr, q->a);
+
+    if (jail_killed(status))
+        fail_msg("%s: system call %ld is listed: %s", r->name, q->nr, j->said);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Every number there is. Calls whose rows all look at arguments: see arguments. */
+static void numbers(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < ROLES; i++) {
+        struct jail j = jail_of(&roles[i]);
+        struct asked q = {.a = {-1}};
+
+        for (q.nr = 0; q.nr < JAIL_CALLS_END; q.nr++) {
+            if (!jail_sees(q.nr))
+                continue;
+            if (!any_row(&roles[i], row_names, &q))
+                expect_death(&j, &roles[i], &q);
+            else if (any_row(&roles[i], row_is_plain, &q))
+                expect_life(&j, &roles[i], &q);
+        }
+        q.nr = 0x40000000; /* read(2), as x32 numbers it */
+        assert_true(jail_killed(jail_call(&j, q.nr, q.a)));
+    }
+}
+
+static void set(struct asked *q, const struct box_cond *c)
+{
+    if (c->test != BOX_NONE)
+        q->a[c->arg] = c->test == BOX_SELF ? JAIL_SELF : (long)c->value;
+}
+
+/* One argument that is judged is not what the row says. */
+static void flip(struct asked *q, const struct box_cond *c)
+{
+    q->a[c->arg] = c->test == BOX_BITS ? (long)(c->value ^ c->mask)
+                   : c->test == BOX_IS ? (long)(c->value ^ 0x4000)
+                                       : 1; /* init's */
+}
+
+static bool row_arguments(const struct box_row *row, void *ctx)
+{
+    const struct role *r = ((struct asked *)ctx)->role;
+    struct asked q = {.role = r, .nr = row->nr, .a = {-1}};
+    struct jail j = jail_of(r);
+
+    for (unsigned c = 0; c < ARRAY_LEN(row->cond); c++)
+        set(&q, &row->cond[c]);
+    if (row->answer && !any_row(r, row_is_plain, &q))
+        assert_int_equal(expect_life(&j, r, &q), row->answer);
+    else if (row->cond[0].test != BOX_NONE && row->nr != SYS_clone) /* see threads */
+        expect_life(&j, r, &q);
+    for (unsigned c = 0; c < ARRAY_LEN(row->cond) && row->cond[c].test != BOX_NONE; c++) {
+        struct asked other = q;
+
+        flip(&other, &row->cond[c]);
+        if (!any_row(r, row_matches, &other))
+            expect_death(&j, r, &other);
+    }
+    return false;
+}
+
+/* Of listed calls: each row's arguments pass, and each of them is looked at. */
+static void arguments(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < ROLES; i++)
+        any_row(&roles[i], row_arguments, &(struct asked){.role = &roles[i]});
+}
+
+/* ---- what whoever takes a process over would try first ---- */
+
+#define TEXT(s) (long)(uintptr_t)(s)
+#define HERE    (long)(uint32_t)AT_FDCWD /* as compilers pass it */
+#define THREAD  (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
+
+static int program_fd(void)
+{
+    static const char script[] = "#!/bin/true\n";
+    int fd = memfd_create("program", 0);
+
+    if (fd < 0 || write(fd, script, sizeof(script) - 1) < 0)
+        fail_msg("memfd: %s", strerror(errno));
+    return fd;
+}
+
+static void attacks(void **state)
+{
+    static char file[] = "/tmp/viaduct-box-new", true_[] = "/bin/true", none[4096];
+    static char *argv[] = {true_, NULL};
+    struct iovec io = {none, 1};
+    const struct asked tried[] = {
+        {.nr = SYS_execve, .a = {TEXT(true_), TEXT(argv), 0}},
+        {.nr = SYS_execveat, .a = {program_fd(), TEXT(""), TEXT(argv), 0, AT_EMPTY_PATH}},
+        {.nr = SYS_memfd_create, .a = {TEXT("x"), 0}},
+        {.nr = SYS_fork},
+        {.nr = SYS_vfork},
+        {.nr = SYS_clone, .a = {SIGCHLD}},
+        {.nr = SYS_clone, .a = {CLONE_VM | SIGCHLD}},
+        {.nr = SYS_clone, .a = {THREAD | CLONE_NEWUSER}},
+        {.nr = SYS_ptrace, .a = {PTRACE_ATTACH, 1}},
+        {.nr = SYS_process_vm_readv, .a = {1, TEXT(&io), 1, TEXT(&io), 1}},
+        {.nr = SYS_process_vm_writev, .a = {1, TEXT(&io), 1, TEXT(&io), 1}},
+        {.nr = SYS_socket, .a = {AF_INET, SOCK_STREAM}},
+        {.nr = SYS_socket, .a = {AF_INET, SOCK_RAW}},
+        {.nr = SYS_socket, .a = {AF_NETLINK, SOCK_RAW}},
+        {.nr = SYS_socket, .a = {AF_UNIX, SOCK_DGRAM}},
+        {.nr = SYS_bind},
+        {.nr = SYS_open, .a = {TEXT("/etc/passwd"), O_RDONLY}},
+        {.nr = SYS_openat, .a = {HERE, TEXT("/etc/passwd"), O_RDONLY}},
+        {.nr = SYS_openat, .a = {HERE, TEXT(file), O_WRONLY | O_CREAT | O_CLOEXEC, 0600}},
+        {.nr = SYS_openat2, .a = {HERE, TEXT(file), TEXT(none), 24}},
+        {.nr = SYS_mount, .a = {TEXT("none"), TEXT("/tmp"), TEXT("tmpfs")}},
+        {.nr = SYS_unshare, .a = {CLONE_NEWNS}},
+        {.nr = SYS_setns, .a = {0, 0}},
+        {.nr = SYS_kill, .a = {1, 0}},
+        {.nr = SYS_tgkill, .a = {1, 1, 0}},
+        {.nr = SYS_tkill, .a = {1, 0}},
+        {.nr = SYS_pidfd_open, .a = {1, 0}},
+        {.nr = SYS_bpf, .a = {0, TEXT(none), sizeof(none)}},
+        {.nr = SYS_userfaultfd, .a = {0}},
+        {.nr = SYS_io_uring_setup, .a = {4, TEXT(none)}},
+        {.nr = SYS_io_uring_register, .a = {-1}},
+        {.nr = SYS_perf_event_open, .a = {TEXT(none), 0, -1, -1}},
+        {.nr = SYS_keyctl, .a = {0}},
+        {.nr = SYS_add_key, .a = {0}},
+        {.nr = SYS_mmap, .a = {0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1}},
+        {.nr = SYS_mprotect, .a = {TEXT(none), 4096, PROT_READ | PROT_EXEC}},
+        {.nr = SYS_pkey_mprotect, .a = {TEXT(none), 4096, PROT_READ | PROT_EXEC, -1}},
+        {.nr = SYS_seccomp, .a = {0}},
+        {.nr = SYS_prctl, .a = {PR_SET_DUMPABLE, 1}},
+        {.nr = SYS_rt_sigaction, .a = {SIGSYS, 0, 0, 8}}, /* nobody takes the last words away */
+        {.nr = SYS_ioctl, .a = {0, 0x5412, TEXT("x")}},   /* TIOCSTI */
+        {.nr = SYS_ioctl, .a = {0, 0xae01, 0}},           /* KVM_CREATE_VM */
+        {.nr = SYS_chmod, .a = {TEXT("/tmp"), 0777}},
+        {.nr = SYS_setuid, .a = {0}},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ROLES; i++)
+        for (unsigned t = 0; t < ARRAY_LEN(tried); t++) {
+            struct jail j = jail_of(&roles[i]);
+
+            expect_death(&j, &roles[i], &tried[t]);
+            assert_int_equal(access(file, F_OK), -1);
+            j.elder = true; /* a thread from before the jail has no way either */
+            expect_death(&j, &roles[i], &tried[t]);
+        }
+    close((int)tried[1].a[0]);
+}
+
+/* Files that are there are not, for glibc, which does without. */
+static void answers(void **state)
+{
+    struct asked file = {.nr = SYS_openat, .a = {HERE, TEXT("/etc/passwd"), O_RDONLY | O_CLOEXEC}};
+    struct asked clone3 = {.nr = SYS_clone3, .a = {TEXT(""), 88}};
+
+    (void)state;
+    for (unsigned i = 0; i < ROLES; i++) {
+        struct jail j = jail_of(&roles[i]);
+
+        assert_int_equal(expect_life(&j, &roles[i], &file), ENOENT);
+        if (any_row(&roles[i], row_answers, &clone3))
+            assert_int_equal(expect_life(&j, &roles[i], &clone3), ENOSYS);
+        else
+            expect_death(&j, &roles[i], &clone3);
+    }
+}
+
+/* ---- threads ---- */
+
+static void *hello(void *arg)
+{
+    prctl(PR_SET_NAME, "hello");
+    *(bool *)arg = true;
+    return NULL;
+}
+
+/* A machine's process still makes threads, and these are in the jail. */
+static int enter_and_thread(const void *role)
+{
+    const struct role *r = role;
+    bool there = false;
+    pthread_t t;
+
+    if (r->enter(r->what) || pthread_create(&t, NULL, hello, &there))
+        return -1;
+    pthread_join(t, NULL);
+    return !there;
+}
+
+static void threads(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < ROLES; i++) {
+        struct jail j = {.enter = enter_and_thread, .what = &roles[i]};
+        struct asked done = {.nr = SYS_exit_group, .a = {0}}, dead = {.nr = SYS_execve};
+
+        if (!(roles[i].sets & BOX_BIT(BOX_THREADS)))
+            continue;
+        assert_int_equal(expect_life(&j, &roles[i], &done), 0);
+        expect_death(&j, &roles[i], &dead);
+    }
+}
+
+/* ---- the whole ---- */
+
+static bool row_reasons(const struct box_row *row, void *ctx)
+{
+    char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, row->nr);
+
+    (void)ctx;
+    assert_non_null(name);
+    assert_string_equal(name, row->call);
+    assert_true(*row->why);
+    free(name);
+    return false;
+}
+
+static void rows(void **state)
+{
+    const struct role whole = {.sets = BOX_BIT(BOX_SETS) - 1};
+
+    (void)state;
+    any_row(&whole, row_reasons, NULL);
+    for (enum box_set s = 0; s < BOX_SETS; s++) {
+        const struct box_row *row;
+
+        assert_non_null(box_set_name(s));
+        assert_true(box_rows(s, &row) > 0);
+    }
+}
+
+int main(void)
+{
+    const char *why;
+    const struct CMUnitTest in_jail[] = {
+        cmocka_unit_test(numbers), cmocka_unit_test(arguments), cmocka_unit_test(attacks),
+        cmocka_unit_test(answers), cmocka_unit_test(threads),
+    };
+    const struct CMUnitTest always[] = {cmocka_unit_test(rows)};
+    int bad = cmocka_run_group_tests(always, NULL, NULL);
+
+    if (box_built_without(&why)) {
+        print_message("the jail is not tried: %s stays outside it\n", why);
+        return bad;
+    }
+    return bad + cmocka_run_group_tests(in_jail, NULL, NULL);
+}
