@@ -284,24 +284,45 @@ static void answers(void **state)
 
 /* ---- threads ---- */
 
+enum { MANY = 20 }; /* more than malloc has arenas for without counting CPUs */
+
 static void *hello(void *arg)
 {
+    size_t room = 1 << 16;
+    char *p = malloc(room);
+
     prctl(PR_SET_NAME, "hello");
-    *(bool *)arg = true;
-    return NULL;
+    for (; p && room < 1 << 20; room *= 2) { /* past what malloc maps, and moves */
+        char *more = realloc(p, room * 2);
+
+        if (more)
+            more[room] = 1;
+        else
+            free(p);
+        p = more;
+    }
+    pthread_barrier_wait(arg); /* all are there at once */
+    arg = p ? arg : NULL;
+    free(p);
+    return arg;
 }
 
 /* A machine's process still makes threads, and these are in the jail. */
 static int enter_and_thread(const void *role)
 {
     const struct role *r = role;
-    bool there = false;
-    pthread_t t;
+    pthread_barrier_t all;
+    pthread_t t[MANY];
+    void *there;
+    int bad = 0;
 
-    if (r->enter(r->what) || pthread_create(&t, NULL, hello, &there))
+    if (r->enter(r->what) || pthread_barrier_init(&all, NULL, MANY))
         return -1;
-    pthread_join(t, NULL);
-    return !there;
+    for (unsigned i = 0; i < MANY && !bad; i++)
+        bad = pthread_create(&t[i], NULL, hello, &all);
+    for (unsigned i = 0; i < MANY && !bad; i++)
+        bad = pthread_join(t[i], &there) || !there;
+    return bad;
 }
 
 static void threads(void **state)
