@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#define LATER_GLIBC  "Debian 12's glibc does it by another call of this list"
 #define CLOCK_UNSEEN "the vDSO answers, unless the host's clock is one that it can't read"
 
 static const struct box_row core[] = {
@@ -45,7 +46,10 @@ static const struct box_row loop[] = {
 
 /* fork is a clone without CLONE_VM: it is not here. */
 #define SIGSETXID 33 /* glibc's nptl/descr.h */
-#define THREAD    (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
+/* MADV_GUARD_* of Linux 6.13, by number: Debian 12's headers are older. */
+#define GUARD_INSTALL 102
+#define GUARD_REMOVE  103
+#define THREAD        (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
 
 static const struct box_row threads[] = {
     {CALL(clone), ONLY(WHEN_BITS(0, THREAD | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID, THREAD)),
@@ -58,6 +62,9 @@ static const struct box_row threads[] = {
     {CALL(madvise), ONLY(WHEN(2, MADV_DONTNEED)), .why = "a stack's memory goes back"},
     {CALL(sched_getaffinity), ONLY(WHEN(0, 0)),
      .why = "malloc counts CPUs when the ninth thread wants memory of its own"},
+    {CALL(madvise), ONLY(WHEN(2, GUARD_INSTALL)), .why = "a stack's guard, from glibc 2.42 on",
+     .unseen = LATER_GLIBC},
+    {CALL(madvise), ONLY(WHEN(2, GUARD_REMOVE)), .why = "the same", .unseen = LATER_GLIBC},
     {CALL(exit), .why = "a thread ends"},
     {CALL(rt_sigaction), ONLY(WHEN(0, SIGSETXID)),
      .why = "glibc's own signal, before the first thread"},
@@ -70,10 +77,12 @@ static const struct box_row terminal[] = {
     {CALL(ioctl), ONLY(WHEN(1, TIOCGWINSZ)), .why = "the size of its window"},
     {CALL(poll), .why = "may it be written"},
     {CALL(newfstatat), ONLY(WHEN(3, AT_EMPTY_PATH)), .why = "stdio asks what stdout is"},
+    {CALL(fstat), .why = "the same, from glibc 2.39 on", .unseen = LATER_GLIBC},
 };
 
 static const struct box_row output[] = {
     {CALL(newfstatat), ONLY(WHEN(3, AT_EMPTY_PATH)), .why = "stdio asks what it writes to"},
+    {CALL(fstat), .why = "the same, from glibc 2.39 on", .unseen = LATER_GLIBC},
     {CALL(lseek), .why = "and /proc/self/smaps read anew"},
 };
 
