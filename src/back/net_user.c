@@ -6,19 +6,22 @@
  * TCP frames go to it in larger pieces than the guest's MTU, since passt looks at the bytes only;
  * up to 32 KB, and records only whole: a read that ends inside a record's length makes passt
  * (2023_03_09) take what follows for a length, and the rest of a cut frame it waits for with all
- * else standing still.
+ * else standing still. What it reads at once must not have a SYN and more of its flow: net_syn.h.
  */
 #include "back/net_offload.h"
 #include "back/net_passt.h"
 #include "back/net_sock.h"
+#include "back/net_syn.h"
 #include "core/error.h"
 #include "core/log.h"
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,6 +33,7 @@
 struct net_user {
     struct net_sock sock;
     struct passt passt;
+    struct net_syns syns;
     struct log_budget budget;
 };
 
@@ -45,17 +49,30 @@ static size_t bare_len(const uint8_t *p, size_t len)
     return ip && ip < len - NET_FRAME_MIN ? ip + NET_FRAME_MIN : len;
 }
 
+/* Has passt read all it was given? */
+static bool all_read(const struct net_sock *s)
+{
+    int unread = 0;
+
+    return !s->out.refs && !s->out.copied && !net_out_kept(&s->out) &&
+           (s->fd < 0 || (!ioctl(s->fd, SIOCOUTQ, &unread) && !unread));
+}
+
 /* passt takes padding for TCP payload, so that no acknowledgement would be one to it: cut it off.
- */
+ * What it must not get yet counts as sent: the wire lost it. */
 static bool user_send(struct net *n, const struct net_frame *f)
 {
-    uint8_t flat[PADDED];
+    struct net_user *u = container_of(n, struct net_user, sock.net);
+    uint8_t flat[NET_SYN_HEAD];
     struct iovec iov = {flat, 0};
     struct net_frame bare = {.iov = &iov, .iovs = 1};
+    size_t head = net_head(f, flat, sizeof(flat));
 
-    if (f->len > sizeof(flat))
+    if (!net_syn_may_go(&u->syns, flat, head, u->syns.n && all_read(&u->sock)))
+        return true;
+    if (f->len > PADDED)
         return net_sock_send(n, f);
-    bare.len = iov.iov_len = bare_len(flat, net_head(f, flat, sizeof(flat)));
+    bare.len = iov.iov_len = bare_len(flat, head);
     return net_sock_send(n, &bare);
 }
 

@@ -2,7 +2,9 @@
 #include "sandbox/impl.h"
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/sockios.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -48,6 +50,7 @@ static const struct box_row tap[] = {
 };
 
 static const struct box_row passt[] = {
+    {CALL(ioctl), ONLY(WHEN(1, SIOCOUTQ)), .why = "what passt has not read yet"},
     {CALL(wait4), .why = "how passt ended"},
     {CALL(pidfd_send_signal), .why = "passt is ended; no other process has a pidfd here"},
     {CALL(poll), .why = "is its greeting there"},

@@ -1,0 +1,25 @@
+/*
+ * Flows whose SYN a peer has been given and may not have read. passt (2023_03_09) never ends when
+ * one of its reads has such a segment and another of the same flow, as after a SYN sent again to a
+ * passt that had no CPU for a second: whoever feeds it holds the second back (drops it; TCP sends
+ * it again) until the first was read. RFC 9293, section 3.1.
+ */
+#ifndef BACK_NET_SYN_H
+#define BACK_NET_SYN_H
+
+#include "core/types.h"
+
+#define NET_SYNS     64u
+#define NET_SYN_FLOW 36u  /* addresses and ports, as in the frame */
+#define NET_SYN_HEAD 128u /* bytes of a frame that are looked at: headers with their options */
+
+struct net_syns {
+    uint8_t flow[NET_SYNS][NET_SYN_FLOW];
+    unsigned n;
+};
+
+/* The first bytes of a frame, the peer having read all (empty) or not: may it go? Remembers a SYN.
+ * One more flow than there is room for may not. */
+bool net_syn_may_go(struct net_syns *s, const uint8_t *head, size_t len, bool empty);
+
+#endif
