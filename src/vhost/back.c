@@ -158,6 +158,7 @@ int vhost_back_adopt(struct vhost_back *b, int sock)
 
     if (b->sock >= 0)
         return -EBUSY;
+    vhost_rings_make(b);
     err = loop_fd(b->loop, sock, EPOLLIN, on_peer, b);
     if (err)
         return err;
@@ -295,8 +296,11 @@ int vhost_back_open(struct vhost_back **out, const struct vhost_back_opts *o, st
     loop_timer_init(&b->retry, loop, on_retry, b);
     vhost_poll_init(b);
     loop_poll_add(loop, &b->poll);
-    for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++)
+    vhost_call_init(&b->tell);
+    for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++) {
+        vhost_call_init(&b->ring[i].call);
         vhost_ring_clear(b, i);
+    }
     code = rows_make(b, ledger) ? lent_guard(&b->lent) : -ENOMEM;
     if (code)
         error_set(err, code, "%s: %s", o->name, strerror(-code));
@@ -312,6 +316,7 @@ int vhost_back_open(struct vhost_back **out, const struct vhost_back_opts *o, st
 
 int vhost_back_start(struct vhost_back *b)
 {
+    vhost_rings_make(b);
     return loop_fd(b->loop, b->place.fd, EPOLLIN, on_connect, b);
 }
 
@@ -332,6 +337,7 @@ void vhost_back_close(struct vhost_back *b)
         return;
     loop_poll_drop(b->loop, &b->poll);
     lent_unguard(&b->lent);
+    vhost_rings_unmake(b);
     listen_close(&b->place);
     free(b);
 }

@@ -51,7 +51,8 @@ struct vhost_back {
     struct vhost_user_region region[RAM_SLOTS_MAX];
     unsigned regions;
     struct vhost_ring ring[VIRTIO_QUEUES_MAX];
-    struct { /* the record of what is in flight; at NULL: the peer keeps none */
+    struct vhost_call tell; /* for the rings' err descriptors, one after the other */
+    struct {                /* the record of what is in flight; at NULL: the peer keeps none */
         uint8_t *at;
         uint64_t len;
         uint16_t queues, size; /* size: entries a queue */
@@ -115,6 +116,8 @@ void vhost_rings_rest(struct vhost_back *b);
 void vhost_rings_go(struct vhost_back *b); /* those that may run and don't: from where they were */
 void vhost_rings_drop(struct vhost_back *b); /* for good: descriptors closed, all forgotten */
 void vhost_ring_clear(struct vhost_back *b, unsigned index); /* as never heard of */
+void vhost_rings_make(struct vhost_back *b);                 /* what calls need, if not there yet */
+void vhost_rings_unmake(struct vhost_back *b);
 bool vhost_rings_run(const struct vhost_back *b);
 void vhost_ring_call(struct vhost_back *b, unsigned queue);
 void vhost_rings_err(struct vhost_back *b); /* the driver broke the rules */

@@ -46,16 +46,15 @@ void vhost_ring_call(struct vhost_back *b, unsigned queue)
     vhost_look(b);
 }
 
-/* Once in the life of a ring, so a call is made for it only now. */
+/* Once in the life of a ring, so all have one call between them. */
 static void err_raise(const struct vhost_ring *r)
 {
-    struct vhost_call once;
+    struct vhost_call *tell = &r->b->tell;
     int fd = r->err < 0 ? -1 : fcntl(r->err, F_DUPFD_CLOEXEC, 0);
 
-    vhost_call_init(&once);
-    if (fd >= 0 && !vhost_call_set(&once, fd))
-        vhost_call_raise(&once);
-    vhost_call_close(&once);
+    if (fd >= 0 && !vhost_call_set(tell, fd))
+        vhost_call_raise(tell);
+    vhost_call_set(tell, -1);
 }
 
 void vhost_rings_err(struct vhost_back *b)
@@ -190,9 +189,23 @@ void vhost_ring_clear(struct vhost_back *b, unsigned index)
 {
     struct vhost_ring *r = &b->ring[index];
 
-    *r = (struct vhost_ring){.b = b, .index = index, .kick = -1, .err = -1};
+    vhost_call_set(&r->call, -1);
+    *r = (struct vhost_ring){.b = b, .index = index, .kick = -1, .err = -1, .call = r->call};
     r->at.avail_wrap = r->at.used_wrap = true;
-    vhost_call_init(&r->call);
+}
+
+void vhost_rings_make(struct vhost_back *b)
+{
+    vhost_call_make(&b->tell);
+    for (unsigned i = 0; i < b->v->queues; i++)
+        vhost_call_make(&b->ring[i].call);
+}
+
+void vhost_rings_unmake(struct vhost_back *b)
+{
+    vhost_call_close(&b->tell);
+    for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++)
+        vhost_call_close(&b->ring[i].call);
 }
 
 void vhost_rings_drop(struct vhost_back *b)
@@ -203,7 +216,6 @@ void vhost_rings_drop(struct vhost_back *b)
         ring_rest(b, r);
         fd_replace(&r->kick, -1);
         fd_replace(&r->err, -1);
-        vhost_call_close(&r->call);
         vhost_ring_clear(b, i);
     }
 }

@@ -1,4 +1,6 @@
-/* A peer's eventfd that is signalled without ever waiting for it. */
+/* A peer's eventfd that is signalled without ever waiting for it. The ring that does it is made
+ * before any peer comes, by a process that may still make one, and serves one peer after another.
+ */
 #ifndef VHOST_CALL_H
 #define VHOST_CALL_H
 
@@ -12,7 +14,8 @@ struct vhost_call {
 };
 
 void vhost_call_init(struct vhost_call *c);
-/* fd is c's from now on; < 0: none. 0; -EINVAL: no eventfd. */
+void vhost_call_make(struct vhost_call *c); /* its ring, if it has none and io_uring is allowed */
+/* fd is c's from now on, the one before is closed; < 0: none. 0; -EINVAL: no eventfd. */
 int vhost_call_set(struct vhost_call *c, int fd);
 void vhost_call_raise(struct vhost_call *c);
 void vhost_call_close(struct vhost_call *c);
