@@ -1,6 +1,5 @@
 /* The listening socket, and who may come in. */
 #include "api/ctl_impl.h"
-#include "vm/vm_ctl.h"
 #include <cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -20,8 +19,8 @@ static void on_connect(void *ctl, uint32_t events)
     if (fd >= 0) {
         ctl_client_open(c, fd);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-        loop_fd_drop(c->loop, c->at.fd); /* else the loop would turn without end */
-        loop_timer_set(&c->retry, loop_now(c->loop) + RETRY_NS);
+        loop_fd_drop(c->o.loop, c->at.fd); /* else the loop would turn without end */
+        loop_timer_set(&c->retry, loop_now(c->o.loop) + RETRY_NS);
     }
 }
 
@@ -29,55 +28,35 @@ static void on_retry(void *ctl)
 {
     struct ctl *c = ctl;
 
-    loop_fd(c->loop, c->at.fd, EPOLLIN, on_connect, c);
+    loop_fd(c->o.loop, c->at.fd, EPOLLIN, on_connect, c);
 }
 
-int ctl_open(struct ctl **out, struct vm *vm, const char *path, struct error *err)
+int ctl_listen(struct ctl **out, const struct ctl_opts *o, struct error *err)
 {
     struct ctl *c = calloc(1, sizeof(*c));
     int code;
 
     if (!c)
         return error_set(err, -ENOMEM, "not enough memory to start");
-    c->vm = vm;
-    c->loop = vm_loop(vm);
+    c->o = *o;
     for (unsigned i = 0; i < CTL_CLIENTS; i++)
         c->client[i].fd = -1;
-    loop_timer_init(&c->retry, c->loop, on_retry, c);
-    code = listen_open(&c->at, "--ctl", path, BACKLOG, err);
+    loop_timer_init(&c->retry, o->loop, on_retry, c);
+    code = listen_open(&c->at, "--ctl", o->path, BACKLOG, err);
     if (!code) {
-        vm_lock(vm);
-        code = loop_fd(c->loop, c->at.fd, EPOLLIN, on_connect, c);
-        vm_unlock(vm);
+        code = loop_fd(o->loop, c->at.fd, EPOLLIN, on_connect, c);
         if (code)
-            error_set(err, code, "--ctl %s: %s", path, strerror(-code));
+            error_set(err, code, "--ctl %s: %s", o->path, strerror(-code));
     }
     if (code)
-        ctl_close(c, VM_FAILED);
+        ctl_leave(c, "host-error");
     else
         *out = c;
     return code;
 }
 
-/* Names as QEMU's ShutdownCause has them. */
-static const char *cause(enum vm_end end)
+static void say_end(struct ctl *c, const char *why)
 {
-    switch (end) {
-    case VM_POWER_OFF: return "guest-shutdown";
-    case VM_RESET: return "guest-reset";
-    case VM_TRIPLE:
-    case VM_HALTED: return "guest-panic";
-    case VM_QUIT: return "host-qmp-quit";
-    case VM_TIMEOUT: return "host-signal";
-    case VM_DEBUG_EXIT: return "guest-shutdown";
-    default: return "host-error";
-    }
-}
-
-static void say_end(struct ctl *c, enum vm_end end)
-{
-    const char *why = cause(end);
-
     for (unsigned i = 0; i < CTL_CLIENTS; i++) {
         cJSON *data = cJSON_CreateObject();
 
@@ -90,18 +69,16 @@ static void say_end(struct ctl *c, enum vm_end end)
     }
 }
 
-void ctl_close(struct ctl *c, enum vm_end end)
+void ctl_leave(struct ctl *c, const char *reason)
 {
     if (!c)
         return;
-    vm_lock(c->vm);
-    say_end(c, end);
+    say_end(c, reason);
     for (unsigned i = 0; i < CTL_CLIENTS; i++)
         ctl_client_close(&c->client[i]);
     loop_timer_stop(&c->retry);
     if (c->at.fd >= 0)
-        loop_fd_drop(c->loop, c->at.fd);
-    vm_unlock(c->vm);
+        loop_fd_drop(c->o.loop, c->at.fd);
     listen_close(&c->at);
     free(c);
 }

@@ -1,6 +1,6 @@
 /*
- * The control socket of one machine: a Unix socket that only its owner can open, served by the
- * VM's loop. What is said there is in api/qmp.h.
+ * The control socket of a process: a Unix socket that only its owner can open, served by the
+ * process's loop. What is said there is in api/qmp.h.
  */
 #ifndef API_CTL_H
 #define API_CTL_H
@@ -10,10 +10,25 @@
 #define CTL_CLIENTS 32 /* at once; more are turned away */
 
 struct ctl;
+struct qmp_ops;
 
-/* Before vm_run. A socket that a dead process left at path is replaced. */
-int ctl_open(struct ctl **out, struct vm *vm, const char *path, struct error *err);
-/* After vm_run: tells the clients how it ended, and removes the socket. NULL is fine. */
-void ctl_close(struct ctl *c, enum vm_end end);
+struct ctl_opts {
+    const char *path; /* of the socket: one that a dead process left there is replaced */
+    struct loop *loop;
+    const struct qmp_ops *ops;
+    void *machine; /* what ops are called with */
+};
+
+/* Both with the loop's lock held. 0 or -errno with err filled. */
+int ctl_listen(struct ctl **out, const struct ctl_opts *o, struct error *err);
+/* Tells the clients why it ended, as QEMU's ShutdownCause says it, and removes the socket. NULL is
+ * fine. */
+void ctl_leave(struct ctl *c, const char *reason);
+
+/* ---- of a machine ---- */
+
+int ctl_open(struct ctl **out, struct vm *vm, const char *path,
+             struct error *err);                               /* before vm_run */
+void ctl_close(struct ctl *c, struct vm *vm, enum vm_end end); /* after it. c NULL is fine */
 
 #endif

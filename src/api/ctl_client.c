@@ -22,14 +22,14 @@ static void listen_for(struct ctl_client *cl)
 
     if (cl->out_len)
         events |= EPOLLOUT;
-    loop_fd(cl->ctl->loop, cl->fd, events, ready, cl);
+    loop_fd(cl->ctl->o.loop, cl->fd, events, ready, cl);
 }
 
 void ctl_client_close(struct ctl_client *cl)
 {
     if (cl->fd < 0)
         return;
-    loop_fd_drop(cl->ctl->loop, cl->fd);
+    loop_fd_drop(cl->ctl->o.loop, cl->fd);
     close(cl->fd);
     cl->fd = -1;
     qmp_end(&cl->qmp);
@@ -214,12 +214,12 @@ void ctl_client_open(struct ctl *c, int fd)
 
     while (cl < c->client + CTL_CLIENTS && cl->fd >= 0)
         cl++;
-    if (cl == c->client + CTL_CLIENTS || loop_fd(c->loop, fd, EPOLLIN, ready, cl)) {
+    if (cl == c->client + CTL_CLIENTS || loop_fd(c->o.loop, fd, EPOLLIN, ready, cl)) {
         close(fd);
         return;
     }
     *cl = (struct ctl_client){.ctl = c, .fd = fd};
     cl->qmp = (struct qmp){
-        .ops = &ctl_machine, .vm = c->vm, .event = tell_all, .ctx = c, .seat = &c->seat};
+        .ops = c->o.ops, .vm = c->o.machine, .event = tell_all, .ctx = c, .seat = &c->seat};
     ctl_client_send(cl, qmp_greeting(), false);
 }

@@ -21,15 +21,12 @@ struct ctl_client {
 };
 
 struct ctl {
-    struct vm *vm;
-    struct loop *loop;
+    struct ctl_opts o;
     struct listen_place at;
     struct loop_timer retry;
     struct ctl_client client[CTL_CLIENTS];
     struct qmp *seat; /* of the client that has it; or NULL */
 };
-
-extern const struct qmp_ops ctl_machine; /* ctl_machine.c */
 
 /* Takes the connection, or turns it away. */
 void ctl_client_open(struct ctl *c, int fd);

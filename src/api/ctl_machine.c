@@ -121,7 +121,7 @@ static bool metrics(void *vm, struct metrics_source *out)
     return true;
 }
 
-const struct qmp_ops ctl_machine = {
+static const struct qmp_ops machine_ops = {
     .paused = paused,
     .pause = pause,
     .button = button,
@@ -139,3 +139,36 @@ const struct qmp_ops ctl_machine = {
     .screen = screen,
     .metrics = metrics,
 };
+
+int ctl_open(struct ctl **out, struct vm *vm, const char *path, struct error *err)
+{
+    struct ctl_opts o = {.path = path, .loop = vm_loop(vm), .ops = &machine_ops, .machine = vm};
+    int code;
+
+    vm_lock(vm);
+    code = ctl_listen(out, &o, err);
+    vm_unlock(vm);
+    return code;
+}
+
+/* Names as QEMU's ShutdownCause has them. */
+static const char *cause(enum vm_end end)
+{
+    switch (end) {
+    case VM_POWER_OFF: return "guest-shutdown";
+    case VM_RESET: return "guest-reset";
+    case VM_TRIPLE:
+    case VM_HALTED: return "guest-panic";
+    case VM_QUIT: return "host-qmp-quit";
+    case VM_TIMEOUT: return "host-signal";
+    case VM_DEBUG_EXIT: return "guest-shutdown";
+    default: return "host-error";
+    }
+}
+
+void ctl_close(struct ctl *c, struct vm *vm, enum vm_end end)
+{
+    vm_lock(vm);
+    ctl_leave(c, cause(end));
+    vm_unlock(vm);
+}

@@ -14,9 +14,9 @@
 #define LE_FIRST 12u /* 2^12 ns: 4 µs */
 #define LE_LAST  34u /* 17 s */
 
-struct out {
+struct metrics_out {
     FILE *f;
-    const char *vm; /* or NULL */
+    const char *key, *who; /* who NULL: no label */
 };
 
 bool metrics_name_good(const char *name)
@@ -45,32 +45,40 @@ static void quoted(FILE *f, const char *s)
     fputc('"', f);
 }
 
-static void family(struct out *o, const char *name, const char *type, const char *help)
+void metrics_family(struct metrics_out *o, const char *name, const char *type, const char *help)
 {
     fprintf(o->f, "# HELP viaduct_%s %s\n# TYPE viaduct_%s %s\n", name, help, name, type);
 }
 
 /* "viaduct_NAME{vm="…"": what follows is more labels and "} VALUE". */
-static void start(struct out *o, const char *name)
+static void start(struct metrics_out *o, const char *name)
 {
     fprintf(o->f, "viaduct_%s{", name);
-    if (o->vm) {
-        fputs("vm=", o->f);
-        quoted(o->f, o->vm);
+    if (o->who) {
+        fprintf(o->f, "%s=", o->key);
+        quoted(o->f, o->who);
     }
 }
 
-static void label(struct out *o, const char *key, const char *value, bool first)
+static void label(struct metrics_out *o, const char *key, const char *value, bool first)
 {
-    fprintf(o->f, "%s%s=", first && !o->vm ? "" : ",", key);
+    fprintf(o->f, "%s%s=", first && !o->who ? "" : ",", key);
     quoted(o->f, value);
 }
 
-static void plain(struct out *o, const char *name, const char *help, double value)
+void metrics_sample(struct metrics_out *o, const char *name, const struct metrics_label *l,
+                    unsigned labels, double value)
 {
-    family(o, name, "gauge", help);
     start(o, name);
+    for (unsigned i = 0; i < labels; i++)
+        label(o, l[i].key, l[i].value, !i);
     fprintf(o->f, "} %.17g\n", value);
+}
+
+static void plain(struct metrics_out *o, const char *name, const char *help, double value)
+{
+    metrics_family(o, name, "gauge", help);
+    metrics_sample(o, name, NULL, 0, value);
 }
 
 /* ---- rows ---- */
@@ -90,7 +98,7 @@ static uint64_t counter(const struct ledger_row *row, size_t at)
     return v;
 }
 
-static void row_part(struct out *o, const char *name, const struct ledger_row *row,
+static void row_part(struct metrics_out *o, const char *name, const struct ledger_row *row,
                      const struct part *p)
 {
     if (!counter(row, p->at))
@@ -104,28 +112,30 @@ static void row_part(struct out *o, const char *name, const struct ledger_row *r
     fprintf(o->f, "} %" PRIu64 "\n", counter(row, p->at));
 }
 
-static void rows(struct out *o, const struct ledger *l, const char *name, const struct part *part,
-                 unsigned parts)
+static void rows(struct metrics_out *o, const struct ledger *l, const char *name,
+                 const struct part *part, unsigned parts)
 {
     for (const struct ledger_row *r = ledger_first(l); r; r = r->next)
         for (unsigned i = 0; i < parts; i++)
             row_part(o, name, r, &part[i]);
 }
 
-static void ledger_out(struct out *o, const struct ledger *l)
+static void ledger_out(struct metrics_out *o, const struct ledger *l)
 {
     static const struct part crossings[] = {{"read", AT(reads)}, {"write", AT(writes)}};
     static const struct part bytes[] = {{"read", AT(read_bytes)}, {"write", AT(write_bytes)}};
     static const struct part refused[] = {{NULL, AT(refused)}}, copied[] = {{NULL, AT(copied)}};
 
-    family(o, "crossings_total", "counter",
-           "Crossings between guest and hypervisor, by row of the ledger (docs/ledger.md).");
+    metrics_family(
+        o, "crossings_total", "counter",
+        "Crossings between guest and hypervisor, by row of the ledger (docs/ledger.md).");
     rows(o, l, "crossings_total", crossings, 2);
-    family(o, "bytes_total", "counter", "Bytes of these crossings.");
+    metrics_family(o, "bytes_total", "counter", "Bytes of these crossings.");
     rows(o, l, "bytes_total", bytes, 2);
-    family(o, "refused_total", "counter", "Crossings that were refused, failed or dropped.");
+    metrics_family(o, "refused_total", "counter",
+                   "Crossings that were refused, failed or dropped.");
     rows(o, l, "refused_total", refused, 1);
-    family(o, "copied_bytes_total", "counter", "Bytes that a CPU copied.");
+    metrics_family(o, "copied_bytes_total", "counter", "Bytes that a CPU copied.");
     rows(o, l, "copied_bytes_total", copied, 1);
 }
 
@@ -133,7 +143,8 @@ static void ledger_out(struct out *o, const struct ledger *l)
 
 static const char *const op_name[BLK_OPS] = {"read", "write", "flush", "discard", "zeroes"};
 
-static void histogram_line(struct out *o, const char *suffix, const struct blk *b, unsigned op)
+static void histogram_line(struct metrics_out *o, const char *suffix, const struct blk *b,
+                           unsigned op)
 {
     char name[48];
 
@@ -143,7 +154,7 @@ static void histogram_line(struct out *o, const char *suffix, const struct blk *
     label(o, "operation", op_name[op], false);
 }
 
-static void histogram(struct out *o, const struct blk *b, unsigned op)
+static void histogram(struct metrics_out *o, const struct blk *b, unsigned op)
 {
     const struct times *t = &b->times[op];
 
@@ -162,11 +173,37 @@ static void histogram(struct out *o, const struct blk *b, unsigned op)
     fprintf(o->f, "} %" PRIu64 "\n", t->count);
 }
 
+/* ---- disks: what waits ---- */
+
+static void limited(struct metrics_out *o, const struct ledger *l, const char *family, bool seconds)
+{
+    for (const struct ledger_row *r = ledger_first(l); r; r = r->next)
+        if (r->kind == LEDGER_WAY && !strcmp(r->name, "limited"))
+            metrics_sample(o, family, &(struct metrics_label){"device", r->dev}, 1,
+                           seconds ? (double)r->ns / 1e9 : (double)(r->reads + r->writes));
+}
+
+static void waiting(struct metrics_out *o, const struct metrics_source *s)
+{
+    metrics_family(o, "block_limited_requests_total", "counter",
+                   "Requests that waited because of iops= or bps=.");
+    limited(o, s->ledger, "block_limited_requests_total", false);
+    metrics_family(o, "block_limited_seconds_total", "counter",
+                   "How long the first of a queue waited for these.");
+    limited(o, s->ledger, "block_limited_seconds_total", true);
+    metrics_family(o, "block_pending_requests", "gauge", "Requests that have not ended.");
+    for (unsigned i = 0; i < s->disks; i++)
+        if (s->disk[i])
+            metrics_sample(o, "block_pending_requests",
+                           &(struct metrics_label){"device", s->disk[i]->name}, 1,
+                           s->disk[i]->in_flight);
+}
+
 char *metrics_text(const struct metrics_source *s, const char *name)
 {
     char *text = NULL;
     size_t size = 0;
-    struct out o = {open_memstream(&text, &size), name};
+    struct metrics_out o = {open_memstream(&text, &size), s->label ? s->label : "vm", name};
 
     if (!o.f)
         return NULL;
@@ -177,11 +214,14 @@ char *metrics_text(const struct metrics_source *s, const char *name)
     }
     plain(&o, "uptime_seconds", "How long it has been there.", (double)s->ns / 1e9);
     ledger_out(&o, s->ledger);
-    family(&o, "block_request_seconds", "histogram",
-           "From a request's start to its end, as its controller sees it.");
+    metrics_family(&o, "block_request_seconds", "histogram",
+                   "From a request's start to its end, as its controller sees it.");
     for (unsigned i = 0; i < s->disks; i++)
         for (unsigned op = 0; s->disk[i] && op < BLK_OPS; op++)
             histogram(&o, s->disk[i], op);
+    waiting(&o, s);
+    if (s->more)
+        s->more(s->ctx, &o);
     if (fclose(o.f))
         return NULL;
     return text;

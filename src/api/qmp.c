@@ -107,13 +107,21 @@ char *qmp_refusal(const char *why)
 
 /* ---- which command ---- */
 
-static const struct qmp_command *command_find(const char *name)
+const struct qmp_command *qmp_table(const struct qmp *q, unsigned n)
 {
     static const struct qmp_command *const tables[] = {
-        qmp_machine, qmp_input, qmp_patch, qmp_balloon, qmp_ports, qmp_seat, qmp_metrics};
+        qmp_common,  qmp_metrics, /* the rest is a machine's */
+        qmp_machine, qmp_input,   qmp_patch, qmp_balloon, qmp_ports, qmp_seat};
 
-    for (size_t i = 0; i < ARRAY_LEN(tables); i++)
-        for (const struct qmp_command *c = tables[i]; c->name; c++)
+    return n < (q->ops->service ? 2 : ARRAY_LEN(tables)) ? tables[n] : NULL;
+}
+
+static const struct qmp_command *command_find(const struct qmp *q, const char *name)
+{
+    const struct qmp_command *c;
+
+    for (unsigned i = 0; (c = qmp_table(q, i)); i++)
+        for (; c->name; c++)
             if (!strcmp(c->name, name))
                 return c;
     return NULL;
@@ -140,7 +148,7 @@ static bool members_known(struct qmp_call *c, const cJSON *o, const char *const 
 
 static cJSON *run(struct qmp_call *c, const char *name)
 {
-    const struct qmp_command *cmd = command_find(name);
+    const struct qmp_command *cmd = command_find(c->q, name);
     bool first = !strcmp(name, "qmp_capabilities");
 
     if (first == c->q->ready)

@@ -35,6 +35,9 @@ struct qmp_screen {
 };
 
 struct qmp_ops { /* the machine */
+    /* It is none: a domain, a switch. Then it has quit, disks, disk and metrics, and the commands
+     * for those. */
+    bool service;
     bool (*paused)(void *vm);
     void (*pause)(void *vm, bool on);
     int (*button)(void *vm); /* 0 or -ENODEV */

@@ -22,9 +22,11 @@ struct qmp_command {
     const char *arg[QMP_ARGS]; /* that may be there */
 };
 
-extern const struct qmp_command qmp_machine[], qmp_input[], qmp_patch[], qmp_balloon[], qmp_ports[],
-    qmp_seat[], qmp_metrics[]; /* end with name NULL */
+extern const struct qmp_command qmp_common[], qmp_machine[], qmp_input[], qmp_patch[],
+    qmp_balloon[], qmp_ports[], qmp_seat[], qmp_metrics[]; /* end with name NULL */
 
+/* The nth table of those that this one obeys; NULL: there are not so many. */
+const struct qmp_command *qmp_table(const struct qmp *q, unsigned n);
 cJSON *qmp_nothing(void);
 /* qmp_seat.c: remembers what the client holds down, if it has the seat. */
 void qmp_hold(struct qmp *q, unsigned key, bool down);

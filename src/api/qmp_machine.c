@@ -15,13 +15,11 @@ static cJSON *capabilities(struct qmp_call *c)
 
 static cJSON *commands(struct qmp_call *c)
 {
-    static const struct qmp_command *const tables[] = {
-        qmp_machine, qmp_input, qmp_patch, qmp_balloon, qmp_ports, qmp_seat, qmp_metrics};
     cJSON *list = cJSON_CreateArray();
+    const struct qmp_command *cmd;
 
-    (void)c;
-    for (size_t i = 0; i < ARRAY_LEN(tables); i++)
-        for (const struct qmp_command *cmd = tables[i]; cmd->name; cmd++) {
+    for (unsigned i = 0; (cmd = qmp_table(c->q, i)); i++)
+        for (; cmd->name; cmd++) {
             cJSON *o = cJSON_CreateObject();
 
             cJSON_AddStringToObject(o, "name", cmd->name);
@@ -44,7 +42,7 @@ static cJSON *version(struct qmp_call *c)
 
 static cJSON *status(struct qmp_call *c)
 {
-    bool paused = c->q->ops->paused(c->q->vm);
+    bool paused = !c->q->ops->service && c->q->ops->paused(c->q->vm);
     cJSON *o = cJSON_CreateObject();
 
     cJSON_AddBoolToObject(o, "running", !paused);
@@ -126,7 +124,7 @@ static cJSON *disk(const struct qmp_disk *d, unsigned n)
 
 static cJSON *block(struct qmp_call *c)
 {
-    unsigned n = c->q->ops->disks(c->q->vm);
+    unsigned n = c->q->ops->disks ? c->q->ops->disks(c->q->vm) : 0;
     cJSON *list = cJSON_CreateArray();
 
     for (unsigned i = 0; i < n; i++) {
@@ -138,16 +136,20 @@ static cJSON *block(struct qmp_call *c)
     return list;
 }
 
-const struct qmp_command qmp_machine[] = {
+const struct qmp_command qmp_common[] = {
     {"qmp_capabilities", capabilities, {"enable"}},
     {"query-commands", commands, {0}},
     {"query-version", version, {0}},
     {"query-status", status, {0}},
+    {"quit", quit, {0}},
+    {"query-block", block, {0}},
+    {0},
+};
+
+const struct qmp_command qmp_machine[] = {
     {"stop", stop, {0}},
     {"cont", cont, {0}},
     {"system_powerdown", powerdown, {0}},
-    {"quit", quit, {0}},
     {"query-cpus-fast", cpus, {0}},
-    {"query-block", block, {0}},
     {0},
 };

@@ -81,26 +81,30 @@ static int line_read(struct ctl_call *c, struct error *err)
     return 0;
 }
 
-static int line_write(struct ctl_call *c, const char *text, struct error *err)
+/* With its line end in one piece: who was told to quit may be gone before another one comes. */
+static int line_write(struct ctl_call *c, const char *json, struct error *err)
 {
-    size_t len = strlen(text), at = 0;
+    char *text;
+    int n = asprintf(&text, "%s\n", json), code = 0;
+    size_t len = n < 0 ? 0 : (size_t)n, at = 0;
 
-    while (at < len) {
-        ssize_t n = send(c->fd, text + at, len - at, MSG_NOSIGNAL);
+    if (n < 0)
+        return error_set(err, -ENOMEM, "not enough memory");
+    while (at < len && !code) {
+        ssize_t sent = send(c->fd, text + at, len - at, MSG_NOSIGNAL);
 
-        if (n < 0 && errno != EINTR)
-            return error_set(err, -errno, "the machine does not listen: %s", strerror(errno));
-        at += n > 0 ? (size_t)n : 0;
+        if (sent < 0 && errno != EINTR)
+            code = error_set(err, -errno, "the machine does not listen: %s", strerror(errno));
+        at += sent > 0 ? (size_t)sent : 0;
     }
-    return 0;
+    free(text);
+    return code;
 }
 
 int ctl_raw(struct ctl_call *c, const char *json, struct error *err)
 {
     int code = line_write(c, json, err);
 
-    if (!code)
-        code = line_write(c, "\n", err);
     while (!code) {
         cJSON *o;
         bool event;

@@ -8,11 +8,13 @@
  * of descriptors that peers sent; memfd_create, ftruncate and fcntl seals (the record of what is in
  * flight); io_uring_setup, _register and _enter (images, and each new call descriptor); preadv2 and
  * pwritev2, fdatasync, fallocate on its images; epoll, eventfd, poll; getrandom; socket and connect
- * to a switch that went; unlink of its sockets; and the ledger's file. It opens nothing else.
+ * to a switch that went; recvfrom and sendto at its control socket; newfstatat and unlink of its
+ * sockets; and the ledger's file. It opens nothing else.
  */
 #include "cli/domain.h"
 #include "cli/domain_small.h"
 #include "cli/domain_switch.h"
+#include "cli/domain_tell.h"
 #include "core/error.h"
 #include "core/ledger.h"
 #include "core/log.h"
@@ -34,6 +36,8 @@ struct domain {
     struct domain_switches switches;
     struct domain_hosts hosts;
     struct domain_smalls smalls;
+    struct domain_tell tell;
+    struct service service;
     const char *ledger_path;
     uint64_t poll_ns;
     bool help;
@@ -74,6 +78,22 @@ static int signals_start(struct domain *d)
     return d->signals < 0 ? -errno : loop_fd(d->loop, d->signals, EPOLLIN, on_signal, d);
 }
 
+static int service_start(struct domain *d, struct error *err)
+{
+    struct service_opts o = {.loop = d->loop,
+                             .source = domain_tell_source,
+                             .disks = domain_tell_disks,
+                             .disk = domain_tell_disk,
+                             .owner = &d->tell};
+
+    d->tell = (struct domain_tell){.device = d->device,
+                                   .devices = d->devices,
+                                   .smalls = &d->smalls,
+                                   .switches = &d->switches,
+                                   .ledger = d->ledger};
+    return service_open(&d->service, &o, err);
+}
+
 static int domain_open(struct domain *d, struct error *err)
 {
     int code;
@@ -88,11 +108,14 @@ static int domain_open(struct domain *d, struct error *err)
     domain_hosts_find(&d->hosts, d->device, d->devices);
     for (unsigned i = 0; i < d->devices && !code; i++)
         code = domain_device_open(&d->device[i], &d->switches, d->loop, d->ledger, err);
-    return code ? code : domain_smalls_open(&d->smalls, d->loop, d->ledger, err);
+    if (!code)
+        code = domain_smalls_open(&d->smalls, d->loop, d->ledger, err);
+    return code ? code : service_start(d, err);
 }
 
 static void domain_close(struct domain *d)
 {
+    service_close(&d->service);
     for (unsigned i = 0; i < d->devices; i++)
         domain_device_close(&d->device[i]);
     domain_smalls_close(&d->smalls);
@@ -197,6 +220,16 @@ static int take_poll(void *ctx, const char *value, struct error *err)
     return 0;
 }
 
+static int take_ctl(void *ctx, const char *value, struct error *err)
+{
+    return service_take_ctl(&((struct domain *)ctx)->service, value, err);
+}
+
+static int take_metrics(void *ctx, const char *value, struct error *err)
+{
+    return service_take_metrics(&((struct domain *)ctx)->service, value, err);
+}
+
 static int take_ledger(void *ctx, const char *value, struct error *err)
 {
     ((struct domain *)ctx)->ledger_path = value;
@@ -220,6 +253,8 @@ static const struct opt options[] = {
     {"poll", "US", "look for work that long before sleeping, at most (50); 0: never", take_poll},
     {"ledger", "FILE", "write the ledger as JSON at the end; - is stdout (SIGUSR1: print it)",
      take_ledger},
+    {"ctl", SERVICE_CTL_VALUE, SERVICE_CTL_HELP, take_ctl},
+    {"metrics", SERVICE_METRICS_VALUE, SERVICE_METRICS_HELP, take_metrics},
     {0},
 };
 

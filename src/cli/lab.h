@@ -70,7 +70,7 @@ int lab_dir_make(const char *path, struct error *err);
 /* RUN/NAME.WHAT in memory of its own; NULL: none left. */
 char *lab_path(const char *run, const char *name, const char *what);
 
-#define LAB_CTL     "ctl"     /* control socket of a machine */
+#define LAB_CTL     "ctl"     /* control socket of a machine, domain, network */
 #define LAB_CONSOLE "console" /* socket of its console */
 #define LAB_SIT     "seat"    /* of a seat: viaduct seat switch, list */
 #define LAB_METRICS "metrics" /* socket for scrapers */

@@ -262,7 +262,7 @@ bool lab_ctl_path(char *buf, size_t room, const char *word)
 
     if (!access(word, F_OK) || lab_unit_meant(&v, &u, word, &none))
         return false;
-    found = !strcmp(u->kind, "vm") &&
+    found = strcmp(u->kind, "seat") &&
             (size_t)snprintf(buf, room, "%s/%s.%s", v.run, u->name, LAB_CTL) < room;
     lab_view_free(&v);
     return found;

@@ -15,7 +15,8 @@ struct lab_view;
 struct lab_view_unit;
 int lab_unit_meant(struct lab_view *v, struct lab_view_unit **u, const char *word,
                    struct error *err);
-/* The control socket of a machine of a lab; false: there is a file of that name, or no machine. */
+/* The control socket of a lab's process; false: there is a file of that name, or no such process,
+ * or a seat. */
 bool lab_ctl_path(char *buf, size_t room, const char *word);
 /* All labs of this user: calls each with its view. */
 int lab_each(int (*each)(struct lab_view *v, void *arg), void *arg, struct error *err);

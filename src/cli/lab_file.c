@@ -120,26 +120,34 @@ static int socket_add(struct lab_build *b, const char *what, char **path)
     return lab_socket_add(b, b->unit, *path);
 }
 
-static int vm_start(struct lab_build *b)
+/* The verb, and the sockets at which it can be asked: for control, for scrapers. */
+static int verb_start(struct lab_build *b, const char *verb)
 {
-    const char *run = b->lab->run, *name = b->unit->name;
-    char *ctl, *console, *metrics, *word = NULL;
+    char *ctl, *metrics, *word = NULL;
     int code = socket_add(b, LAB_CTL, &ctl);
 
     if (!code)
-        code = socket_add(b, LAB_CONSOLE, &console);
-    if (!code)
         code = socket_add(b, LAB_METRICS, &metrics);
     if (!code)
-        code = lab_arg_copy(b, "run");
+        code = lab_arg_copy(b, verb);
     if (!code && asprintf(&word, "--ctl=%s", ctl) < 0)
         word = NULL;
     if (!code)
         code = lab_arg(b, word);
-    if (!code && asprintf(&word, "--metrics=%s,name=%s/%s", metrics, b->lab->name, name) < 0)
+    if (!code &&
+        asprintf(&word, "--metrics=%s,name=%s/%s", metrics, b->lab->name, b->unit->name) < 0)
         word = NULL;
+    return code ? code : lab_arg(b, word);
+}
+
+static int vm_start(struct lab_build *b)
+{
+    const char *run = b->lab->run, *name = b->unit->name;
+    char *console, *word = NULL;
+    int code = verb_start(b, "run");
+
     if (!code)
-        code = lab_arg(b, word);
+        code = socket_add(b, LAB_CONSOLE, &console);
     if (!code && asprintf(&word, "--console=socket=%s,log=%s/%s." LAB_LOG, console, run, name) < 0)
         word = NULL;
     return code ? code : lab_arg(b, word);
@@ -151,7 +159,7 @@ static int switch_start(struct lab_build *b)
     int code = socket_add(b, LAB_SOCKET, &path);
 
     if (!code)
-        code = lab_arg_copy(b, "switch");
+        code = verb_start(b, "switch");
     return code ? code : lab_arg_copy(b, path);
 }
 
@@ -209,7 +217,7 @@ static int unit_make(struct lab_build *b, enum lab_kind kind, const struct lab_k
         code = kind == LAB_VM        ? vm_start(b)
                : kind == LAB_NETWORK ? switch_start(b)
                : kind == LAB_SEAT    ? seat_start(b, t)
-                                     : lab_arg_copy(b, "domain");
+                                     : verb_start(b, "domain");
     if (!code)
         code = policy_take(b, t);
     if (!code)

@@ -95,6 +95,39 @@ static int machine_take(struct family *all, struct top_machine *m, struct error 
     return code;
 }
 
+/* What the lab knows of those in it. */
+static int lab_take(struct family *all, const struct top_set *s, const char *head, bool up)
+{
+    const char *name = up ? "up" : "restarts_total";
+    int code = text_take(all, head);
+    char line[256];
+
+    for (unsigned i = 0; i < s->machines && !code; i++) {
+        const struct top_machine *m = &s->machine[i];
+
+        if (!*m->kind)
+            continue;
+        snprintf(line, sizeof(line), "%sviaduct_%s{%s=\"%s\"} %u\n", head, name, m->kind, m->name,
+                 up ? m->there : m->restarts);
+        code = text_take(all, line);
+    }
+    return code;
+}
+
+static int labs_take(struct family *all, const struct top_set *s, struct error *err)
+{
+    if (lab_take(all, s,
+                 "# HELP viaduct_up 1 if it answers.\n"
+                 "# TYPE viaduct_up gauge\n",
+                 true) ||
+        lab_take(all, s,
+                 "# HELP viaduct_restarts_total How often the lab has started it again.\n"
+                 "# TYPE viaduct_restarts_total counter\n",
+                 false))
+        return error_set(err, -ENOMEM, "not enough memory");
+    return 0;
+}
+
 /* A machine that does not answer is told and left out; all of them: a failure. */
 static int collect(const struct options *o, struct family *all, struct error *err)
 {
@@ -109,6 +142,8 @@ static int collect(const struct options *o, struct family *all, struct error *er
             good++;
     if (!code && !good)
         code = error_set(err, -EIO, "no machine answers");
+    if (!code)
+        code = labs_take(all, &s, err);
     top_set_close(&s);
     return code;
 }

@@ -69,7 +69,7 @@ static int doors_open(struct run *r, struct vm *vm, struct ctl **ctl, struct met
     if (!code && *r->metrics)
         code = ctl_metrics_open(metrics, vm, r->metrics, r->metrics_name, err);
     if (code) {
-        ctl_close(*ctl, VM_FAILED);
+        ctl_close(*ctl, vm, VM_FAILED);
         vm_close(vm);
     }
     return code;
@@ -114,7 +114,7 @@ static int machine_run(struct run *r, struct error *err)
     run_files_free(r);
     if (!code && (code = doors_close(r, err))) {
         ctl_metrics_close(metrics, vm);
-        ctl_close(ctl, VM_FAILED);
+        ctl_close(ctl, vm, VM_FAILED);
         vm_close(vm);
     }
     if (code) {
@@ -123,7 +123,7 @@ static int machine_run(struct run *r, struct error *err)
     }
     end = vm_run(vm, &value);
     ctl_metrics_close(metrics, vm);
-    ctl_close(ctl, end);
+    ctl_close(ctl, vm, end);
     out = ledger_out(r, vm);
     vm_close(vm);
     code = watch_status(&r->watch,

@@ -1,6 +1,7 @@
 /* viaduct run and viaduct switch go into their jails: which system calls this command line needs
  * (sandbox/box.h). */
 #include "cli/run_box.h"
+#include "cli/service.h"
 #include "cli/switch_place.h"
 #include "board/board.h"
 #include "core/error.h"
@@ -147,8 +148,8 @@ int run_box_enter(const struct run *r, struct error *err)
     return box_enter(&b, err);
 }
 
-int switch_box_enter(const struct switch_place *place, unsigned places, enum box_mode mode,
-                     struct error *err)
+int switch_box_enter(const struct switch_place *place, unsigned places,
+                     const struct service *service, enum box_mode mode, struct error *err)
 {
     struct box b = {.role = "switch",
                     .mode = mode,
@@ -156,5 +157,6 @@ int switch_box_enter(const struct switch_place *place, unsigned places, enum box
 
     for (unsigned i = 0; i < places; i++)
         needs_place(&b, &place[i]);
+    service_box(service, &b);
     return box_enter(&b, err);
 }

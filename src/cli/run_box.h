@@ -5,11 +5,12 @@
 #include "cli/run.h"
 #include "sandbox/box.h"
 
+struct service;
 struct switch_place;
 
 int run_box_enter(const struct run *r, struct error *err);
-int switch_box_enter(const struct switch_place *place, unsigned places, enum box_mode mode,
-                     struct error *err);
+int switch_box_enter(const struct switch_place *place, unsigned places,
+                     const struct service *service, enum box_mode mode, struct error *err);
 
 /* For any role: what a back end of that name needs. */
 void box_needs_chr(struct box *b, const char *spec);

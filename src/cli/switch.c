@@ -4,14 +4,17 @@
  * stream, come and go. It has no privileges and needs none. SIGUSR1 prints the counters, SIGINT and
  * SIGTERM end it.
  *
- * After its start it needs no file but the sockets it listens at: epoll, timers, signalfd, and what
- * its places need (switch_place.c); files to write at the end: --ledger.
+ * After its start it needs no file but the sockets it listens at: epoll, timers, signalfd, what its
+ * places need (switch_place.c), streams of those who ask (service.h); files to write at the end:
+ * --ledger.
  */
 #include "back/net_pcap.h"
 #include "cli/cli.h"
+#include "cli/service.h"
 #include "cli/run_box.h"
 #include "cli/switch_place.h"
 #include "cli/switch_stats.h"
+#include "cli/switch_tell.h"
 #include "core/error.h"
 #include "core/ledger.h"
 #include <errno.h>
@@ -33,6 +36,7 @@ struct serve {
     unsigned places;
     const char *path, *ledger_path;
     enum box_mode sandbox;
+    struct service service;
     const char *pcap_path[SW_PORTS];
     uint64_t age_ns;
     bool stats, help;
@@ -91,9 +95,29 @@ static int core_open(struct serve *s, struct error *err)
     return code ? error_set(err, code, "switch: %s", strerror(-code)) : 0;
 }
 
+/* What there is to tell a scraper. */
+static void more(const void *serve, struct metrics_out *out)
+{
+    const struct serve *s = serve;
+    const struct sw *const one[] = {s->sw};
+
+    switch_tell(out, s->ledger, one, 1);
+}
+
+static void source(void *serve, struct metrics_source *m)
+{
+    struct serve *s = serve;
+
+    m->label = "network";
+    m->ledger = s->ledger;
+    m->more = more;
+    m->ctx = s;
+}
+
 static int serve_open(struct serve *s, struct error *err)
 {
     int code = core_open(s, err);
+    struct service_opts asked = {.loop = s->loop, .source = source, .owner = s};
 
     s->budget.left = 1000;
     for (unsigned i = 0; i < SW_PORTS && !code; i++)
@@ -104,11 +128,12 @@ static int serve_open(struct serve *s, struct error *err)
             s->place[i].pcaps = s->pcap;
         code = switch_place_open(&s->place[i], s->sw, &s->budget, err);
     }
-    return code;
+    return code ? code : service_open(&s->service, &asked, err);
 }
 
 static void serve_close(struct serve *s)
 {
+    service_close(&s->service);
     for (unsigned i = 0; i < s->places; i++)
         switch_place_close(&s->place[i]);
     for (unsigned i = 0; i < SW_PORTS; i++)
@@ -136,7 +161,7 @@ static int doors_close(struct serve *s, struct error *err)
 {
     if (s->ledger_path && !(s->ledger_file = ledger_place(s->ledger_path)))
         return error_set(err, -errno, "--ledger %s: %s", s->ledger_path, strerror(errno));
-    return switch_box_enter(s->place, s->places, s->sandbox, err);
+    return switch_box_enter(s->place, s->places, &s->service, s->sandbox, err);
 }
 
 static int serve(struct serve *s)
@@ -231,6 +256,16 @@ static int take_path(void *ctx, const char *word, struct error *err)
     return 0;
 }
 
+static int take_ctl(void *ctx, const char *value, struct error *err)
+{
+    return service_take_ctl(&((struct serve *)ctx)->service, value, err);
+}
+
+static int take_metrics(void *ctx, const char *value, struct error *err)
+{
+    return service_take_metrics(&((struct serve *)ctx)->service, value, err);
+}
+
 static int take_sandbox(void *ctx, const char *value, struct error *err)
 {
     return box_take_mode(&((struct serve *)ctx)->sandbox, value, err);
@@ -251,6 +286,8 @@ static const struct opt options[] = {
     {"age", "SECONDS", "forget an address that was silent for so long (300)", take_age},
     {"stats", NULL, "print each port's counters at the end (SIGUSR1: at any time)", take_stats},
     {"ledger", "FILE", "write the ledger as JSON at the end; - is stdout", take_ledger},
+    {"ctl", SERVICE_CTL_VALUE, SERVICE_CTL_HELP, take_ctl},
+    {"metrics", SERVICE_METRICS_VALUE, SERVICE_METRICS_HELP, take_metrics},
     {"sandbox", BOX_VALUE, BOX_HELP, take_sandbox},
     {"no-sandbox", NULL, BOX_NO_HELP, take_no_sandbox},
     {0},

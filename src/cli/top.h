@@ -20,9 +20,11 @@ struct top_sample {
     unsigned devices;
 };
 
-struct top_machine {
+struct top_machine {     /* or a domain, or a network */
     char name[TOP_NAME]; /* LAB/VM, or the socket's path */
     char path[128];
+    char kind[16];     /* in a lab: "vm"; else "" */
+    unsigned restarts; /* there, so far */
     struct ctl_call call;
     bool there; /* the call is open */
     struct top_sample was, is;
@@ -35,7 +37,7 @@ struct top_set {
 
 /* ---- top_set.c ---- */
 
-/* Words: LAB, [LAB/]NAME, or the path of a control socket; none: all machines of all labs. 0, or
+/* Words: LAB, [LAB/]NAME, or the path of a control socket; none: all of all labs but seats. 0, or
  * -errno with err filled. */
 int top_set_open(struct top_set *s, const char *const *word, unsigned words, struct error *err);
 void top_set_close(struct top_set *s);

@@ -32,7 +32,11 @@ static int add_unit(struct top_set *s, const struct lab_view *v, const struct la
     int code = path ? add(s, v->name, u->name, path, err) : -ENOMEM;
 
     free(path);
-    return code;
+    if (code)
+        return code;
+    snprintf(s->machine[s->machines - 1].kind, sizeof(s->machine->kind), "%s", u->kind);
+    s->machine[s->machines - 1].restarts = u->restarts;
+    return 0;
 }
 
 struct adding {
@@ -51,7 +55,7 @@ static int add_lab(struct lab_view *v, void *arg)
         return 0;
     a->found = true;
     for (unsigned i = 0; i < v->units && !code; i++)
-        if (!strcmp(v->unit[i].kind, "vm") && v->unit[i].pid)
+        if (strcmp(v->unit[i].kind, "seat") && v->unit[i].pid)
             code = add_unit(a->s, v, &v->unit[i], a->err);
     return code;
 }
@@ -71,8 +75,9 @@ static int add_word(struct top_set *s, const char *word, struct error *err)
     code = lab_unit_meant(&v, &u, word, err);
     if (code)
         return code;
-    code = strcmp(u->kind, "vm") ? error_set(err, -EINVAL, "%s: is a %s, no machine", word, u->kind)
-                                 : add_unit(s, &v, u, err);
+    code = strcmp(u->kind, "seat")
+               ? add_unit(s, &v, u, err)
+               : error_set(err, -EINVAL, "%s: is a seat, and counts nothing", word);
     lab_view_free(&v);
     return code;
 }

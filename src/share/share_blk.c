@@ -80,10 +80,22 @@ uint64_t share_next_cost(struct share_blk *s)
 
 static void limited(struct share_blk *s, uint64_t when)
 {
-    if (!s->held)
+    if (!s->held) {
         ledger_add(s->limited, s->head->op != BLK_READ, bytes_of(s->head));
+        s->held_at = loop_now(s->blk.loop);
+    }
     s->held = true;
     loop_timer_set(&s->timer, when);
+}
+
+/* The row's ns: how long this disk stood still because of its limits. */
+static void admitted(struct share_blk *s, uint64_t now)
+{
+    s->admitted = true;
+    if (!s->held)
+        return;
+    s->limited->ns += now - s->held_at;
+    s->limited->samples++;
 }
 
 /* True: head may go, and is paid for. False: the timer is set. */
@@ -103,7 +115,7 @@ static bool admit(struct share_blk *s)
     }
     bucket_take(&s->iops, now, 1);
     bucket_take(&s->bps, now, bytes_of(s->head));
-    s->admitted = true;
+    admitted(s, now);
     return true;
 }
 
@@ -115,7 +127,7 @@ static void charge(struct share_blk *s)
         return;
     bucket_charge(&s->iops, now, 1);
     bucket_charge(&s->bps, now, bytes_of(s->head));
-    s->admitted = true;
+    admitted(s, now);
 }
 
 bool share_ready(struct share_blk *s)

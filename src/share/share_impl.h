@@ -32,7 +32,8 @@ struct share_blk {
     struct blk_req *head, **end;
     /* of head: let in by the buckets; waited for them, and was counted; judged; in pieces */
     bool admitted, held, begun, pieces;
-    uint64_t cut; /* bytes of head that went */
+    uint64_t held_at; /* since when head waits for a bucket */
+    uint64_t cut;     /* bytes of head that went */
     bool draining;
     const struct blk_req *sending; /* what is being handed on right now */
     struct share_piece *spare;

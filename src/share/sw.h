@@ -70,6 +70,15 @@ struct sw_count {
 };
 const struct sw_count *sw_port_count(const struct sw_port *p);
 
+struct sw_queue {
+    const char *port;   /* its name: SWITCH.PORT */
+    unsigned frames;    /* that wait for it */
+    size_t kept, limit; /* bytes of memory */
+    unsigned addresses; /* that live there */
+};
+/* index below SW_PORTS; false: nothing is plugged in there. */
+bool sw_queue_look(const struct sw *s, unsigned index, struct sw_queue *out);
+
 const char *sw_name(const struct sw *s);
 unsigned sw_next(const struct sw *s); /* the number of the next port; SW_PORTS: all are taken */
 struct loop *sw_loop(const struct sw *s);

@@ -8,6 +8,8 @@
  *     whole     reads: those with segments or checksums left undone, which it takes so
  *     cut       reads: those that had to be finished for it
  *     flood     writes: frames from it that went to all
+ *     waited    reads: of those to it, the ones that were kept for it until there was room; ns: how
+ *               long, all together
  *     bad, spoofed, vlan, storm, isolated     refused, from it, and why
  *     crowded   addresses not learnt, from it
  */
@@ -18,10 +20,11 @@
 int sw_rows_open(struct sw_port *p)
 {
     static const char *const name[SW_ROWS] = {
-        [SW_FROM] = "from",   [SW_TO] = "to",           [SW_COPIES] = "copies",
-        [SW_WHOLE] = "whole", [SW_CUT] = "cut",         [SW_FLOOD] = "flood",
-        [SW_BAD] = "bad",     [SW_SPOOFED] = "spoofed", [SW_CROWDED] = "crowded",
-        [SW_VLAN] = "vlan",   [SW_STORM] = "storm",     [SW_ISOLATED] = "isolated",
+        [SW_FROM] = "from",         [SW_TO] = "to",     [SW_COPIES] = "copies",
+        [SW_WHOLE] = "whole",       [SW_CUT] = "cut",   [SW_FLOOD] = "flood",
+        [SW_WAITED] = "waited",     [SW_BAD] = "bad",   [SW_SPOOFED] = "spoofed",
+        [SW_CROWDED] = "crowded",   [SW_VLAN] = "vlan", [SW_STORM] = "storm",
+        [SW_ISOLATED] = "isolated",
     };
 
     for (unsigned i = 0; i < SW_ROWS; i++) {
@@ -61,4 +64,23 @@ void sw_count_to(struct sw_port *q, const struct sw_port *from, const struct net
     ledger_copy(row, copies * f->len);
     if (f->todo)
         ledger_add(q->row[f->todo & ~q->plug.takes(q->ctx) ? SW_CUT : SW_WHOLE], false, f->len);
+}
+
+void sw_count_waited(struct sw_port *q, const struct sw_item *it)
+{
+    struct ledger_row *row = q->row[SW_WAITED];
+
+    ledger_add(row, false, it->f.len);
+    row->ns += sw_now(q->s) - it->since;
+    row->samples++;
+}
+
+bool sw_queue_look(const struct sw *s, unsigned index, struct sw_queue *out)
+{
+    const struct sw_port *q = index < SW_PORTS ? s->port[index] : NULL;
+
+    if (!q)
+        return false;
+    *out = (struct sw_queue){q->name, q->waiting, q->kept, q->limit, s->l2.count[index]};
+    return true;
 }

@@ -22,7 +22,8 @@ struct sw_item { /* a frame that waits */
     struct sw_item *next;
     struct net_frame f; /* f.iov is iov */
     struct iovec iov;
-    size_t cost; /* bytes of memory */
+    size_t cost;    /* bytes of memory */
+    uint64_t since; /* when it was kept */
     uint8_t data[];
 };
 
@@ -39,6 +40,7 @@ enum sw_row { /* in the ledger; sw_count.c says what each counts */
               SW_WHOLE,
               SW_CUT,
               SW_FLOOD,
+              SW_WAITED,
               SW_BAD,
               SW_SPOOFED,
               SW_CROWDED,
@@ -66,6 +68,7 @@ struct sw_port {
     struct drr drr;
     struct sw_flow flow[SW_PORTS];
     size_t kept, limit;
+    unsigned waiting; /* frames kept */
     struct loop_timer more;
     struct sw_count count;
     struct ledger_row *row[SW_ROWS];
@@ -117,5 +120,6 @@ void sw_refuse(struct sw_port *p, enum sw_row why, uint64_t *count);
 void sw_count_from(struct sw_port *p, size_t len);
 void sw_count_to(struct sw_port *q, const struct sw_port *from, const struct net_frame *f,
                  bool waited);
+void sw_count_waited(struct sw_port *q, const struct sw_item *it);
 
 #endif

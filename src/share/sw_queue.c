@@ -27,7 +27,7 @@ static bool has_room(const struct sw_port *q, const struct sw_flow *fl, size_t c
     return q->kept < q->limit && fl->kept + cost <= q->limit - q->kept;
 }
 
-static struct sw_item *item_new(const struct net_frame *f)
+static struct sw_item *item_new(struct sw *s, const struct net_frame *f)
 {
     struct sw_item *it = malloc(sizeof(*it) + f->len);
     size_t at = 0;
@@ -39,6 +39,7 @@ static struct sw_item *item_new(const struct net_frame *f)
         at += f->iov[i].iov_len;
     }
     it->next = NULL;
+    it->since = sw_now(s);
     it->cost = sizeof(*it) + f->len;
     it->f = *f;
     it->iov = (struct iovec){it->data, f->len};
@@ -51,7 +52,7 @@ static bool keep(struct sw_port *q, struct sw_port *from, const struct net_frame
 {
     struct sw_flow *fl = &q->flow[from->index];
     bool first = !q->drr.awake;
-    struct sw_item *it = has_room(q, fl, sizeof(*it) + f->len) ? item_new(f) : NULL;
+    struct sw_item *it = has_room(q, fl, sizeof(*it) + f->len) ? item_new(q->s, f) : NULL;
 
     if (!it) {
         sw_refuse(q, SW_TO, &q->count.dropped);
@@ -64,6 +65,7 @@ static bool keep(struct sw_port *q, struct sw_port *from, const struct net_frame
     fl->last = it;
     fl->kept += it->cost;
     q->kept += it->cost;
+    q->waiting++;
     q->count.queued++;
     drr_wake(&q->drr, &fl->drr, f->len);
     if (first)
@@ -107,6 +109,7 @@ static struct sw_item *item_take(struct sw_port *q, struct sw_flow *fl)
         fl->last = NULL;
     fl->kept -= it->cost;
     q->kept -= it->cost;
+    q->waiting--;
     return it;
 }
 
@@ -128,6 +131,7 @@ void sw_drain(struct sw_port *q)
         item_take(q, fl);
         drr_spend(&q->drr, d, it->f.len, fl->first ? fl->first->f.len : 0);
         sw_count_to(q, q->s->port[fl - q->flow], &it->f, true);
+        sw_count_waited(q, it);
         free(it);
     }
     q->draining = false;

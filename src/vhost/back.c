@@ -163,6 +163,7 @@ int vhost_back_adopt(struct vhost_back *b, int sock)
     if (err)
         return err;
     b->sock = sock;
+    ledger_add(b->peers, true, 0);
     b->dma.enabled = true;
     if (b->place.fd >= 0)
         loop_fd_drop(b->loop, b->place.fd); /* others wait their turn in the backlog */
@@ -267,6 +268,7 @@ static bool rows_make(struct vhost_back *b, struct ledger *ledger)
     b->kicks = ledger_row(ledger, LEDGER_BELL, name, "kick");
     b->calls = ledger_row(ledger, LEDGER_IRQ, name, "call");
     b->again = ledger_row(ledger, LEDGER_VHOST, name, "served again");
+    b->peers = ledger_row(ledger, LEDGER_VHOST, name, "peer");
     b->msgs[0] = ledger_row(ledger, LEDGER_VHOST, name, "unknown");
     for (uint32_t i = 0; i < VU_REQUESTS; i++) {
         const char *request = vu_request_name(i);
@@ -275,7 +277,7 @@ static bool rows_make(struct vhost_back *b, struct ledger *ledger)
         if (!b->msgs[i])
             return false;
     }
-    return b->kicks && b->calls && b->again;
+    return b->kicks && b->calls && b->again && b->peers;
 }
 
 int vhost_back_open(struct vhost_back **out, const struct vhost_back_opts *o, struct loop *loop,

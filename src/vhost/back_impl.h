@@ -61,7 +61,7 @@ struct vhost_back {
     bool featured;               /* it did */
     const char *bad;             /* why this peer must go */
     struct log_budget log;
-    struct ledger_row *msgs[VU_REQUESTS], *kicks, *calls, *again;
+    struct ledger_row *msgs[VU_REQUESTS], *kicks, *calls, *again, *peers;
 };
 
 /* Answers to a message. */

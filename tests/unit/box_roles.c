@@ -1,6 +1,7 @@
 /* Roles by their command lines, as viaduct run and viaduct switch hand them on: box_roles.h. */
 #include "box_roles.h"
 #include "cli/run_box.h"
+#include "cli/service.h"
 #include "cli/switch_place.h"
 #include "core/error.h"
 #include "engine/engine.h"
@@ -51,10 +52,11 @@ static int enter_switch(const void *nothing)
 {
     const struct switch_place place[2] = {{.socket = "/tmp/viaduct-box"},
                                           {.spec = "switch=/tmp/viaduct-far"}};
+    const struct service asked = {.ctl = "/tmp/viaduct-ctl"};
     struct error err = {0};
 
     (void)nothing;
-    return switch_box_enter(place, ARRAY_LEN(place), BOX_AUTO, &err);
+    return switch_box_enter(place, ARRAY_LEN(place), &asked, BOX_AUTO, &err);
 }
 
 const struct role roles[ROLES] = {
