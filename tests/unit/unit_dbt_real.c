@@ -1,6 +1,7 @@
 /*
- * The same 16-bit code in protected and in real mode, by the translator: VEX is an instruction in
- * the one and #UD in the other (Intel SDM volume 2, table 2-29), whichever was translated first.
+ * A few bytes of 16-bit code, run by the translator. VEX is an instruction in protected mode and
+ * #UD in real mode (Intel SDM volume 2, table 2-29), whichever was translated first. An NMI that
+ * comes in the shadow of an STI comes after it, with nothing else to remind of it.
  */
 #include "engine/engine.h"
 #include "core/error.h"
@@ -88,9 +89,73 @@ static void vex_is_of_protected_mode(void **state)
     }
 }
 
+/* An NMI that arrives while STI asks whether something waits, so in its shadow. */
+struct late_nmi {
+    struct engine *e;
+    bool sent, taken;
+};
+
+static int nmi_pending(void *ctl, unsigned vcpu)
+{
+    struct late_nmi *n = ctl;
+    struct cpu_regs r;
+
+    engine_dbt.get_regs(n->e, vcpu, &r);
+    if (!n->sent && (r.rflags & FL_IF)) {
+        n->sent = true;
+        engine_dbt.kick(n->e, vcpu, false);
+    }
+    return -1;
+}
+
+static bool nmi_wanted(void *ctl, unsigned vcpu)
+{
+    const struct late_nmi *n = ctl;
+
+    (void)vcpu;
+    return n->sent && !n->taken;
+}
+
+static bool nmi_take(void *ctl, unsigned vcpu)
+{
+    struct late_nmi *n = ctl;
+    bool some = nmi_wanted(ctl, vcpu);
+
+    n->taken |= some;
+    return some;
+}
+
+static void an_nmi_in_the_shadow_of_sti_is_not_forgotten(void **state)
+{
+    static const struct intr_ops ops = {
+        .pending = nmi_pending, .nmi = nmi_take, .wanted = nmi_wanted};
+    static const uint8_t code[] = {
+        0xfb, 0x90, 0x90, 0xb9, 0,
+        1,    0x49, 0x75, 0xfd, 0xf4}; /* sti; nop; nop; mov cx, 256; dec cx; jnz; hlt */
+    struct world *w = *state;
+    struct late_nmi n = {0};
+    struct engine_env env = w->env;
+    struct world with = {.ram = w->ram};
+    struct error err;
+
+    env.intr = &ops;
+    env.intr_ctl = &n;
+    assert_int_equal(engine_dbt.open(&with.e, &env, &err), 0);
+    n.e = with.e;
+    memcpy(ram_ptr(&w->ram, CODE, sizeof(code)), code, sizeof(code));
+    le32_put(ram_ptr(&w->ram, EXC_NMI * 4, 4), HANDLER);
+    assert_int_equal(run(&with, 0), HANDLER + 1); /* not at the end of the code */
+    assert_true(n.taken);
+    /* It came behind the instruction that STI shields. */
+    assert_int_equal(le16_get(ram_ptr(&w->ram, 0x8000 - 6, 2)), CODE + 2);
+    engine_dbt.close(with.e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_nmi_in_the_shadow_of_sti_is_not_forgotten, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(vex_is_of_protected_mode, setup, teardown),
     };
 

@@ -176,7 +176,11 @@ static bool take_interrupts(struct cpu *cpu)
     if (!ops)
         return false;
     cpu_vec_save(cpu); /* the controllers are compiled with SSE */
-    if (!shadow && !cpu->nmi_blocked && ops->nmi && ops->nmi(ctl, cpu->index)) {
+    if (shadow && !cpu->nmi_blocked && ops->wanted && ops->wanted(ctl, cpu->index)) {
+        __atomic_store_n(&cpu->exit_request, 1, __ATOMIC_RELAXED);
+        return true;
+    }
+    if (!cpu->nmi_blocked && ops->nmi && ops->nmi(ctl, cpu->index)) {
         cpu->nmi_blocked = true;
         deliver(cpu, EXC_NMI, INTR_EXT);
     }
