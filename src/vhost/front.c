@@ -99,6 +99,11 @@ static void gone_tell(struct vfront *f, const char *why)
     f->gone_why = why;
 }
 
+static void backoff_more(struct vfront *f)
+{
+    f->backoff = f->backoff < BACKOFF_MAX / 2 ? f->backoff * 2 : BACKOFF_MAX;
+}
+
 void front_leave(struct vfront *f, const char *why)
 {
     if (f->sock < 0)
@@ -115,6 +120,8 @@ void front_leave(struct vfront *f, const char *why)
     front_asks_drop(f);
     mem_drop(f);
     loop_work_cancel(f->loop, &f->hang_up);
+    if (!f->probed)
+        backoff_more(f); /* it comes and goes, and is never of use */
     f->probed = f->started = f->mem_told = false;
     f->bad = NULL;
     gone_tell(f, why);
@@ -217,11 +224,8 @@ static void back_message(struct vfront *f)
     struct vu_msg *m = &f->back_in.msg;
     bool known = m->request == VU_BACKEND_CONFIG_CHANGE && f->kind->config;
 
-    if (known && f->probed && !f->cfg_asked) {
-        f->cfg_asked = true;
-        front_ask(f, VU_GET_CONFIG, 0);
-        front_asks_go(f);
-    }
+    if (known)
+        front_config_ask(f);
     if (m->flags & VU_NEED_REPLY) {
         struct vu_msg reply = {.request = m->request, .flags = VU_VERSION | VU_REPLY};
 
@@ -285,7 +289,7 @@ void vfront_settle(struct vfront *f)
 
 /* ---- it comes ---- */
 
-static int back_channel(struct vfront *f)
+int front_back_channel(struct vfront *f)
 {
     int pair[2];
 
@@ -307,15 +311,17 @@ int vfront_adopt(struct vfront *f, int sock)
         return err;
     f->sock = sock;
     f->features = f->protocol = f->slots = 0;
+    f->cfg_stale = false;
     f->rings_max = f->kind->config ? VFRONT_QUEUES_MAX : 1; /* without MQ a card has one pair */
     err = front_mem_make(f);
     for (unsigned i = 0; !err && i < f->rings; i++)
         err = front_ring_make(&f->ring[i]);
-    if (!err)
-        err = back_channel(f);
     if (err) {
         f->sock = -1; /* the caller's again */
         loop_fd_drop(f->loop, sock);
+        for (unsigned i = 0; i < f->rings; i++)
+            front_ring_gone(&f->ring[i]);
+        mem_drop(f);
         return err;
     }
     front_ask_probe(f);
@@ -345,7 +351,7 @@ static void on_again(void *arg)
     if (f->sock >= 0 || !connect_now(f))
         return;
     loop_timer_set(&f->again, loop_now(f->loop) + f->backoff);
-    f->backoff = f->backoff < BACKOFF_MAX / 2 ? f->backoff * 2 : BACKOFF_MAX;
+    backoff_more(f);
 }
 
 /* ---- life ---- */

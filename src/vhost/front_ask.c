@@ -8,6 +8,7 @@
 #include "vhost/front_impl.h"
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #define USER_BASE   0x100000000000ull /* where "we" have guest addresses: nobody learns more */
 #define PATIENCE_NS 10000000000ull
@@ -29,7 +30,7 @@ void front_asks_drop(struct vfront *f)
 {
     loop_timer_stop(&f->patience);
     f->asks = f->ask_first = 0;
-    f->waiting = f->cfg_asked = f->cfg_set_asked = false;
+    f->waiting = f->cfg_asked = f->cfg_set_asked = f->cfg_stale = false;
     for (unsigned i = 0; i < f->rings; i++)
         f->ring[i].enable_asked = false;
 }
@@ -39,6 +40,17 @@ void front_ask_probe(struct vfront *f)
     front_ask(f, VU_GET_FEATURES, 0);
     front_ask(f, VU_GET_PROTOCOL_FEATURES, 0);
     /* The others depend on what it answers: front_take.c. */
+}
+
+/* Asked for already: the answer on its way may be of before. */
+void front_config_ask(struct vfront *f)
+{
+    f->cfg_stale = f->cfg_asked || !f->probed;
+    if (f->cfg_stale)
+        return;
+    f->cfg_asked = true;
+    front_ask(f, VU_GET_CONFIG, 0);
+    front_asks_go(f);
 }
 
 void front_ask_enable(struct vfront *f, unsigned ring)
@@ -92,6 +104,7 @@ void front_ask_run(struct vfront *f)
 {
     f->started = true;
     front_ask(f, VU_SET_FEATURES, 0);
+    front_mode_tell(f);
     memory_ask(f);
     for (unsigned i = 0; i < f->rings; i++)
         front_ask_start(f, i);
@@ -237,6 +250,10 @@ static bool ask_send(struct vfront *f, const struct front_ask *a)
     }
     ledger_add(f->msgs[a->request], true, VU_HDR_LEN + m.size);
     err = vu_send(f->sock, &m);
+    if (a->request == VU_SET_BACKEND_REQ_FD) {
+        close(f->back_lent);
+        f->back_lent = -1;
+    }
     if (err)
         front_lied(f, err == -EAGAIN ? "it does not read what it is asked" : "it hung up");
     if (f->waiting)

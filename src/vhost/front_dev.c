@@ -29,14 +29,18 @@ enum {
     CFG_SIZE_MAX = 8,
     CFG_SEG_MAX = 12,
     CFG_BLK_SIZE = 20,
+    CFG_PHYSICAL_EXP = 24,
     CFG_WRITEBACK = 32,
     CFG_NUM_QUEUES = 34,
+    CFG_DISCARD_ALIGN = 44,
     CFG_LEN = 60,
 };
 enum {
     SEG_MAX = VQ_SEGS_MAX - 2,
     BLK_SIZE_MIN = 512,
-    BLK_SIZE_MOST = 4096, /* a page: older drivers can't do more */
+    BLK_SIZE_MOST = 4096,         /* a page: older drivers can't do more */
+    PHYSICAL_EXP_MOST = 10,       /* blocks of 4M at most: a shift */
+    DISCARD_ALIGN_MOST = 1 << 21, /* sectors: 1G, and in bytes still a number of 32 bits */
     SIZE_MAX_LEAST = 4096,
     SIZE_MAX_BYTES = 4 << 20,
     STATUS_IOERR = 1,
@@ -53,13 +57,17 @@ static bool has(const struct vfront *f, unsigned feature)
 static const char *blk_judge(struct vfront *f, uint8_t *cfg)
 {
     uint32_t block = le32_get(cfg + CFG_BLK_SIZE), seg = le32_get(cfg + CFG_SEG_MAX);
-    uint32_t size = le32_get(cfg + CFG_SIZE_MAX);
+    uint32_t size = le32_get(cfg + CFG_SIZE_MAX), align = le32_get(cfg + CFG_DISCARD_ALIGN);
 
     if (le64_get(cfg + CFG_CAPACITY) > INT64_MAX / 512)
         return "its disk is larger than a disk can be";
     if (has(f, VIRTIO_BLK_F_BLK_SIZE) &&
         (block < BLK_SIZE_MIN || block > BLK_SIZE_MOST || block & (block - 1)))
         return "its disk has a block size that is none";
+    if (has(f, VIRTIO_BLK_F_TOPOLOGY) && cfg[CFG_PHYSICAL_EXP] > PHYSICAL_EXP_MOST)
+        return "its disk has a physical block size that is none";
+    if (has(f, VIRTIO_BLK_F_DISCARD) && (align > DISCARD_ALIGN_MOST || align & (align - 1)))
+        return "its disk has pieces to discard that are none";
     if (!size)
         le32_put(cfg + CFG_SIZE_MAX, SIZE_MAX_BYTES); /* as qemu-storage-daemon says "any" */
     else if (has(f, VIRTIO_BLK_F_SIZE_MAX) && size < SIZE_MAX_LEAST)
@@ -119,11 +127,19 @@ static void front_cfg_write(void *dev, uint32_t off, unsigned size, uint32_t val
         !virtio_has(&f->v, VIRTIO_BLK_F_CONFIG_WCE))
         return;
     f->cfg[CFG_WRITEBACK] = (uint8_t)val;
-    if (f->cfg_set_asked || !f->probed)
-        return;
+    if (f->cfg_set_asked || !f->started)
+        return; /* what starts is told then */
     f->cfg_set_asked = true;
     front_ask(f, VU_SET_CONFIG, CFG_WRITEBACK);
     front_asks_go(f);
+}
+
+/* The mode is the driver's choice, and a back end that begins knows of none: neither one that has
+ * just come nor one that took a driver's features, which is how its device begins anew. */
+void front_mode_tell(struct vfront *f)
+{
+    if (f->kind == &front_blk && virtio_has(&f->v, VIRTIO_BLK_F_CONFIG_WCE))
+        front_ask(f, VU_SET_CONFIG, CFG_WRITEBACK);
 }
 
 void front_config_came(struct vfront *f, const uint8_t *cfg)
@@ -134,7 +150,6 @@ void front_config_came(struct vfront *f, const uint8_t *cfg)
     memcpy(f->cfg, cfg, f->kind->cfg_len);
     if (!f->attached || !other)
         return;
-    /* The mode is the driver's choice: one that came back is told of it. */
     if (virtio_has(&f->v, VIRTIO_BLK_F_CONFIG_WCE) && f->cfg[CFG_WRITEBACK] != mode)
         front_cfg_write(f, CFG_WRITEBACK, 1, mode);
     if (virtio_running(&f->v))
@@ -198,7 +213,7 @@ static void front_queue_reset(void *dev, unsigned queue)
 
     if (queue >= f->rings)
         return;
-    shadow_close(&r->kept);
+    front_kept_forget(r);
     if (f->sock >= 0 && f->started && !f->bad) {
         front_ask_stop(f, queue);
         front_drain(f);

@@ -75,7 +75,7 @@ struct vfront {
 
     /* ---- the back end ---- */
     int sock, back_sock; /* -1; back_sock: its own requests come here */
-    int back_lent;       /* the other end of it, until it is sent */
+    int back_lent;       /* the other end of it, until it is sent: one that it closes is heard of */
     struct vu_in in, back_in;
     uint64_t features, protocol; /* its */
     uint64_t slots;              /* regions it can have */
@@ -87,6 +87,7 @@ struct vfront {
     const char *bad;
     uint8_t cfg[FRONT_CFG_MAX];
     bool cfg_asked, cfg_set_asked;
+    bool cfg_stale;     /* it is another since it was asked for */
     uint64_t ring_bits; /* ring features in use: a back end that comes must have them too */
 
     /* ---- what it is asked ---- */
@@ -125,7 +126,8 @@ void front_leave(struct vfront *f, const char *why);
 void front_back(struct vfront *f);
 /* Waits until it has answered all, or is gone: 10 seconds at most. */
 void front_drain(struct vfront *f);
-int front_mem_make(struct vfront *f); /* a new one; 0 or -errno */
+int front_mem_make(struct vfront *f);     /* a new one; 0 or -errno */
+int front_back_channel(struct vfront *f); /* for its own requests; 0 or -errno */
 gpa_t front_mem_gpa(void);
 
 /* front_ask.c */
@@ -134,8 +136,9 @@ void front_ask_start(struct vfront *f, unsigned ring);
 void front_ask_stop(struct vfront *f, unsigned ring);
 void front_ask_enable(struct vfront *f, unsigned ring);
 void front_ask_probe(struct vfront *f);
-void front_ask_run(struct vfront *f); /* features, memory, all rings */
-void front_asks_go(struct vfront *f); /* the next ones, until an answer is waited for */
+void front_config_ask(struct vfront *f); /* once more, since it changed */
+void front_ask_run(struct vfront *f);    /* features, memory, all rings */
+void front_asks_go(struct vfront *f);    /* the next ones, until an answer is waited for */
 void front_asks_drop(struct vfront *f);
 static inline bool front_agreed(const struct vfront *f, unsigned protocol_feature)
 {
@@ -150,14 +153,16 @@ void front_probed(struct vfront *f); /* all was told: can such a one be used? */
 int front_ring_make(struct front_ring *r);   /* its descriptors; 0 or -errno */
 void front_ring_renew(struct front_ring *r); /* an empty ring for who is there; NULL slots: none */
 void front_ring_live(struct front_ring *r);
-void front_ring_keep(struct front_ring *r); /* what it has in flight, for the next one */
-void front_ring_forget(struct front_ring *r);
+void front_ring_keep(struct front_ring *r);   /* what it has in flight, for the next one */
+void front_ring_forget(struct front_ring *r); /* both; pages that may be written are told of */
+void front_kept_forget(struct front_ring *r);
 void front_ring_gone(struct front_ring *r); /* with the back end: closed, kept stays */
 void front_relay(struct vfront *f, unsigned queue);
 unsigned front_in_flight(const struct vfront *f);
 
 /* front_dev.c */
 void front_config_came(struct vfront *f, const uint8_t *cfg);
+void front_mode_tell(struct vfront *f); /* a back end that starts, of the driver's cache mode */
 uint64_t front_ring_features(const struct vfront *f);
 extern const struct front_kind front_blk;
 /* front_net.c */

@@ -65,22 +65,21 @@ static void pairs_use(struct vfront *f, unsigned pairs)
     front_asks_go(f);
 }
 
-static uint8_t command(struct vfront *f, struct vq *q)
+/* 0: nothing that is known; else so many pairs are to be used. */
+static unsigned command(struct vfront *f, struct vq *q)
 {
     uint8_t hdr[CTRL_HDR], raw[2];
     unsigned pairs;
 
     if (!virtio_has(&f->v, VIRTIO_NET_F_MQ) || vq_get(q, &f->chain, 0, hdr, CTRL_HDR) ||
         hdr[0] != CLASS_MQ || hdr[1] != MQ_PAIRS_SET || vq_get(q, &f->chain, CTRL_HDR, raw, 2))
-        return CTRL_ERR;
+        return 0;
     pairs = le16_get(raw);
-    if (!pairs || pairs > f->o.queues)
-        return CTRL_ERR;
-    pairs_use(f, pairs);
-    return CTRL_OK;
+    return pairs <= f->o.queues ? pairs : 0;
 }
 
-/* Bound: so many commands a kick. */
+/* Bound: so many commands a kick. Obeyed when f->chain is done with: a ring that comes to life in
+ * there uses it, too. */
 void front_net_command(struct vfront *f)
 {
     unsigned queue = front_net_ctrl(f);
@@ -88,16 +87,20 @@ void front_net_command(struct vfront *f)
     int got = 0;
 
     for (unsigned n = 0; n < COMMANDS; n++) {
+        unsigned pairs;
         uint8_t ack;
 
         got = vq_pop(q, &f->chain);
         if (got <= 0)
             break;
-        ack = command(f, q);
+        pairs = command(f, q);
+        ack = pairs ? CTRL_OK : CTRL_ERR;
         if (f->chain.in_len)
             vq_put(q, &f->chain, 0, &ack, 1);
         vq_push(q, f->chain.head, f->chain.in_len ? 1 : 0);
         virtio_done(&f->v, queue);
+        if (pairs)
+            pairs_use(f, pairs);
     }
     if (got < 0)
         virtio_needs_reset(&f->v, q->broken);

@@ -105,12 +105,17 @@ void front_relay(struct vfront *f, unsigned queue)
 /* ---- the back end's side ---- */
 
 /* The pages of the writable part, whatever the back end says it wrote: it could have. */
-static void written(struct vfront *f, const struct vq_chain *c, uint32_t len)
+static void may_be_written(struct vfront *f, const struct vq_chain *c)
 {
     const struct vq_seg *seg = c->seg + c->outs;
 
     for (unsigned i = 0; i < c->ins; i++)
         ram_written(f->ram, seg[i].gpa, seg[i].len);
+}
+
+static void written(struct vfront *f, const struct vq_chain *c, uint32_t len)
+{
+    may_be_written(f, c);
     if (c->ins && f->v.dma->row)
         ledger_add(f->v.dma->row, true, len);
 }
@@ -268,11 +273,25 @@ void front_ring_keep(struct front_ring *r)
     }
 }
 
+/* What is in flight there is not waited for any more, but may have been done. Bound: a ring. */
+static void give_up(struct vfront *f, struct shadow *s)
+{
+    for (unsigned i = 0; s->slot && i < SHADOW_SIZE; i++)
+        if (s->slot[i].busy)
+            may_be_written(f, &s->slot[i].chain);
+    shadow_close(s);
+}
+
+void front_kept_forget(struct front_ring *r)
+{
+    give_up(r->f, &r->kept);
+}
+
 void front_ring_forget(struct front_ring *r)
 {
     loop_work_cancel(r->f->loop, &r->more);
-    shadow_close(&r->shadow);
-    shadow_close(&r->kept);
+    give_up(r->f, &r->shadow);
+    give_up(r->f, &r->kept);
     r->full = false;
 }
 
@@ -280,6 +299,6 @@ void front_ring_gone(struct front_ring *r)
 {
     r->live = r->full = r->enable_asked = false;
     loop_work_cancel(r->f->loop, &r->more);
-    shadow_close(&r->shadow);
+    give_up(r->f, &r->shadow);
     fds_drop(r);
 }

@@ -25,7 +25,9 @@ static const char *protocol_take(struct vfront *f, uint64_t val)
     f->protocol = val & PROTOCOL;
     if (f->kind->config && !front_agreed(f, VU_F_CONFIG))
         return "it can't tell its configuration (CONFIG), so nobody knows the size of the disk";
-    if (!front_agreed(f, VU_F_CONFIG)) /* its own requests would be about nothing else */
+    /* Its own requests would be about nothing but the configuration. */
+    if (!front_agreed(f, VU_F_CONFIG) ||
+        (front_agreed(f, VU_F_BACKEND_REQ) && front_back_channel(f)))
         f->protocol &= ~VU_BIT(VU_F_BACKEND_REQ);
     front_ask(f, VU_SET_PROTOCOL_FEATURES, 0);
     if (front_agreed(f, VU_F_MQ))
@@ -68,9 +70,15 @@ static const char *config_take(struct vfront *f, const struct vu_msg *m)
         return "its configuration is shorter than such a device has";
     memcpy(cfg, m->payload + VU_CONFIG_DATA, want);
     why = f->kind->cfg_judge(f, cfg);
-    if (!why)
-        front_config_came(f, cfg);
-    return why;
+    if (why)
+        return why;
+    front_config_came(f, cfg);
+    if (f->cfg_stale) {
+        f->cfg_stale = false;
+        f->cfg_asked = true;
+        front_ask(f, VU_GET_CONFIG, 0);
+    }
+    return NULL;
 }
 
 static const char *base_take(const struct front_ask *a, const struct vu_msg *m)

@@ -365,6 +365,24 @@ static bool twist_cfg_queues(struct world *w, struct vu_msg *m)
     return cfg32(m, 32, 0);
 }
 
+static bool twist_cfg_shift(struct world *w, struct vu_msg *m)
+{
+    (void)w;
+    return cfg32(m, 24, 32);
+}
+
+static bool twist_cfg_discard(struct world *w, struct vu_msg *m)
+{
+    (void)w;
+    return cfg32(m, 44, 12);
+}
+
+static bool twist_cfg_discard_far(struct world *w, struct vu_msg *m)
+{
+    (void)w;
+    return cfg32(m, 44, 1u << 23);
+}
+
 static bool twist_cfg_field(struct world *w, struct vu_msg *m)
 {
     (void)w;
@@ -412,6 +430,9 @@ static const struct {
     {"blocks of 513", AT_PROBE, VU_GET_CONFIG, twist_cfg_block, "block size"},
     {"segments of 1", AT_PROBE, VU_GET_CONFIG, twist_cfg_size, "segment"},
     {"no segments", AT_PROBE, VU_GET_CONFIG, twist_cfg_segs, "no data"},
+    {"blocks of 512 << 32", AT_PROBE, VU_GET_CONFIG, twist_cfg_shift, "physical block size"},
+    {"pieces of 12 sectors", AT_PROBE, VU_GET_CONFIG, twist_cfg_discard, "pieces to discard"},
+    {"pieces of 0 bytes", AT_PROBE, VU_GET_CONFIG, twist_cfg_discard_far, "pieces to discard"},
     {"no queues after all", AT_PROBE, VU_GET_CONFIG, twist_cfg_queues, "fewer queues"},
     {"features refused", AT_START, VU_SET_FEATURES, twist_one, "refuses"},
     {"memory refused", AT_START, VU_ADD_MEM_REG, twist_huge, "refuses"},

@@ -68,6 +68,10 @@ static bool obey(struct world *w, struct vu_msg *m)
         memcpy(m->payload + VU_CONFIG_DATA, w->cfg, sizeof(w->cfg));
         answer(w, m);
         return true;
+    case VU_SET_CONFIG:
+        memcpy(w->cfg + le32_get(m->payload + VU_CONFIG_OFFSET) % sizeof(w->cfg),
+               m->payload + VU_CONFIG_DATA, 1);
+        return false;
     case VU_GET_VRING_BASE: answer(w, m); return true;
     case VU_SET_BACKEND_REQ_FD: take_fd(m, &w->back); return false;
     case VU_SET_VRING_KICK: take_fd(m, &w->kick); return false;
@@ -150,15 +154,19 @@ void world_open(struct world *w, unsigned queues, bool packed)
 
     memset(w, 0, sizeof(*w));
     w->sock = w->back = w->ring_fd = w->ram_fd = w->kick = w->call = -1;
-    w->features = VU_BIT(32) | VU_BIT(30) | VU_BIT(29) | VU_BIT(28) | VU_BIT(12) | VU_BIT(9) |
-                  VU_BIT(6) | VU_BIT(2) | VU_BIT(1) | (packed ? VU_BIT(34) : 0);
+    w->features = VU_BIT(32) | VU_BIT(30) | VU_BIT(29) | VU_BIT(28) | VU_BIT(13) | VU_BIT(12) |
+                  VU_BIT(10) | VU_BIT(9) | VU_BIT(6) | VU_BIT(2) | VU_BIT(1) |
+                  (packed ? VU_BIT(34) : 0);
     w->protocol = VU_BIT(VU_F_MQ) | VU_BIT(VU_F_REPLY_ACK) | VU_BIT(VU_F_CONFIG) |
                   VU_BIT(VU_F_BACKEND_REQ) | VU_BIT(VU_F_CONFIGURE_MEM_SLOTS);
     le64_put(w->cfg, 2048);
     le32_put(w->cfg + 8, 1 << 20);
     le32_put(w->cfg + 12, 126);
     le32_put(w->cfg + 20, 512);
+    w->cfg[24] = 3;
+    w->cfg[32] = 1;
     le16_put(w->cfg + 34, 4);
+    le32_put(w->cfg + 44, 8);
     w->loop = loop_open(NULL, true);
     w->ledger = ledger_open();
     w->bus = bus_open(w->ledger);
