@@ -4,17 +4,14 @@
  * ledger, SIGINT and SIGTERM end it in order: what is in flight ends and is told, then the sockets
  * go.
  *
- * After start-up it needs: accept4, recvmsg and sendmsg at its sockets; mmap, mprotect and munmap
- * of descriptors that peers sent; memfd_create, ftruncate and fcntl seals (the record of what is in
- * flight); io_uring_setup, _register and _enter (images, and each new call descriptor); preadv2 and
- * pwritev2, fdatasync, fallocate on its images; epoll, eventfd, poll; getrandom; socket and connect
- * to a switch that went; recvfrom and sendto at its control socket; newfstatat and unlink of its
- * sockets; and the ledger's file. It opens nothing else.
+ * After its start it is in a jail (domain_box.c): it opens nothing, and all of its rings are made.
+ * What it still needs of the kernel, and why, is in sandbox/rows_io.c, set "back".
  */
 #include "cli/domain.h"
 #include "cli/domain_small.h"
 #include "cli/domain_switch.h"
 #include "cli/domain_tell.h"
+#include "cli/run_box.h"
 #include "core/error.h"
 #include "core/ledger.h"
 #include "core/log.h"
@@ -39,6 +36,8 @@ struct domain {
     struct domain_tell tell;
     struct service service;
     const char *ledger_path;
+    FILE *ledger_file; /* open since before the jail; or NULL */
+    enum box_mode sandbox;
     uint64_t poll_ns;
     bool help;
     struct loop *loop;
@@ -129,11 +128,36 @@ static void domain_close(struct domain *d)
         loop_close(d->loop);
 }
 
+/* Everything is open: docs/containment.md. */
+static int doors_close(struct domain *d, struct error *err)
+{
+    const struct domain_served served = {.device = d->device,
+                                         .devices = d->devices,
+                                         .switches = &d->switches,
+                                         .smalls = &d->smalls,
+                                         .service = &d->service};
+
+    if (d->ledger_path && !(d->ledger_file = ledger_place(d->ledger_path)))
+        return error_set(err, -errno, "--ledger %s: %s", d->ledger_path, strerror(errno));
+    return domain_box_enter(&served, d->sandbox, err);
+}
+
+static int ledger_write(struct domain *d)
+{
+    int code = d->ledger_file ? ledger_put(d->ledger, d->ledger_file) : 0;
+
+    if (code)
+        log_error("--ledger %s: %s", d->ledger_path, strerror(-code));
+    return code;
+}
+
 static int domain_serve(struct domain *d)
 {
     struct error err = {0};
     int code = domain_open(d, &err);
 
+    if (!code)
+        code = doors_close(d, &err);
     if (code) {
         log_error("%s", err.text);
         domain_close(d);
@@ -142,11 +166,8 @@ static int domain_serve(struct domain *d)
     for (unsigned i = 0; i < d->devices; i++)
         log_info("domain: %s is at %s", d->device[i].name, domain_socket(&d->device[i]));
     code = loop_run(d->loop);
-    if (!code && d->ledger_path) {
-        code = ledger_save(d->ledger, d->ledger_path);
-        if (code)
-            log_error("--ledger %s: %s", d->ledger_path, strerror(-code));
-    }
+    if (!code)
+        code = ledger_write(d);
     domain_close(d);
     return code ? EXIT_VMM : EXIT_OFF;
 }
@@ -236,6 +257,19 @@ static int take_ledger(void *ctx, const char *value, struct error *err)
     return opt_output("ledger", value, err);
 }
 
+static int take_sandbox(void *ctx, const char *value, struct error *err)
+{
+    return box_take_mode(&((struct domain *)ctx)->sandbox, value, err);
+}
+
+static int take_no_sandbox(void *ctx, const char *value, struct error *err)
+{
+    (void)value;
+    (void)err;
+    ((struct domain *)ctx)->sandbox = BOX_OFF;
+    return 0;
+}
+
 static const struct opt options[] = {
     {"disk", DOMAIN_DISK_VALUE, "serve that file, or mem:SIZE, as virtio-blk; repeated for more",
      take_disk},
@@ -255,6 +289,8 @@ static const struct opt options[] = {
      take_ledger},
     {"ctl", SERVICE_CTL_VALUE, SERVICE_CTL_HELP, take_ctl},
     {"metrics", SERVICE_METRICS_VALUE, SERVICE_METRICS_HELP, take_metrics},
+    {"sandbox", BOX_VALUE, BOX_HELP, take_sandbox},
+    {"no-sandbox", NULL, BOX_NO_HELP, take_no_sandbox},
     {0},
 };
 

@@ -4,11 +4,14 @@
 
 #include "cli/cli.h"
 #include "cli/disk_opts.h"
+#include "sandbox/box.h"
 #include "share/sw_policy.h"
 
 #define DOMAIN_DEVICES 64
 
 struct blk;
+struct domain_smalls;
+struct service;
 struct domain_switches;
 struct ledger;
 struct loop;
@@ -71,6 +74,15 @@ void domain_device_close(struct domain_device *d);
 void domain_hosts_find(struct domain_hosts *h, struct domain_device *d, unsigned devices);
 void domain_hosts_close(struct domain_hosts *h); /* after the devices */
 int domain_disk_share(struct domain_device *d, struct ledger *ledger);
+/* domain_box.c: into the jail, with what such a domain needs. 0 or -errno with err filled. */
+struct domain_served {
+    const struct domain_device *device;
+    unsigned devices;
+    const struct domain_switches *switches;
+    const struct domain_smalls *smalls;
+    const struct service *service;
+};
+int domain_box_enter(const struct domain_served *s, enum box_mode mode, struct error *err);
 static inline const char *domain_socket(const struct domain_device *d)
 {
     return d->is_net ? d->net.socket : d->disk.socket;

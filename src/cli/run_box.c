@@ -68,7 +68,7 @@ void box_needs_net(struct box *b, const char *spec)
         b->sets |= BOX_BIT(BOX_STREAM) | BOX_BIT(BOX_CONNECT);
 }
 
-static void needs_place(struct box *b, const struct switch_place *p)
+void box_needs_place(struct box *b, const struct switch_place *p)
 {
     if (p->socket) {
         b->sets |= BOX_BIT(BOX_LISTEN) | BOX_BIT(BOX_STREAM);
@@ -156,7 +156,7 @@ int switch_box_enter(const struct switch_place *place, unsigned places,
                     .sets = BOX_BIT(BOX_CORE) | BOX_BIT(BOX_LOOP) | BOX_BIT(BOX_OUTPUT)};
 
     for (unsigned i = 0; i < places; i++)
-        needs_place(&b, &place[i]);
+        box_needs_place(&b, &place[i]);
     service_box(service, &b);
     return box_enter(&b, err);
 }

@@ -16,6 +16,7 @@ int switch_box_enter(const struct switch_place *place, unsigned places,
 void box_needs_chr(struct box *b, const char *spec);
 void box_needs_disk(struct box *b, const char *path);
 void box_needs_net(struct box *b, const char *spec);
+void box_needs_place(struct box *b, const struct switch_place *p);
 void box_gone(struct box *b, const char *path); /* a socket that goes at the end; or NULL */
 
 /* --sandbox auto|require */

@@ -36,6 +36,7 @@ enum box_set {
     BOX_OUTPUT,      /* files written at the end, open since the start */
     BOX_SHARE,       /* a directory of this host: its server is our child */
     BOX_FRONT,       /* vhost-user back ends that are used */
+    BOX_BACK,        /* vhost-user front ends that come */
     BOX_SCREEN,      /* a screen that clients are lent */
     BOX_CONSOLE_LOG, /* console output, kept in a file of bounded size */
     BOX_SETS
@@ -44,7 +45,7 @@ enum box_set {
 
 enum box_mode { BOX_AUTO, BOX_REQUIRE, BOX_OFF };
 
-#define BOX_PATHS 32
+#define BOX_PATHS 256 /* a domain may have as many sockets */
 #define BOX_PATH  128 /* a socket's has up to 107 */
 
 struct box {

@@ -12,7 +12,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#define LATER_GLIBC  "Debian 12's glibc does it by another call of this list"
 #define CLOCK_UNSEEN "the vDSO answers, unless the host's clock is one that it can't read"
 
 static const struct box_row core[] = {

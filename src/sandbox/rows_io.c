@@ -2,11 +2,14 @@
 #include "sandbox/impl.h"
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/io_uring.h>
 #include <linux/sockios.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+
+#define NO_RING "only hosts without io_uring"
 
 static const struct box_row disk[] = {
     {CALL(preadv2), .why = "cached reads at once, others by the worker"},
@@ -84,6 +87,31 @@ static const struct box_row front[] = {
     {CALL(fcntl), ONLY(WHEN(1, F_ADD_SEALS)), .why = "a peer can't cut them short"},
 };
 
+/* vhost-user's back end: front ends come, lend memory and rings, and go. */
+static const struct box_row back[] = {
+    {CALL(io_uring_enter), .why = "a call to the driver; the ring is restricted to NOPs (call.c)"},
+    {CALL(preadv2), .why = "a kick, without waiting"},
+    {CALL(recvmsg), .why = "what a front end asks, with descriptors"},
+    {CALL(sendmsg), .why = "what it is answered"},
+    {CALL(sendto), .why = "a configuration that changed, and a reset that is needed"},
+    {CALL(accept4), .why = "a front end comes"},
+    {CALL(newfstatat), ONLY(WHEN(3, AT_EMPTY_PATH)), .why = "how long is the file that it lends"},
+    {CALL(fstat), .why = "the same, from glibc 2.39 on", .unseen = LATER_GLIBC},
+    {CALL(fstatfs), .why = "is it of huge pages"},
+    {CALL(io_uring_register), ONLY(WHEN(1, IORING_REGISTER_EVENTFD)),
+     .why = "a call descriptor is given to a ring that can do nothing else"},
+    {CALL(io_uring_register), ONLY(WHEN(1, IORING_UNREGISTER_EVENTFD)), .why = "and taken away"},
+    {CALL(fcntl), ONLY(WHEN(1, F_GETFL)), .why = "a call descriptor is not to wait"},
+    {CALL(fcntl), ONLY(WHEN(1, F_SETFL)), .why = "the same"},
+    {CALL(fcntl), ONLY(WHEN(1, F_DUPFD_CLOEXEC)), .why = "a driver is told of its error"},
+    {CALL(memfd_create), .why = "the record of what is in flight"},
+    {CALL(ftruncate), .why = "its length"},
+    {CALL(fcntl), ONLY(WHEN(1, F_ADD_SEALS)), .why = "which then stays"},
+    {CALL(poll), .why = "may a call descriptor be written", .unseen = NO_RING},
+    {CALL(newfstatat), ONLY(WHEN(3, AT_SYMLINK_NOFOLLOW)), .why = "is the socket there still ours"},
+    {CALL(unlink), .why = "then it goes; Landlock holds where"},
+};
+
 static const struct box_row screen[] = {
     {CALL(fcntl), ONLY(WHEN(1, F_GET_SEALS)), .why = "a screen is lent to be read only"},
     {CALL(fcntl), ONLY(WHEN(1, F_ADD_SEALS)), .why = "the same"},
@@ -98,6 +126,7 @@ const struct box_list box_lists_io[] = {
     [BOX_CONSOLE_LOG] = BOX_LIST("console-log", console_log),
     [BOX_SCREEN] = BOX_LIST("screen", screen),
     [BOX_FRONT] = BOX_LIST("front", front),
+    [BOX_BACK] = BOX_LIST("back", back),
     [BOX_SHARE] = BOX_LIST("share", share),
     [BOX_DISK] = BOX_LIST("disk", disk),
     [BOX_RING] = BOX_LIST("ring", ring),

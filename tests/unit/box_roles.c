@@ -1,5 +1,8 @@
-/* Roles by their command lines, as viaduct run and viaduct switch hand them on: box_roles.h. */
+/* Roles by their command lines, as verbs hand them on: box_roles.h. */
 #include "box_roles.h"
+#include "cli/domain.h"
+#include "cli/domain_small.h"
+#include "cli/domain_switch.h"
 #include "cli/run_box.h"
 #include "cli/service.h"
 #include "cli/switch_place.h"
@@ -59,6 +62,21 @@ static int enter_switch(const void *nothing)
     return switch_box_enter(place, ARRAY_LEN(place), &asked, BOX_AUTO, &err);
 }
 
+static int enter_domain(const void *disk)
+{
+    const struct domain_device device[2] = {
+        {.disk = {.file = disk, .socket = "/tmp/viaduct-box"}},
+        {.is_net = true, .net = {.spec = "switch=/tmp/viaduct-far", .socket = "/tmp/viaduct-box"}}};
+    const struct domain_smalls smalls = {
+        .smalls = 1, .small[0] = {.kind = DOMAIN_RNG, .socket = "/tmp/viaduct-box"}};
+    const struct domain_switches none = {.ports = 0};
+    const struct service asked = {.ctl = NULL};
+    const struct domain_served served = {device, ARRAY_LEN(device), &none, &smalls, &asked};
+    struct error err = {0};
+
+    return domain_box_enter(&served, BOX_AUTO, &err);
+}
+
 const struct role roles[ROLES] = {
     {"run/dbt", enter_dbt, "/dev/null/disk",
      RUN | BOX_BIT(BOX_DBT) | BOX_BIT(BOX_DISK) | BOX_BIT(BOX_RING)},
@@ -66,4 +84,7 @@ const struct role roles[ROLES] = {
     {"run/direct", enter_direct, NULL, RUN | BOX_BIT(BOX_DBT) | BOX_BIT(BOX_DIRECT)},
     {"switch", enter_switch, NULL,
      ALL | BOX_BIT(BOX_LISTEN) | BOX_BIT(BOX_STREAM) | BOX_BIT(BOX_CONNECT)},
+    {"domain", enter_domain, "/dev/null/disk",
+     ALL | BOX_BIT(BOX_BACK) | BOX_BIT(BOX_DISK) | BOX_BIT(BOX_RING) | BOX_BIT(BOX_THREADS) |
+         BOX_BIT(BOX_STREAM) | BOX_BIT(BOX_CONNECT) | BOX_BIT(BOX_RANDOM)},
 };

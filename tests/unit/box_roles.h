@@ -4,7 +4,7 @@
 
 #include "sandbox/box.h"
 
-enum { ROLES = 4 };
+enum { ROLES = 5 };
 
 extern const struct role {
     const char *name;

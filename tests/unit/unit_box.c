@@ -1,5 +1,5 @@
 /*
- * The jails of viaduct run and viaduct switch (sandbox/box.h), entered by what their command lines
+ * The jails of viaduct run, switch and domain (sandbox/box.h), entered by what their command lines
  * say: every system call that no row names ends the process with a line that names the call, on
  * threads that were there before too; every listed one is let through, with the listed arguments
  * only.
@@ -256,6 +256,9 @@ static void attacks(void **state)
         for (unsigned t = 0; t < ARRAY_LEN(tried); t++) {
             struct jail j = jail_of(&roles[i]);
 
+            /* A record of what is in flight is one; that it can't be executed is tried too. */
+            if (tried[t].nr == SYS_memfd_create && roles[i].sets & BOX_BIT(BOX_BACK))
+                continue;
             expect_death(&j, &roles[i], &tried[t]);
             assert_int_equal(access(file, F_OK), -1);
             j.elder = true; /* a thread from before the jail has no way either */
