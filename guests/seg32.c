@@ -46,6 +46,11 @@ static void limits(void)
     asm volatile("movw %w0, %%fs" ::"r"(SEL_A));
     TRY("movb %%fs:0x10000, %%al");
     check_trap_real("expand-down, 16 bits: above 64 KiB", V_GP, 0);
+}
+
+/* What a type doesn't allow. */
+static void types(void)
+{
     seg_put(SEL_A, bytes, 0xfff, 0x91, 4);
     asm volatile("movw %w0, %%fs" ::"r"(SEL_A));
     TRY("movb $1, %%fs:0");
@@ -59,6 +64,12 @@ static void limits(void)
     asm volatile("movw %w0, %%fs" ::"r"(0));
     TRY("movb %%fs:0, %%al");
     check_trap_real("a null segment", V_GP, 0);
+}
+
+static void hidden_part(void)
+{
+    uint32_t v;
+
     seg_put(SEL_A, bytes, 0xffff, 0x93, 4);
     seg_put(SEL_A, (void *)0x100000, 0xfff, 0x92, 4);
     asm volatile("movw %w0, %%fs" ::"r"(SEL_A));
@@ -70,6 +81,11 @@ static void limits(void)
     asm volatile("movl %%fs:0, %0" : "=r"(v));
     check_eq("the hidden descriptor stays", v, 0x1badb002);
     asm volatile("movw %w0, %%fs" ::"r"(SEL_KDATA));
+}
+
+/* Loads that are refused. */
+static void loads(void)
+{
     seg_put(SEL_A, bytes, 0xfff, 0x13, 4);
     TRY("movw %w0, %%ss", "r"(SEL_A));
     check_trap("ss not present", V_SS, SEL_A);
@@ -245,6 +261,9 @@ void guest_main(const uint8_t *mbi)
 {
     (void)mbi;
     limits();
+    types();
+    hidden_part();
+    loads();
     tables();
     far_calls();
     rings();

@@ -118,7 +118,8 @@ static void end(int *fd)
     *fd = -1;
 }
 
-void world_hang_up(struct world *w)
+/* All that came from the front end, and the socket. */
+static void let_go(struct world *w)
 {
     vu_in_drop(&w->in);
     end(&w->sock);
@@ -130,6 +131,11 @@ void world_hang_up(struct world *w)
     if (w->rings)
         munmap(w->rings, w->rings_len);
     w->rings = NULL;
+}
+
+void world_hang_up(struct world *w)
+{
+    let_go(w);
     world_go(w);
 }
 
@@ -254,15 +260,7 @@ void world_close(struct world *w)
         vfront_class.destroy(w->f);
     vfront_close(w->f);
     w->f = NULL;
-    end(&w->sock);
-    end(&w->back);
-    end(&w->kick);
-    end(&w->call);
-    end(&w->ring_fd);
-    end(&w->ram_fd);
-    vu_in_drop(&w->in);
-    if (w->rings)
-        munmap(w->rings, w->rings_len);
+    let_go(w);
     bus_close(w->bus);
     loop_close(w->loop);
     ram_close(&w->ram);
