@@ -7,19 +7,17 @@
 #ifndef BACK_NET_SYN_H
 #define BACK_NET_SYN_H
 
-#include "core/types.h"
+#include "back/net_seg.h"
 
-#define NET_SYNS     64u
-#define NET_SYN_FLOW 36u  /* addresses and ports, as in the frame */
-#define NET_SYN_HEAD 128u /* bytes of a frame that are looked at: headers with their options */
+#define NET_SYNS 64u
 
 struct net_syns {
-    uint8_t flow[NET_SYNS][NET_SYN_FLOW];
+    uint8_t flow[NET_SYNS][NET_SEG_FLOW];
     unsigned n;
 };
 
-/* The first bytes of a frame, the peer having read all (empty) or not: may it go? Remembers a SYN.
- * One more flow than there is room for may not. */
-bool net_syn_may_go(struct net_syns *s, const uint8_t *head, size_t len, bool empty);
+/* The peer having read all (empty) or not: may the segment go? Remembers a SYN. One more flow than
+ * there is room for may not. */
+bool net_syn_may_go(struct net_syns *s, const struct net_seg *g, bool empty);
 
 #endif

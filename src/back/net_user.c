@@ -6,8 +6,10 @@
  * TCP frames go to it in larger pieces than the guest's MTU, since passt looks at the bytes only;
  * up to 32 KB, and records only whole: a read that ends inside a record's length makes passt
  * (2023_03_09) take what follows for a length, and the rest of a cut frame it waits for with all
- * else standing still. What it reads at once must not have a SYN and more of its flow: net_syn.h.
+ * else standing still. What it reads at once must not have a SYN and more of its flow (net_syn.h),
+ * and duplicate acknowledgements only now and then (net_acks.h).
  */
+#include "back/net_acks.h"
 #include "back/net_offload.h"
 #include "back/net_passt.h"
 #include "back/net_sock.h"
@@ -34,6 +36,7 @@ struct net_user {
     struct net_sock sock;
     struct passt passt;
     struct net_syns syns;
+    struct net_acks acks;
     struct log_budget budget;
 };
 
@@ -58,21 +61,31 @@ static bool all_read(const struct net_sock *s)
            (s->fd < 0 || (!ioctl(s->fd, SIOCOUTQ, &unread) && !unread));
 }
 
+static bool may_go(struct net_user *u, const uint8_t *head, size_t have, size_t len)
+{
+    struct net_seg g;
+
+    return !net_seg_get(&g, head, have, len) ||
+           (net_syn_may_go(&u->syns, &g, u->syns.n && all_read(&u->sock)) &&
+            net_ack_may_go(&u->acks, &g, loop_now(u->sock.net.loop)));
+}
+
 /* passt takes padding for TCP payload, so that no acknowledgement would be one to it: cut it off.
- * What it must not get yet counts as sent: the wire lost it. */
+ * What it must not get counts as sent: the wire lost it. */
 static bool user_send(struct net *n, const struct net_frame *f)
 {
     struct net_user *u = container_of(n, struct net_user, sock.net);
-    uint8_t flat[NET_SYN_HEAD];
+    uint8_t flat[NET_SEG_HEAD];
     struct iovec iov = {flat, 0};
     struct net_frame bare = {.iov = &iov, .iovs = 1};
     size_t head = net_head(f, flat, sizeof(flat));
+    size_t len = f->len > PADDED ? f->len : bare_len(flat, head);
 
-    if (!net_syn_may_go(&u->syns, flat, head, u->syns.n && all_read(&u->sock)))
+    if (!may_go(u, flat, head, len))
         return true;
     if (f->len > PADDED)
         return net_sock_send(n, f);
-    bare.len = iov.iov_len = bare_len(flat, head);
+    bare.len = iov.iov_len = len;
     return net_sock_send(n, &bare);
 }
 
