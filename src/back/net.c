@@ -63,9 +63,15 @@ void net_close(struct net *n)
 void net_attach(struct net *n, const struct net_front *front)
 {
     n->front = front ? *front : (struct net_front){0};
+    n->recv_all = NULL;
     n->resume = 0;
     if (n->ops->attach)
         n->ops->attach(n);
+}
+
+void net_attach_burst(struct net *n, net_recv_burst *recv_all)
+{
+    n->recv_all = recv_all;
 }
 
 /* ---- from the guest ---- */
@@ -91,6 +97,45 @@ bool net_send(struct net *n, const struct net_frame *f)
     return ok;
 }
 
+/* Nothing is left to be done, and it is a frame: it passes as it is. Most are one or two pieces. */
+static bool plain(const struct net_frame *f)
+{
+    if (f->todo)
+        return false;
+    if (f->iovs == 1 && f->iov->iov_len == f->len)
+        return f->len >= NET_FRAME_MIN && f->len <= NET_FRAME_MAX;
+    return net_frame_ok(f);
+}
+
+static unsigned plain_run(const struct net_frame *f, unsigned frames, size_t *bytes)
+{
+    unsigned n = 0;
+
+    for (*bytes = 0; n < frames && plain(&f[n]); n++)
+        *bytes += f[n].len;
+    return n;
+}
+
+void net_send_all(struct net *n, const struct net_frame *f, unsigned frames)
+{
+    bool together = n->burst && n->up && !n->pcap;
+
+    while (frames) { /* each round takes one at least */
+        size_t bytes;
+        unsigned run = together ? plain_run(f, frames, &bytes) : 0;
+
+        if (run) {
+            n->burst->send(n, f, run);
+            ledger_add_all(n->row, true, run, bytes);
+        } else {
+            net_send(n, f);
+            run = 1;
+        }
+        f += run;
+        frames -= run;
+    }
+}
+
 void net_flush(struct net *n)
 {
     if (n->ops->flush)
@@ -102,6 +147,13 @@ void net_flush(struct net *n)
 bool net_full(struct net *n)
 {
     return n->up && n->ops->full && n->ops->full(n);
+}
+
+size_t net_quota(struct net *n)
+{
+    if (net_full(n))
+        return 0;
+    return n->up && n->burst ? n->burst->quota(n) : 1;
 }
 
 /* ---- to the guest ---- */
@@ -135,6 +187,30 @@ bool net_recv(struct net *n, const struct net_frame *f)
         net_recv_drop(n, f);
     n->resume = 0;
     return true;
+}
+
+unsigned net_recv_all(struct net *n, const struct net_frame *f, unsigned frames)
+{
+    bool together = n->recv_all && !n->resume && !n->pcap;
+    unsigned done = 0;
+
+    while (done < frames) { /* each round takes one at least, or is the last */
+        size_t bytes;
+        unsigned run = together ? plain_run(f + done, frames - done, &bytes) : 0, got;
+
+        if (!run && !net_recv(n, f + done))
+            return done;
+        got = run ? n->recv_all(n->front.front, f + done, run) : 1;
+        if (run) {
+            if (got < run) /* what it took of them */
+                plain_run(f + done, got, &bytes);
+            ledger_add_all(n->row, false, got, bytes);
+        }
+        done += got;
+        if (got < run)
+            return done;
+    }
+    return done;
 }
 
 void net_recv_end(struct net *n)

@@ -14,6 +14,10 @@
  * Backpressure: a front end asks net_full before it fetches the next frame of its ring; when it is
  * told yes it leaves the frame there and goes on when the backend calls its room. One that does not
  * ask loses frames when the backend's queue is full.
+ *
+ * Bursts: whoever has several frames at once may hand them over together; they are then the same
+ * frames in the same order, one call a burst instead of one a frame. A front end asks net_quota
+ * instead of net_full for how much it may fetch for one.
  */
 #ifndef BACK_NET_H
 #define BACK_NET_H
@@ -25,6 +29,8 @@
 #define NET_FRAME_MIN 14u                /* an Ethernet header */
 #define NET_FRAME_MAX (65536u + 64u)     /* with segmentation left to do; see net.takes */
 #define NET_SEGS_MAX  64                 /* iovecs of a frame that a front end gives */
+#define NET_BURST     32                 /* frames handed over together, at most */
+#define NET_COST      256u               /* what a frame costs beside its bytes, of a quota */
 #define NET_IOVS_MAX  (NET_SEGS_MAX + 8) /* of one it is given: headers may have been split off */
 
 struct net;
@@ -70,8 +76,20 @@ struct net_front {                                        /* what a NIC gives */
     unsigned takes; /* NET_* */
 };
 
+/* Several frames that have nothing left to be done: how many of the first were taken; the next has
+ * no buffer now. */
+typedef unsigned net_recv_burst(void *front, const struct net_frame *f, unsigned frames);
+
+struct net_burst { /* what a backend gives that takes several at once */
+    /* Takes or loses each, by its own count. */
+    void (*send)(struct net *n, const struct net_frame *f, unsigned frames);
+    size_t (*quota)(struct net *n); /* as net_quota, when it is not full */
+};
+
 struct net {
     const struct net_ops *ops;
+    const struct net_burst *burst; /* NULL: one after the other */
+    net_recv_burst *recv_all;      /* the front end's, likewise */
     struct loop *loop;
     unsigned takes; /* NET_* */
     bool up;        /* the other end is there */
@@ -94,11 +112,16 @@ int net_open(struct net **out, const struct net_open_opts *o, struct loop *loop,
 void net_close(struct net *n); /* NULL is fine */
 
 /* ---- front ends ---- */
-void net_attach(struct net *n, const struct net_front *front); /* NULL: detach */
+void net_attach(struct net *n, const struct net_front *front);  /* NULL: detach */
+void net_attach_burst(struct net *n, net_recv_burst *recv_all); /* after it */
 /* False: the frame was refused and is lost (malformed, no link, queue full). The front end may use
  * the frame's memory again in either case. */
 bool net_send(struct net *n, const struct net_frame *f);
+void net_send_all(struct net *n, const struct net_frame *f, unsigned frames);
 void net_flush(struct net *n);
+/* Bytes that may be fetched before it is asked again, a frame's and NET_COST each, and the frame
+ * that goes beyond is still welcome; 0: net_full. */
+size_t net_quota(struct net *n);
 bool net_full(struct net *n); /* better not send now: room will be called */
 void net_ready(struct net *n);
 
@@ -106,6 +129,7 @@ void net_ready(struct net *n);
 int net_init(struct net *n, const char *name, struct loop *loop, struct ledger *ledger);
 /* False: no room. Call it again with the very same frame after ready, or net_recv_drop. */
 bool net_recv(struct net *n, const struct net_frame *f);
+unsigned net_recv_all(struct net *n, const struct net_frame *f, unsigned frames); /* how many */
 void net_recv_drop(struct net *n, const struct net_frame *f);
 void net_recv_end(struct net *n);
 void net_link(struct net *n, bool up);

@@ -69,6 +69,18 @@ static inline void ledger_add(struct ledger_row *row, bool write, uint64_t bytes
     }
 }
 
+/* So many crossings at once. */
+static inline void ledger_add_all(struct ledger_row *row, bool write, uint64_t n, uint64_t bytes)
+{
+    if (write) {
+        row->writes += n;
+        row->write_bytes += bytes;
+    } else {
+        row->reads += n;
+        row->read_bytes += bytes;
+    }
+}
+
 static inline void ledger_copy(struct ledger_row *row, uint64_t bytes)
 {
     row->copied += bytes;

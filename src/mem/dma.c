@@ -12,7 +12,7 @@ static uint8_t *dma_resolve(struct dma *d, gpa_t gpa, size_t len)
 {
     uint8_t *host = d->enabled ? ram_ptr(d->ram, gpa, len) : NULL;
 
-    if (host)
+    if (host && ram_patched(d->ram))
         ram_original(d->ram, gpa, len);
     return host;
 }
@@ -72,6 +72,27 @@ int dma_write(struct dma *d, gpa_t gpa, const void *buf, size_t len)
     dma_copied(d, len);
     ram_written(d->ram, gpa, len);
     dma_tell(d, TAP_WRITE, gpa, len, (void *)(uintptr_t)buf);
+    return 0;
+}
+
+/* Bound: len, whatever the parts say. */
+int dma_write_parts(struct dma *d, gpa_t gpa, const struct iovec *part, int parts, size_t len)
+{
+    uint8_t *host = dma_resolve(d, gpa, len);
+    size_t at = 0;
+
+    if (!host)
+        return dma_refuse(d, TAP_WRITE, gpa, len);
+    for (int i = 0; i < parts; i++) {
+        size_t n = part[i].iov_len < len - at ? part[i].iov_len : len - at;
+
+        memcpy(host + at, part[i].iov_base, n);
+        dma_count(d, true, n);
+        dma_tell(d, TAP_WRITE, gpa + at, n, part[i].iov_base);
+        at += n;
+    }
+    dma_copied(d, at);
+    ram_written(d->ram, gpa, len);
     return 0;
 }
 

@@ -23,6 +23,9 @@ struct dma {
 int dma_read(struct dma *d, gpa_t gpa, void *buf, size_t len);
 int dma_write(struct dma *d, gpa_t gpa, const void *buf, size_t len);
 
+/* As dma_write of each part behind the one before, but all or nothing; len is the sum. */
+int dma_write_parts(struct dma *d, gpa_t gpa, const struct iovec *part, int parts, size_t len);
+
 /*
  * Hold [gpa, gpa+len) for zero-copy I/O: adds up to max iovecs at iov (adjacent ones are merged by
  * the caller's choice), returns how many, or -EFAULT. RAM never goes away while the VM lives, so a

@@ -168,7 +168,7 @@ void ram_original(struct ram *r, gpa_t gpa, uint64_t len)
 {
     size_t page, last;
 
-    if (!__atomic_load_n(&r->patches, __ATOMIC_ACQUIRE) || !len || !ram_ptr(r, gpa, len))
+    if (!ram_patched(r) || !len || !ram_ptr(r, gpa, len))
         return;
     last = ram_page(r, gpa + len - 1);
     for (page = ram_page(r, gpa); page <= last; page++)
@@ -192,7 +192,7 @@ void ram_written(struct ram *r, gpa_t gpa, uint64_t len)
     size_t page, last;
     bool code = false;
 
-    if (!len || !ram_ptr(r, gpa, len))
+    if ((!r->page_flags && !r->log) || !len || !ram_ptr(r, gpa, len))
         return;
     if (!r->page_flags) {
         if (r->log)

@@ -76,6 +76,10 @@ size_t ram_page(const struct ram *r, gpa_t gpa);
 /* Gives whole pages back to the host: they read 0 from now on. 0, -EFAULT (not RAM in one slot, or
  * not whole pages), or -errno. */
 int ram_discard(struct ram *r, gpa_t gpa, uint64_t len);
+static inline bool ram_patched(const struct ram *r)
+{
+    return __atomic_load_n(&r->patches, __ATOMIC_ACQUIRE);
+}
 /* Tell everybody who must know that [gpa, gpa+len) was written by other than the guest's CPU. */
 void ram_written(struct ram *r, gpa_t gpa, uint64_t len);
 /* For whoever is about to read [gpa, gpa+len) as the guest left it, or to write there: puts back

@@ -215,7 +215,7 @@ const struct sw_count *sw_port_count(const struct sw_port *p)
 
 /* ---- bursts and turns ---- */
 
-void sw_heard(struct sw_port *p, size_t len)
+void sw_heard(struct sw_port *p, unsigned frames, size_t len)
 {
     struct sw *s = p->s;
 
@@ -223,7 +223,7 @@ void sw_heard(struct sw_port *p, size_t len)
         s->last = p->index;
         s->changed = s->now;
     }
-    p->turn += len + SW_TURN_FRAME;
+    p->turn += len + frames * SW_TURN_FRAME;
     bucket_charge(&p->from, s->now, len);
 }
 
@@ -247,6 +247,14 @@ bool sw_port_may(struct sw_port *p)
     if (!p->go.due) /* a few at a time: not a timer a frame */
         loop_timer_set(&p->go, when > now ? bucket_when(&p->from, now, p->from.burst / 8) : now);
     return false;
+}
+
+/* What is left of the turn: the frame that goes beyond it is the last, as when all come alone. */
+size_t sw_port_quota(const struct sw_port *p)
+{
+    size_t turn = p->turn < SW_TURN ? SW_TURN : SW_TURN_ALONE;
+
+    return p->from.rate || p->turn >= turn ? 1 : turn - p->turn;
 }
 
 void sw_port_from_end(struct sw_port *p)

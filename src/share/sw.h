@@ -39,6 +39,9 @@ struct sw_plug {
     /* Takes the frame whole, or has no room (false): then the very same one comes first when
      * sw_port_room has been called. */
     bool (*give)(void *plug, const struct net_frame *f);
+    /* Several, of which nothing is left to be done: how many it took; the next has no room. NULL is
+     * fine. */
+    unsigned (*give_all)(void *plug, const struct net_frame *f, unsigned frames);
     void (*drop)(void *plug); /* it has no room, and the frame will not come again; NULL is fine */
     void (*end)(void *plug);  /* of a burst */
     unsigned (*takes)(const void *plug); /* NET_*: what is finished behind give otherwise */
@@ -55,7 +58,10 @@ const char *sw_port_name(const struct sw_port *p);
 
 /* May a frame come from there now? If not, its rate or its turn is over, and go will be called. */
 bool sw_port_may(struct sw_port *p);
+/* When it may: so many bytes, and NET_COST a frame, before it is asked again. */
+size_t sw_port_quota(const struct sw_port *p);
 void sw_port_from(struct sw_port *p, const struct net_frame *f);
+void sw_port_from_all(struct sw_port *p, const struct net_frame *f, unsigned frames);
 void sw_port_from_end(struct sw_port *p); /* of a burst */
 void sw_port_room(struct sw_port *p);     /* there is room again at its plug */
 /* Who was plugged in there is gone: what is kept for it too, and its addresses. */

@@ -17,6 +17,11 @@ static bool card_send(struct net *n, const struct net_frame *f)
     return true; /* what becomes of it is the switch's to count */
 }
 
+static void card_send_all(struct net *n, const struct net_frame *f, unsigned frames)
+{
+    sw_port_from_all(container_of(n, struct sw_card, net)->port, f, frames);
+}
+
 static void card_flush(struct net *n)
 {
     sw_port_from_end(container_of(n, struct sw_card, net)->port);
@@ -30,6 +35,11 @@ static void card_ready(struct net *n)
 static bool card_full(struct net *n)
 {
     return !sw_port_may(container_of(n, struct sw_card, net)->port);
+}
+
+static size_t card_quota(struct net *n)
+{
+    return sw_port_quota(container_of(n, struct sw_card, net)->port);
 }
 
 /* The driver has gone: nothing waits for it. */
@@ -57,11 +67,18 @@ static const struct net_ops card_ops = {
     .close = card_close,
 };
 
+static const struct net_burst card_burst = {.send = card_send_all, .quota = card_quota};
+
 /* ---- what the switch calls ---- */
 
 static bool card_give(void *card, const struct net_frame *f)
 {
     return net_recv(&((struct sw_card *)card)->net, f);
+}
+
+static unsigned card_give_all(void *card, const struct net_frame *f, unsigned frames)
+{
+    return net_recv_all(&((struct sw_card *)card)->net, f, frames);
 }
 
 static void card_drop(void *card)
@@ -88,6 +105,7 @@ int sw_card_open(struct net **out, struct sw *s, const struct sw_policy *policy,
                  struct error *err)
 {
     static const struct sw_plug plug = {.give = card_give,
+                                        .give_all = card_give_all,
                                         .drop = card_drop,
                                         .end = card_end,
                                         .takes = card_takes,
@@ -99,6 +117,7 @@ int sw_card_open(struct net **out, struct sw *s, const struct sw_policy *policy,
     if (!c)
         return error_set(err, code, "%s: not enough memory", name);
     c->net.ops = &card_ops;
+    c->net.burst = &card_burst;
     c->net.takes = NET_CSUM | NET_TSO4 | NET_TSO6;
     c->net.up = true;
     code = net_init(&c->net, name, sw_loop(s), sw_ledger(s));

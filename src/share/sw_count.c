@@ -41,27 +41,35 @@ void sw_refuse(struct sw_port *p, enum sw_row why, uint64_t *count)
     ++*count;
 }
 
-void sw_count_from(struct sw_port *p, size_t len)
+void sw_count_from(struct sw_port *p, unsigned frames, size_t len)
 {
-    p->count.in++;
+    p->count.in += frames;
     p->count.in_bytes += len;
-    ledger_add(p->row[SW_FROM], true, len);
+    ledger_add_all(p->row[SW_FROM], true, frames, len);
+}
+
+static void count_copies(struct sw_port *q, unsigned frames, size_t bytes, unsigned copies)
+{
+    struct ledger_row *row = q->row[SW_COPIES];
+
+    q->count.out += frames;
+    q->count.out_bytes += bytes;
+    ledger_add_all(q->row[SW_TO], false, frames, bytes);
+    ledger_add_all(row, false, frames, bytes);
+    ledger_add_all(row, true, (uint64_t)copies * frames, copies * bytes);
+    ledger_copy(row, copies * bytes);
+}
+
+void sw_count_all(struct sw_port *q, const struct sw_port *from, unsigned frames, size_t bytes)
+{
+    count_copies(q, frames, bytes, q->plug.copies_to + from->plug.copies_from);
 }
 
 /* from: NULL when its port is gone meanwhile. */
 void sw_count_to(struct sw_port *q, const struct sw_port *from, const struct net_frame *f,
                  bool waited)
 {
-    unsigned copies = q->plug.copies_to + waited + (from ? from->plug.copies_from : 0);
-    struct ledger_row *row = q->row[SW_COPIES];
-
-    q->count.out++;
-    q->count.out_bytes += f->len;
-    ledger_add(q->row[SW_TO], false, f->len);
-    ledger_add(row, false, f->len);
-    row->writes += copies;
-    row->write_bytes += copies * f->len;
-    ledger_copy(row, copies * f->len);
+    count_copies(q, 1, f->len, q->plug.copies_to + waited + (from ? from->plug.copies_from : 0));
     if (f->todo)
         ledger_add(q->row[f->todo & ~q->plug.takes(q->ctx) ? SW_CUT : SW_WHOLE], false, f->len);
 }

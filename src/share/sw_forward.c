@@ -195,6 +195,7 @@ static bool learn(struct sw_port *p, uint64_t mac)
     unsigned most = p->policy.macs ? p->policy.macs : L2_QUOTA;
     int at = s->pins ? l2_find(&s->l2, key(s, mac), s->now) : (int)p->index;
 
+    s->memo = (struct sw_memo){0};
     if (at != (int)p->index && !p->pin && pinned_at(s, mac) >= 0) {
         sw_refuse(p, SW_SPOOFED, &p->count.spoofed);
         return false;
@@ -202,8 +203,82 @@ static bool learn(struct sw_port *p, uint64_t mac)
     switch (l2_learn(&s->l2, key(s, mac), p->index, most, s->now)) {
     case L2_FOREIGN: sw_refuse(p, SW_SPOOFED, &p->count.spoofed); return false;
     case L2_MANY: sw_refuse(p, SW_CROWDED, &p->count.crowded); return true;
-    default: return true;
+    default: s->memo.from = key(s, mac); return true;
     }
+}
+
+/* The port where it goes; -1: all. */
+static int find(struct sw *s, uint64_t to)
+{
+    int port;
+
+    if (s->memo.found && s->memo.to == key(s, to))
+        return s->memo.port;
+    port = l2_is_group(to) ? -1 : l2_find(&s->l2, key(s, to), s->now);
+    if (port < 0 && !l2_is_group(to))
+        port = pinned_at(s, to);
+    if (s->memo.from) { /* else each learns anew, and may drive somebody out */
+        s->memo.to = key(s, to);
+        s->memo.port = port;
+        s->memo.found = true;
+    }
+    return port;
+}
+
+/* ---- frames of a burst that go to one port, as they came ---- */
+
+static void run_end(struct sw_port *p)
+{
+    struct sw_run *r = &p->s->run;
+    unsigned frames = r->frames;
+
+    r->frames = 0;
+    if (frames)
+        sw_to_all(r->to, p, r->f, frames);
+}
+
+/* The frame at hand is another run's first. */
+static void run_begin(struct sw_port *p, struct sw_port *q)
+{
+    struct sw *s = p->s;
+    struct sw_run *r = &s->run;
+
+    if (r->frames) {
+        run_end(p);
+        memcpy(r->head[0], s->head, s->have);
+        s->head = r->head[0];
+    }
+    r->to = q;
+}
+
+/* False: this frame is none for a run. */
+static bool run_add(struct sw_port *p, struct sw_port *q)
+{
+    struct sw *s = p->s;
+    struct sw_run *r = &s->run;
+    unsigned i;
+    int n;
+
+    if (s->f->todo || p->plug.still || shape_for(s, &q->policy) != SHAPE_SAME)
+        return false;
+    if (!r->frames || r->to != q)
+        run_begin(p, q);
+    i = r->frames;
+    n = net_slice(r->iov[i] + 1, SW_RUN_IOVS - 1, s->f, s->have, s->f->len - s->have);
+    if (n < 0)
+        return false;
+    r->iov[i][0] = (struct iovec){r->head[i], s->have};
+    r->f[i] = (struct net_frame){.iov = r->iov[i], .iovs = n + 1, .len = s->f->len};
+    r->frames++;
+    return true;
+}
+
+static void go(struct sw_port *p, struct sw_port *q)
+{
+    if (run_add(p, q))
+        return;
+    run_end(p);
+    to_port(p, q);
 }
 
 static void forward(struct sw_port *p)
@@ -212,31 +287,28 @@ static void forward(struct sw_port *p)
     uint64_t to = l2_mac(s->head), from = l2_mac(s->head + 6);
     int port;
 
-    if (!learn(p, from) || l2_is_reserved(to))
+    if ((s->memo.from != key(s, from) && !learn(p, from)) || l2_is_reserved(to))
         return;
-    port = l2_is_group(to) ? -1 : l2_find(&s->l2, key(s, to), s->now);
-    if (port < 0 && !l2_is_group(to))
-        port = pinned_at(s, to);
-    if (port < 0)
+    port = find(s, to);
+    if (port < 0) {
+        run_end(p);
         flood(p);
-    else if ((unsigned)port == p->index || !s->port[port])
+    } else if ((unsigned)port == p->index || !s->port[port]) {
         return;
-    else if (may_reach(p, s->port[port]))
-        to_port(p, s->port[port]);
-    else
+    } else if (may_reach(p, s->port[port])) {
+        go(p, s->port[port]);
+    } else {
         sw_refuse(p, SW_ISOLATED, &p->count.isolated);
+    }
 }
 
-void sw_port_from(struct sw_port *p, const struct net_frame *f)
+static void judge(struct sw_port *p, const struct net_frame *f)
 {
     struct sw *s = p->s;
     uint64_t from;
 
-    sw_now(s);
-    s->busy = true;
-    sw_heard(p, f->len);
-    sw_count_from(p, f->len);
     s->f = f;
+    s->head = s->run.head[s->run.frames];
     s->have = net_head(f, s->head, p->guarded ? SW_GUARD_HEAD : L2_HEAD + L2_TAG * L2_TAGS_MAX);
     for (unsigned i = 0; i < SHAPES; i++)
         s->made[i].done = false;
@@ -249,4 +321,29 @@ void sw_port_from(struct sw_port *p, const struct net_frame *f)
         sw_refuse(p, SW_SPOOFED, &p->count.spoofed);
     else
         forward(p);
+}
+
+void sw_port_from_all(struct sw_port *p, const struct net_frame *f, unsigned frames)
+{
+    struct sw *s = p->s;
+    size_t bytes = 0;
+
+    sw_now(s);
+    s->busy = true;
+    for (unsigned i = 0; i < frames; i++)
+        bytes += f[i].len;
+    sw_heard(p, frames, bytes);
+    sw_count_from(p, frames, bytes);
+    s->memo = (struct sw_memo){0};
+    for (unsigned i = 0; i < frames; i++) {
+        judge(p, &f[i]);
+        if (s->run.frames == NET_BURST)
+            run_end(p);
+    }
+    run_end(p);
+}
+
+void sw_port_from(struct sw_port *p, const struct net_frame *f)
+{
+    sw_port_from_all(p, f, 1);
 }

@@ -12,9 +12,10 @@
  * while nobody else has said anything for so long, a lot. */
 #define SW_TURN       (64u << 10)
 #define SW_TURN_ALONE (256u << 10)
-#define SW_TURN_FRAME 256u
+#define SW_TURN_FRAME NET_COST
 #define SW_ALONE_NS   10000000u
 #define SW_NAME       48
+#define SW_RUN_IOVS   4 /* of a frame with more pieces nobody makes a run */
 
 struct ledger_row;
 
@@ -84,6 +85,24 @@ struct sw_made {
     bool done;
 };
 
+/* Frames on their way from one port to the one other, each as it came but for its head, which is
+ * the copy that was judged. */
+struct sw_run {
+    struct sw_port *to;
+    unsigned frames;
+    struct net_frame f[NET_BURST];
+    struct iovec iov[NET_BURST][SW_RUN_IOVS];
+    uint8_t head[NET_BURST][SW_GUARD_HEAD];
+};
+
+/* What the last frame of a burst taught: the next is mostly from and to the same. Good until
+ * something else is learnt. */
+struct sw_memo {
+    uint64_t from, to; /* keys of the address table; from 0: nothing is remembered */
+    bool found;        /* to, at port; -1: at all */
+    int port;
+};
+
 struct sw {
     struct loop *loop;
     struct ledger *ledger;
@@ -103,23 +122,28 @@ struct sw {
     struct l2_tag tag;
     unsigned vid; /* 0: VLANs are not kept apart */
     struct sw_made made[SHAPES];
-    uint8_t head[SW_GUARD_HEAD];
-    size_t have; /* bytes in head */
+    uint8_t *head; /* of the run's next frame */
+    size_t have;   /* bytes in head */
+    struct sw_memo memo;
+    struct sw_run run;
 };
 
 /* sw.c */
-void sw_heard(struct sw_port *p, size_t len);
+void sw_heard(struct sw_port *p, unsigned frames, size_t len);
 uint64_t sw_now(struct sw *s);
 /* sw_queue.c */
 void sw_to(struct sw_port *q, struct sw_port *from, const struct net_frame *f);
+void sw_to_all(struct sw_port *q, struct sw_port *from, const struct net_frame *f, unsigned frames);
 void sw_drain(struct sw_port *q);
 void sw_queue_drop(struct sw_port *q); /* all that waits for q */
 /* sw_count.c */
 int sw_rows_open(struct sw_port *p);
 void sw_refuse(struct sw_port *p, enum sw_row why, uint64_t *count);
-void sw_count_from(struct sw_port *p, size_t len);
+void sw_count_from(struct sw_port *p, unsigned frames, size_t len);
 void sw_count_to(struct sw_port *q, const struct sw_port *from, const struct net_frame *f,
                  bool waited);
 void sw_count_waited(struct sw_port *q, const struct sw_item *it);
+/* Frames that have nothing left to be done, and had not to wait. */
+void sw_count_all(struct sw_port *q, const struct sw_port *from, unsigned frames, size_t bytes);
 
 #endif

@@ -100,6 +100,23 @@ void sw_to(struct sw_port *q, struct sw_port *from, const struct net_frame *f)
         timer_set(q);
 }
 
+/* Whom it may have at once gets them so; the rest one by one, as far as there is room. */
+void sw_to_all(struct sw_port *q, struct sw_port *from, const struct net_frame *f, unsigned frames)
+{
+    bool now = q->plug.give_all && !q->blocked && !q->drr.awake && !q->to.rate;
+    unsigned done = now ? q->plug.give_all(q->ctx, f, frames) : 0;
+    size_t bytes = 0;
+
+    for (unsigned i = 0; i < done; i++)
+        bytes += f[i].len;
+    if (done) {
+        q->touched = true;
+        sw_count_all(q, from, done, bytes);
+    }
+    for (; done < frames; done++)
+        sw_to(q, from, &f[done]);
+}
+
 static struct sw_item *item_take(struct sw_port *q, struct sw_flow *fl)
 {
     struct sw_item *it = fl->first;

@@ -61,6 +61,7 @@ void vnet_attach(struct vnet *d)
     if (d->offloads & VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6))
         front.takes |= NET_TSO6;
     net_attach(d->net, &front);
+    net_attach_burst(d->net, vnet_recv_all);
 }
 
 /* ---- what virtio calls ---- */

@@ -65,6 +65,13 @@ struct vnet_ring { /* one receive queue: buffers taken off it and not used yet, 
     uint64_t room; /* bytes in them */
 };
 
+struct vnet_burst { /* frames of a transmit queue that go together */
+    unsigned heads, frames;
+    uint16_t head[NET_BURST];
+    struct net_frame f[NET_BURST];
+    struct iovec iov[NET_BURST][NET_SEGS_MAX];
+};
+
 struct vnet_tx { /* one transmit queue: see the top of vnet_tx.c */
     struct vnet *d;
     unsigned pair;
@@ -89,6 +96,7 @@ struct vnet {
     uint8_t flow[VNET_FLOWS]; /* by hash: the pair that last sent on this flow */
     uint32_t touched;         /* receive queues with pushes of this burst */
     struct vq_chain chain;    /* being sent, or a command */
+    struct vnet_burst burst;  /* being sent */
 };
 
 /* vnet_tx.c */
@@ -101,6 +109,7 @@ void vnet_rx_free(struct vnet *d);
 void vnet_rx_forget(struct vnet *d, unsigned pair);
 void vnet_rx_listen(struct vnet *d); /* ask for a kick when buffers come */
 bool vnet_recv(void *vnet, const struct net_frame *f);
+unsigned vnet_recv_all(void *vnet, const struct net_frame *f, unsigned frames);
 void vnet_recv_end(void *vnet);
 /* A frame's flow, the same in both directions; 0 for what has no ports. */
 unsigned vnet_flow(const uint8_t *frame, size_t len);

@@ -11,7 +11,6 @@
 #include "virtio/vnet_impl.h"
 #include <string.h>
 
-enum { AHEAD = 6 }; /* frames: about what memory takes to come from the driver's CPU */
 enum {
     CLOSE_NS = 30000, /* kicks this close … */
     STREAK = 16,      /* … so many in a row: the timer takes over, */
@@ -19,11 +18,15 @@ enum {
     FEW = 4,          /* as long as it finds as many frames each time */
 };
 
+enum { WALK = 2 * NET_BURST }; /* frames a walk of a ring that is looked at all the time */
+
 /* What the header asks for. False: it asks for what was not negotiated, or for nonsense. */
 static bool todo_of(const struct vnet *d, const uint8_t *hdr, struct net_frame *f)
 {
     uint8_t gso = hdr[HDR_GSO_TYPE] & (uint8_t)~GSO_ECN;
 
+    if (!(hdr[HDR_FLAGS] & HDR_F_NEEDS_CSUM) && gso == GSO_NONE)
+        return true;
     f->csum_start = le16_get(hdr + HDR_CSUM_START);
     f->csum_offset = le16_get(hdr + HDR_CSUM_OFFSET);
     f->gso_size = le16_get(hdr + HDR_GSO_SIZE);
@@ -51,42 +54,68 @@ static void flow_note(struct vnet *d, const struct vq_chain *c, unsigned pair, s
     d->flow[vnet_flow(head, len < VNET_PEEK ? len : VNET_PEEK) % VNET_FLOWS] = (uint8_t)pair;
 }
 
-/* A frame that can't be sent is dropped, as a wire would. */
-static void frame_send(struct vnet *d, const struct vq_chain *c, unsigned pair, struct vq *q)
+/* The chain at hand as the burst's next frame; one that can't be sent is dropped, as a wire would.
+ * Says what it costs of a quota. */
+static size_t frame_take(struct vnet *d, unsigned pair, struct vq *q)
 {
-    struct iovec iov[NET_SEGS_MAX];
-    struct net_frame f = {.iov = iov};
+    const struct vq_chain *c = &d->chain;
+    struct vnet_burst *b = &d->burst;
+    struct iovec *iov = b->iov[b->frames];
+    struct net_frame *f = &b->f[b->frames];
     uint8_t hdr[HDR_LEN];
 
     if (c->out_len < HDR_LEN + NET_FRAME_MIN || c->out_len - HDR_LEN > NET_FRAME_MAX)
-        return;
-    if (vq_get(q, c, 0, hdr, HDR_LEN) || !todo_of(d, hdr, &f))
-        return;
-    f.len = c->out_len - HDR_LEN;
-    f.iovs = vq_hold(q, c, false, HDR_LEN, f.len, iov, NET_SEGS_MAX);
-    if (f.iovs < 0)
-        return;
+        return 0;
+    *f = (struct net_frame){.iov = iov, .len = c->out_len - HDR_LEN};
+    if (vq_get(q, c, 0, hdr, HDR_LEN) || !todo_of(d, hdr, f))
+        return 0;
+    f->iovs = vq_hold(q, c, false, HDR_LEN, f->len, iov, NET_SEGS_MAX);
+    if (f->iovs < 0)
+        return 0;
     flow_note(d, c, pair, q);
-    net_send(d->net, &f);
+    b->frames++;
+    return f->len + NET_COST;
+}
+
+/* Takes what the backend may be given at once, at most `most`. As vq_pop. */
+static int burst_take(struct vnet *d, unsigned pair, struct vq *q, unsigned most)
+{
+    struct vnet_burst *b = &d->burst;
+    size_t quota = net_quota(d->net), spent = 0;
+    int got = 0;
+
+    b->heads = b->frames = 0;
+    if (quota > 1)
+        vq_ahead(q, most);
+    while (b->heads < most && spent < quota) {
+        got = vq_pop(q, &d->chain);
+        if (got <= 0)
+            break;
+        b->head[b->heads++] = d->chain.head;
+        spent += frame_take(d, pair, q);
+    }
+    return got;
+}
+
+static void burst_send(struct vnet *d, struct vq *q)
+{
+    struct vnet_burst *b = &d->burst;
+
+    net_send_all(d->net, b->f, b->frames);
+    for (unsigned i = 0; i < b->heads; i++)
+        vq_push(q, b->head[i], 0);
 }
 
 /* Bound: one ring's worth a kick. How many frames, or -EINVAL: the driver must reset. */
 static int walk(struct vnet *d, unsigned pair, struct vq *q)
 {
-    int got = 0;
-    unsigned n = 0;
+    unsigned n = 0, most = q->polled && q->conf.size > WALK ? WALK : q->conf.size;
+    int got = 1;
 
-    for (unsigned i = 0; i < AHEAD; i++)
-        vq_ahead(q, i);
-    for (; n < q->conf.size; n++) {
-        vq_ahead(q, AHEAD);
-        if (net_full(d->net)) /* vnet_room comes back to it */
-            break;
-        got = vq_pop(q, &d->chain);
-        if (got <= 0)
-            break;
-        frame_send(d, &d->chain, pair, q);
-        vq_push(q, d->chain.head, 0);
+    while (n < most && got > 0) {
+        got = burst_take(d, pair, q, most - n < NET_BURST ? most - n : NET_BURST);
+        burst_send(d, q);
+        n += d->burst.heads;
     }
     net_flush(d->net);
     virtio_done(&d->v, vnet_txq(pair));

@@ -93,18 +93,21 @@ int vq_pop(struct vq *q, struct vq_chain *c)
     return 1;
 }
 
-void vq_ahead(const struct vq *q, unsigned far)
+void vq_ahead(const struct vq *q, unsigned n)
 {
-    uint64_t addr;
-    const uint8_t *host;
+    uint64_t addr[VQ_AHEAD_MAX];
 
-    if (!q->desc || q->broken || far >= q->conf.size || !q->ring->peek(q, far, &addr))
+    if (!q->desc || q->broken)
         return;
-    host = ram_ptr(q->dma->ram, addr, 1);
-    if (!host)
-        return;
-    __builtin_prefetch(host, 1);
-    __builtin_prefetch(host + LINE, 1);
+    n = q->ring->peek(q, n < VQ_AHEAD_MAX ? n : VQ_AHEAD_MAX, addr);
+    for (unsigned i = 0; i < n; i++) {
+        const uint8_t *host = ram_ptr(q->dma->ram, addr[i], 1);
+
+        if (!host)
+            continue;
+        __builtin_prefetch(host, 1);
+        __builtin_prefetch(host + LINE, 1);
+    }
 }
 
 void vq_unpop(struct vq *q, const struct vq_chain *c)
@@ -164,8 +167,11 @@ int vq_get(struct vq *q, const struct vq_chain *c, uint64_t off, void *buf, size
     struct vq_seg piece;
     struct cursor cur;
     uint8_t *to = buf;
-    int err = cursor_begin(&cur, c, false, off, len);
+    int err;
 
+    if (c->outs == 1 && range_in(off, len, 0, c->out_len))
+        return dma_read(q->dma, c->seg->gpa + off, buf, len);
+    err = cursor_begin(&cur, c, false, off, len);
     while (!err && cursor_next(&cur, &piece)) {
         err = dma_read(q->dma, piece.gpa, to, piece.len);
         to += piece.len;
@@ -190,13 +196,32 @@ int vq_put(struct vq *q, const struct vq_chain *c, uint64_t off, const void *buf
     return err;
 }
 
+/* One piece, as cards' drivers have it: one look at where it lies. */
+int vq_put_parts(struct vq *q, const struct vq_chain *c, const struct iovec *part, int parts,
+                 size_t len)
+{
+    uint64_t at = 0;
+    int err = 0;
+
+    if (c->ins == 1 && len <= c->in_len && __builtin_expect(!q->evil, 1))
+        return dma_write_parts(q->dma, c->seg[c->outs].gpa, part, parts, len);
+    for (int i = 0; i < parts && !err; i++) {
+        err = vq_put(q, c, at, part[i].iov_base, part[i].iov_len);
+        at += part[i].iov_len;
+    }
+    return err;
+}
+
 int vq_hold(struct vq *q, const struct vq_chain *c, bool in, uint64_t off, uint64_t len,
             struct iovec *iov, int max)
 {
     struct vq_seg piece;
     struct cursor cur;
-    int n = 0, err = cursor_begin(&cur, c, in, off, len);
+    int n = 0, err;
 
+    if (!in && c->outs == 1 && range_in(off, len, 0, c->out_len))
+        return dma_hold(q->dma, c->seg->gpa + off, len, false, iov, max);
+    err = cursor_begin(&cur, c, in, off, len);
     while (!err && cursor_next(&cur, &piece)) {
         int got;
 
@@ -221,21 +246,38 @@ void vq_drop(struct vq *q, const struct vq_chain *c, uint64_t off, uint64_t len)
         dma_drop(q->dma, piece.gpa, piece.len, true);
 }
 
-void vq_lose(struct vq *q, uint16_t head)
+static bool is_out(const struct vq *q, uint16_t head)
 {
-    if (!q->desc || head >= q->conf.size || !busy_get(q, head))
-        return;
+    return q->desc && head < q->conf.size && busy_get(q, head);
+}
+
+/* head is out. */
+static void leave(struct vq *q, uint16_t head)
+{
     if (__builtin_expect(q->check != NULL, 0))
         vq_check_push(q->check, q, head);
     q->busy[head / 64] &= ~(1ull << head % 64);
     q->in_flight--;
 }
 
+void vq_lose(struct vq *q, uint16_t head)
+{
+    if (is_out(q, head))
+        leave(q, head);
+}
+
+static void back(struct vq *q, uint16_t head, uint32_t written)
+{
+    leave(q, head);
+    q->ring->push(q, head, written);
+    q->unshown++;
+}
+
 void vq_give(struct vq *q, uint16_t head, uint16_t id, uint32_t written)
 {
-    if (!q->desc || head >= q->conf.size || !busy_get(q, head))
+    if (!is_out(q, head))
         return;
-    vq_lose(q, head);
+    leave(q, head);
     if (q->conf.packed && id != head) {
         q->pk.id[head] = id;
         id = head;
@@ -257,18 +299,18 @@ static void line_leave(struct vq *q, uint16_t head, uint32_t written)
         q->line.done[next / 64] &= ~(1ull << next % 64);
         q->line.first = (uint16_t)((q->line.first + 1) % VQ_SIZE_MAX);
         q->line.count--;
-        vq_give(q, next, next, q->line.written[next]);
+        back(q, next, q->line.written[next]);
     }
 }
 
 void vq_push(struct vq *q, uint16_t head, uint32_t written)
 {
-    if (!q->desc || head >= q->conf.size || !busy_get(q, head))
+    if (!is_out(q, head))
         return;
     if (q->conf.in_order)
         line_leave(q, head, written);
     else if (__builtin_expect(!q->evil || !vevil_give(q->evil, q, head, written), 1))
-        vq_give(q, head, head, written);
+        back(q, head, written);
 }
 
 bool vq_signal(struct vq *q)
@@ -315,25 +357,6 @@ bool vq_rest(struct vq *q)
     return q->wants && vq_listen(q);
 }
 
-const char *ring_seg_add(struct vq_chain *c, uint64_t addr, uint32_t len, bool write)
-{
-    if (!len)
-        return "an empty descriptor";
-    if (len - 1 > UINT64_MAX - addr)
-        return "a descriptor that wraps around the address space";
-    if (write) {
-        c->ins++;
-        c->in_len += len;
-    } else {
-        if (c->ins)
-            return "a readable descriptor after a writable one";
-        c->outs++;
-        c->out_len += len;
-    }
-    c->seg[c->outs + c->ins - 1] = (struct vq_seg){.gpa = addr, .len = len};
-    return NULL;
-}
-
 bool vq_sane(const struct vq *q)
 {
     unsigned heads = 0;
@@ -344,7 +367,7 @@ bool vq_sane(const struct vq *q)
         return !q->in_flight && !heads;
     if (q->conf.in_order && q->line.count != q->in_flight)
         return false;
-    return heads == q->in_flight && owned(q) <= q->conf.size;
+    return heads == q->in_flight && owned(q) <= q->conf.size && q->known <= q->conf.size;
 }
 
 void vq_state(struct vq *q, struct state *st)

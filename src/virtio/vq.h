@@ -49,6 +49,7 @@ struct vq {
     uint8_t *avail, *used;
     const struct vq_ring *ring;
     uint16_t next_avail, next_used; /* split: free-running; packed: places in the ring */
+    uint16_t known;                 /* split: heads that wait, at least: see vq_split.c */
     uint16_t unshown;               /* chains pushed that the driver has not seen yet */
     uint16_t in_flight;
     struct {                                         /* packed only */
@@ -77,15 +78,18 @@ void vq_stop(struct vq *q);
 
 /* 1: c holds the next chain; 0: none; -EINVAL: the driver broke the rules, see q->broken. */
 int vq_pop(struct vq *q, struct vq_chain *c);
-/* A hint before pops in a row: the first bytes of the chain that is `far` after the next are wanted
- * soon. Nothing that it looks at is believed, or counts as looked at. */
-void vq_ahead(const struct vq *q, unsigned far);
+/* A hint before pops in a row: the first bytes of the next n chains are wanted soon. Nothing that
+ * it looks at is believed, or counts as looked at. */
+void vq_ahead(const struct vq *q, unsigned n);
 /* Undo the last pop whose chain is still in flight: the driver's again, to be popped again. */
 void vq_unpop(struct vq *q, const struct vq_chain *c);
 /* Copy len bytes at off of the readable part out, or into the writable part.
  * 0; -EINVAL (the part is shorter), -EFAULT (not RAM). */
 int vq_get(struct vq *q, const struct vq_chain *c, uint64_t off, void *buf, size_t len);
 int vq_put(struct vq *q, const struct vq_chain *c, uint64_t off, const void *buf, size_t len);
+/* As vq_put of each part behind the one before, at the beginning of the writable part. */
+int vq_put_parts(struct vq *q, const struct vq_chain *c, const struct iovec *part, int parts,
+                 size_t len);
 /* The same bytes as iovecs, for zero-copy I/O: how many (at most max), or -EINVAL, -EFAULT, -E2BIG.
  * in: the writable part, which the device will fill; then vq_drop when it has. */
 int vq_hold(struct vq *q, const struct vq_chain *c, bool in, uint64_t off, uint64_t len,

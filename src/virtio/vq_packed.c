@@ -256,10 +256,12 @@ static bool packed_show(struct vq *q)
 }
 
 /* As if each chain had one descriptor; whose turn it is is left open. */
-static bool packed_peek(const struct vq *q, unsigned far, uint64_t *addr)
+static unsigned packed_peek(const struct vq *q, unsigned n, uint64_t *addr)
 {
-    *addr = le64_get(place(q, (q->next_avail + far) % q->conf.size) + PK_ADDR);
-    return true;
+    n = n < q->conf.size ? n : q->conf.size;
+    for (unsigned i = 0; i < n; i++)
+        addr[i] = le64_get(place(q, (q->next_avail + i) % q->conf.size) + PK_ADDR);
+    return n;
 }
 
 static void packed_quiet(struct vq *q)

@@ -22,6 +22,7 @@ enum { DESC_LEN = 16, USED_LEN = 8 };
 enum { DESC_F_NEXT = 1, DESC_F_WRITE = 2, DESC_F_INDIRECT = 4 };
 enum { AVAIL_F_NO_INTERRUPT = 1, USED_F_NO_NOTIFY = 1 };
 enum { RING_FLAGS = 0, RING_IDX = 2, RING_RING = 4 };
+enum { VQ_AHEAD_MAX = 32 };
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "ring words are little-endian");
 
@@ -73,14 +74,31 @@ struct vq_ring { /* a ring format */
     void (*quiet)(struct vq *q);
     bool (*listen)(struct vq *q);
     bool (*waiting)(const struct vq *q);
-    /* Where the chain begins that is `far` after the next; false: there is none yet. A hint. */
-    bool (*peek)(const struct vq *q, unsigned far, uint64_t *addr);
+    /* Where the next n chains begin, at most VQ_AHEAD_MAX; how many there are. A hint. */
+    unsigned (*peek)(const struct vq *q, unsigned n, uint64_t *addr);
     void (*state)(struct vq *q, struct state *st); /* the places; on load judged */
 };
 
 extern const struct vq_ring vq_split, vq_packed;
 
 /* Both formats: a segment more in the chain, or what is wrong with it. */
-const char *ring_seg_add(struct vq_chain *c, uint64_t addr, uint32_t len, bool write);
+static inline const char *ring_seg_add(struct vq_chain *c, uint64_t addr, uint32_t len, bool write)
+{
+    if (!len)
+        return "an empty descriptor";
+    if (len - 1 > UINT64_MAX - addr)
+        return "a descriptor that wraps around the address space";
+    if (write) {
+        c->ins++;
+        c->in_len += len;
+    } else {
+        if (c->ins)
+            return "a readable descriptor after a writable one";
+        c->outs++;
+        c->out_len += len;
+    }
+    c->seg[c->outs + c->ins - 1] = (struct vq_seg){.gpa = addr, .len = len};
+    return NULL;
+}
 
 #endif

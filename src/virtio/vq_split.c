@@ -48,23 +48,38 @@ static int split_map(struct vq *q)
     return q->desc && q->avail && q->used ? 0 : -EFAULT;
 }
 
+/* Heads that wait; q->broken: more than there can be. The index lies in a line that the driver
+ * writes all the time, so it is read again only when what it told last is used up; who listens to
+ * a tap hears each look. */
+static uint16_t heads(struct vq *q)
+{
+    uint16_t waiting;
+
+    if (q->known && !q->dma->tap)
+        return q->known;
+    waiting = (uint16_t)(ring_load(q, q->avail + RING_IDX) - q->next_avail);
+    if (waiting > q->conf.size)
+        q->broken = "the available index runs ahead of the ring";
+    else
+        q->known = waiting;
+    return waiting;
+}
+
 static int split_next(struct vq *q, uint16_t *head)
 {
-    uint16_t waiting = (uint16_t)(ring_load(q, q->avail + RING_IDX) - q->next_avail);
     unsigned slot = q->next_avail & (q->conf.size - 1u);
 
-    if (q->flight && vq_flight_again(q)) {
+    if (__builtin_expect(q->flight && vq_flight_again(q), 0)) {
         *head = q->flight->again[q->flight->served]; /* is in next_avail already */
         return 1;
     }
-    if (!waiting)
+    if (!heads(q))
         return 0;
-    if (waiting > q->conf.size) {
-        q->broken = "the available index runs ahead of the ring";
+    if (q->broken)
         return -EINVAL;
-    }
     *head = ring_load(q, q->avail + RING_RING + (size_t)2 * slot);
     q->next_avail++;
+    q->known--;
     return 1;
 }
 
@@ -192,18 +207,18 @@ static uint16_t word(const uint8_t *p)
     return __atomic_load_n((const uint16_t *)(const void *)p, __ATOMIC_RELAXED);
 }
 
-static bool split_peek(const struct vq *q, unsigned far, uint64_t *addr)
+static unsigned split_peek(const struct vq *q, unsigned n, uint64_t *addr)
 {
     uint16_t waiting = (uint16_t)(word(q->avail + RING_IDX) - q->next_avail), head;
-    unsigned slot = (q->next_avail + far) & (q->conf.size - 1u);
 
-    if (far >= waiting)
-        return false;
-    head = word(q->avail + RING_RING + (size_t)2 * slot);
-    if (head >= q->conf.size)
-        return false;
-    *addr = le64_get(q->desc + (size_t)DESC_LEN * head);
-    return true;
+    n = n < waiting ? n : waiting;
+    for (unsigned i = 0; i < n; i++) {
+        unsigned slot = (q->next_avail + i) & (q->conf.size - 1u);
+
+        head = word(q->avail + RING_RING + (size_t)2 * slot);
+        addr[i] = le64_get(q->desc + (size_t)DESC_LEN * (head & (q->conf.size - 1u)));
+    }
+    return n;
 }
 
 static void split_state(struct vq *q, struct state *st)
