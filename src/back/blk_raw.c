@@ -8,6 +8,7 @@
  * The image, or the extent of it that is used, is locked: blk_lock.h.
  */
 #include "back/blk_raw.h"
+#include "back/blk_kernel.h"
 #include "back/blk_lock.h"
 #include "back/gpt_file.h"
 #include "core/error.h"
@@ -114,6 +115,8 @@ static void raw_close(struct blk *b)
             loop_fd_drop(b->loop, raw->event);
         close(raw->event);
     }
+    if (raw->held >= 0)
+        close(raw->held);
     if (raw->fd >= 0)
         close(raw->fd); /* drops the lock */
     free(raw);
@@ -230,6 +233,11 @@ static int image_lock(struct blk_raw *raw, const struct blk_open_opts *o, struct
         log_warn("--disk %s,extent=%s: %s", o->path, o->extent, claim.hint);
     raw->claim_first = claim.at / BLK_SECTOR;
     raw->claim_sectors = claim.len / BLK_SECTOR;
+    if (!o->readonly && blk_kernel_hold(raw->fd, claim.at, claim.len, &raw->held) == -EBUSY)
+        return error_set(err, -EBUSY,
+                         "--disk %s,extent=%s: this host uses that partition itself (mounted?); "
+                         "unmount it, or add ,readonly",
+                         o->path, o->extent);
     return 0;
 }
 
@@ -289,7 +297,7 @@ int blk_raw_open(struct blk **out, const struct blk_open_opts *o, struct loop *l
 
     if (!raw)
         return error_set(err, -ENOMEM, "out of memory");
-    raw->fd = raw->event = -1;
+    raw->fd = raw->event = raw->held = -1;
     raw->blk.ops = &raw_ops;
     raw->blk.readonly = o->readonly;
     raw_list_init(&raw->waiting);

@@ -31,6 +31,7 @@ struct blk_raw {
     bool in_memory; /* tmpfs: nothing there ever blocks, so all of it runs inline */
     bool block_device;
     bool ring_ok;
+    int held;                            /* the kernel's partition that is the extent, or -1 */
     uint64_t claim_first, claim_sectors; /* the extent that is locked; the bound is blk_part's */
     struct ledger_row *way[RAW_WAYS];    /* requests by who served them */
     struct io_uring ring;

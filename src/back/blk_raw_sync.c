@@ -80,23 +80,33 @@ static int write_zeroes(const struct blk_raw *raw, uint64_t at, uint64_t len)
     return 0;
 }
 
+/* A hint: where the host can't, nothing is lost. A device that is not ours alone (extents, or a
+ * partition that the host has mounted) refuses while written pages of the range wait in its cache.
+ */
+static int discard(const struct blk_raw *raw, uint64_t range[2])
+{
+    int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, rc;
+
+    if (!raw->block_device)
+        rc = fallocate(raw->fd, punch, (off_t)range[0], (off_t)range[1]);
+    else if ((rc = ioctl(raw->fd, BLKDISCARD, range)) && errno == EBUSY && !fdatasync(raw->fd))
+        rc = ioctl(raw->fd, BLKDISCARD, range);
+    return !rc || errno == EOPNOTSUPP || errno == ENOSYS || errno == EBUSY ? 0 : -errno;
+}
+
 static int clear(const struct blk_raw *raw, const struct blk_req *req)
 {
     uint64_t range[2] = {req->sector * BLK_SECTOR, req->sectors * BLK_SECTOR};
     int punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
     int zero = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
 
-    if (req->op == BLK_DISCARD) {
-        int rc = raw->block_device ? ioctl(raw->fd, BLKDISCARD, range)
-                                   : fallocate(raw->fd, punch, (off_t)range[0], (off_t)range[1]);
-        /* A hint: where the host can't, nothing is lost. */
-        return !rc || errno == EOPNOTSUPP || errno == ENOSYS ? 0 : -errno;
-    }
+    if (req->op == BLK_DISCARD)
+        return discard(raw, range);
     if (!fallocate(raw->fd, zero, (off_t)range[0], (off_t)range[1]))
         return 0;
     if (!raw->block_device && !fallocate(raw->fd, punch, (off_t)range[0], (off_t)range[1]))
         return 0;
-    if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL)
+    if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL && errno != EBUSY)
         return -errno;
     return write_zeroes(raw, range[0], range[1]);
 }

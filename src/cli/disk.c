@@ -3,7 +3,7 @@
  * which can be one machine's whole disk (--disk HOSTDISK,extent=NAME). docs/disks.md
  *
  * Needs HOSTDISK's descriptor, and on it pread, pwrite, fsync, fallocate, fcntl (locks), ioctl
- * (sizes).
+ * (sizes, BLKPG); sysfs, and the device nodes of the partitions there (back/blk_kernel.h).
  */
 #include "cli/disk.h"
 #include "core/error.h"

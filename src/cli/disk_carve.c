@@ -1,8 +1,10 @@
 /* viaduct disk carve: what changes a table. Each holds the lock that keeps machines from what it
  * changes; back/blk_lock.h has them all. */
+#include "back/blk_kernel.h"
 #include "back/blk_lock.h"
 #include "cli/disk.h"
 #include "core/error.h"
+#include "core/log.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -90,6 +92,34 @@ static int table_write(struct carve *c, struct error *err)
               : 0;
 }
 
+/* ---- the host's own view ---- */
+
+/* Between the locks of machines and the change: does the host itself use what is there? */
+static int host_unused(struct carve *c, uint64_t at, uint64_t len, struct error *err)
+{
+    int held, rc = blk_kernel_hold(c->fd, at, len, &held);
+
+    if (held >= 0)
+        close(held);
+    return rc ? error_set(
+                    err, rc,
+                    "%s: this host uses a partition there itself (mounted?); unmount it first",
+                    c->path)
+              : 0;
+}
+
+/* The table is written: what the host's kernel can't be told now it reads when it next looks. */
+static void host_tell(const struct carve *c, uint64_t at, uint64_t len, const struct gpt_part *made)
+{
+    int rc = blk_kernel_forget(c->fd, at, len);
+
+    if (!rc && made)
+        rc = blk_kernel_add(c->fd, made->number, at, len);
+    if (rc)
+        log_warn("%s: this host's kernel was not told of the new table: %s; partprobe does that",
+                 c->path, strerror(-rc));
+}
+
 /* ---- init ---- */
 
 static int init_allowed(struct carve *c, struct error *err)
@@ -141,7 +171,10 @@ int carve_init(struct carve *c, struct error *err)
         rc = range_zero(c->fd, end, GPT_ALIGN - end);
     if (!rc)
         rc = io->sync(io->ctx);
-    return rc ? error_set(err, rc, "%s: %s", c->path, strerror(-rc)) : 0;
+    if (rc)
+        return error_set(err, rc, "%s: %s", c->path, strerror(-rc));
+    host_tell(c, 0, io->bytes, NULL);
+    return 0;
 }
 
 /* ---- add and remove ---- */
@@ -205,15 +238,20 @@ int carve_add(struct carve *c, struct error *err)
     if (rc)
         return add_error(c, rc, err);
     gpt_bytes(&c->gpt, &p, &at, &len);
+    rc = host_unused(c, at, len, err);
+    if (rc)
+        return rc;
     rc = blk_lock(c->fd, true, at, len);
     if (!rc)
         rc = range_zero(c->fd, at, len);
     if (rc)
         return error_set(err, rc, "%s: clearing the extent: %s", c->path, strerror(-rc));
     rc = table_write(c, err);
-    if (!rc)
-        tell(c, &p);
-    return rc;
+    if (rc)
+        return rc;
+    host_tell(c, at, len, &p);
+    tell(c, &p);
+    return 0;
 }
 
 int carve_remove(struct carve *c, struct error *err)
@@ -239,8 +277,14 @@ int carve_remove(struct carve *c, struct error *err)
     if (rc)
         return error_set(err, rc, "%s: extent %s is in use by a machine; stop that one first",
                          c->path, name);
+    rc = host_unused(c, at, len, err);
+    if (rc)
+        return rc;
     gpt_remove(&c->gpt, &p);
-    return table_write(c, err);
+    rc = table_write(c, err);
+    if (!rc)
+        host_tell(c, at, len, NULL);
+    return rc;
 }
 
 /* ---- repair ---- */
