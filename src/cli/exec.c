@@ -4,6 +4,7 @@
  */
 #include "exec/exec.h"
 #include "cli/cli.h"
+#include "cli/exec_box.h"
 #include "core/error.h"
 #include "core/ledger.h"
 #include "core/log.h"
@@ -26,6 +27,8 @@ struct exec_opt {
     char *env[ENV_MAX + 1];
     unsigned envs;
     const char *ledger;
+    FILE *ledger_file; /* open since the start */
+    enum box_mode sandbox;
 };
 
 static int take_engine(void *ctx, const char *value, struct error *err)
@@ -103,6 +106,19 @@ static int take_ledger(void *ctx, const char *value, struct error *err)
     return *value ? 0 : error_set(err, -EINVAL, "--ledger: names no file; - prints the table");
 }
 
+static int take_sandbox(void *ctx, const char *value, struct error *err)
+{
+    return box_take_mode(&((struct exec_opt *)ctx)->sandbox, value, err);
+}
+
+static int take_no_sandbox(void *ctx, const char *value, struct error *err)
+{
+    (void)value;
+    (void)err;
+    ((struct exec_opt *)ctx)->sandbox = BOX_OFF;
+    return 0;
+}
+
 static const struct opt options[] = {
     {"root", "DIR[,readonly]", "the directory that is the program's /; without it, it has no files",
      take_root},
@@ -116,6 +132,8 @@ static const struct opt options[] = {
      take_engine},
     {"ledger", "FILE|-", "write the ledger at its end: JSON to FILE, or with - a table to stderr",
      take_ledger},
+    {"sandbox", BOX_VALUE, BOX_HELP, take_sandbox},
+    {"no-sandbox", NULL, BOX_NO_HELP, take_no_sandbox},
     {0},
 };
 
@@ -169,7 +187,7 @@ static int ledger_out(const struct exec_opt *o, struct exec *x)
         ledger_print(exec_ledger(x), stderr);
         return 0;
     }
-    err = ledger_save(exec_ledger(x), o->ledger);
+    err = ledger_put(exec_ledger(x), o->ledger_file);
     if (err)
         log_error("--ledger %s: %s", o->ledger, strerror(-err));
     return err;
@@ -189,6 +207,25 @@ static int program_run(const struct exec_opt *o, struct exec *x)
     pthread_join(thread, NULL);
     status = r.end.failed ? EXIT_VMM : r.end.signalled ? STATUS_SIG + r.end.value : r.end.value;
     return ledger_out(o, x) && !status ? EXIT_VMM : status;
+}
+
+/* All there is to open, and then the jail. */
+static int exec_begin(struct exec_opt *o, struct exec **x, struct error *err)
+{
+    int code = exec_open(x, &o->s, err);
+
+    if (code)
+        return code;
+    if (o->ledger && strcmp(o->ledger, "-")) {
+        o->ledger_file = ledger_place(o->ledger);
+        if (!o->ledger_file)
+            code = error_set(err, -errno, "--ledger %s: %s", o->ledger, strerror(errno));
+    }
+    if (!code)
+        code = exec_box_enter(&o->s, exec_root(*x), o->ledger_file, o->sandbox, err);
+    if (code)
+        exec_close(*x);
+    return code;
 }
 
 static int exec_main(int argc, char **argv)
@@ -217,7 +254,7 @@ static int exec_main(int argc, char **argv)
     o.s.program = argv[at];
     o.s.argv = argv + at;
     o.s.envp = o.env;
-    if (exec_open(&x, &o.s, &err)) {
+    if (exec_begin(&o, &x, &err)) {
         log_error("%s", err.text);
         return EXIT_USAGE;
     }

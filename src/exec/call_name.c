@@ -48,7 +48,7 @@ int64_t call_mkdirat(struct prog *p, const uint64_t a[6])
     struct name n;
     int err = name_find(p, a[0], a[1], &n);
 
-    return err ? err : name_end(&n, mkdirat(n.dir, n.last, (mode_t)a[2] & 07777));
+    return err ? err : name_end(&n, mkdirat(n.dir, n.last, (mode_t)a[2] & ROOT_MODE));
 }
 
 int64_t call_symlinkat(struct prog *p, const uint64_t a[6])
@@ -123,7 +123,7 @@ int64_t call_fchmodat(struct prog *p, const uint64_t a[6])
 
     if (fd < 0)
         return fd;
-    err = fchmodat(p->root.self, name, (mode_t)a[2] & 07777, 0) ? -errno : 0;
+    err = fchmodat(p->root.self, name, (mode_t)a[2] & ROOT_MODE, 0) ? -errno : 0;
     close(fd);
     return err;
 }
@@ -132,7 +132,10 @@ static struct file *file_to_change(struct prog *p, uint64_t fd, int *err)
 {
     struct file *f = prog_file(p, fd);
 
-    *err = !f || (f->flags & O_PATH) ? -EBADF : f->fd < 0 ? -EPERM : p->root.readonly ? -EROFS : 0;
+    *err = !f || (f->flags & O_PATH)     ? -EBADF
+           : f->fd < 0 || p->root.fd < 0 ? -EPERM
+           : p->root.readonly            ? -EROFS
+                                         : 0;
     return f;
 }
 
@@ -141,7 +144,7 @@ int64_t call_fchmod(struct prog *p, const uint64_t a[6])
     int err;
     struct file *f = file_to_change(p, a[0], &err);
 
-    return err ? err : fchmod(f->fd, (mode_t)a[1] & 07777) ? -errno : 0;
+    return err ? err : fchmod(f->fd, (mode_t)a[1] & ROOT_MODE) ? -errno : 0;
 }
 
 int64_t call_fchownat(struct prog *p, const uint64_t a[6])

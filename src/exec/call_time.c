@@ -58,8 +58,11 @@ int64_t call_gettimeofday(struct prog *p, const uint64_t a[6])
 
 int64_t call_time(struct prog *p, const uint64_t a[6])
 {
-    time_t now = time(NULL);
+    struct timespec ts;
+    time_t now;
 
+    clock_gettime(CLOCK_REALTIME, &ts);
+    now = ts.tv_sec;
     if (a[0] && prog_put_word(p, a[0], (uint64_t)now))
         return -EFAULT;
     return now;

@@ -44,6 +44,9 @@ struct prog;
 
 /* Everything the command line names is looked at here: 0, or -errno and why. */
 int exec_open(struct exec **out, const struct exec_setup *s, struct error *err);
+/* The directory that is the program's root, open; -1: it has none. For the jail that comes before
+ * exec_run: nothing else is opened by then but what is below it. */
+int exec_root(const struct exec *x);
 /* Until the program's end; on a thread of its own, since it may block. */
 struct exec_end exec_run(struct exec *x);
 struct prog *exec_prog(struct exec *x); /* for tests: exec/prog.h */

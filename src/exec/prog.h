@@ -64,6 +64,8 @@ struct prog {
     char cwd[PROG_PATH_MAX]; /* below the root, with no slash at its end; "": the root itself */
     char name[16];
     unsigned umask_bits;
+    uid_t uid; /* as viaduct started */
+    gid_t gid;
     uint64_t sig_handler[PROG_SIGS]; /* as the program set them; none is ever delivered */
     uint64_t sig_mask;
     uint64_t tls[PROG_TLS]; /* i386 descriptors */

@@ -121,7 +121,7 @@ static void aux_add(struct aux *a, uint64_t type, uint64_t v)
     a->v[a->n++][1] = v;
 }
 
-static void aux_fill(struct aux *a, const struct elf *e, uint64_t bias, uint64_t sysinfo)
+static void aux_fill(struct aux *a, const struct prog *p, const struct elf *e, uint64_t bias)
 {
     aux_add(a, AT_PHDR, e->phdr ? e->phdr + bias : 0);
     aux_add(a, AT_PHENT, e->phent);
@@ -130,14 +130,14 @@ static void aux_fill(struct aux *a, const struct elf *e, uint64_t bias, uint64_t
     aux_add(a, AT_BASE, 0);
     aux_add(a, AT_FLAGS, 0);
     aux_add(a, AT_ENTRY, e->entry + bias);
-    aux_add(a, AT_UID, getuid());
-    aux_add(a, AT_EUID, getuid());
-    aux_add(a, AT_GID, getgid());
-    aux_add(a, AT_EGID, getgid());
+    aux_add(a, AT_UID, p->uid);
+    aux_add(a, AT_EUID, p->uid);
+    aux_add(a, AT_GID, p->gid);
+    aux_add(a, AT_EGID, p->gid);
     aux_add(a, AT_SECURE, 0);
     aux_add(a, AT_CLKTCK, 100);
-    if (sysinfo)
-        aux_add(a, AT_SYSINFO, sysinfo);
+    if (p->sysinfo)
+        aux_add(a, AT_SYSINFO, p->sysinfo);
 }
 
 static int stack_fill(struct prog *p, const struct exec_setup *s, struct aux *a, uint64_t *sp)
@@ -246,7 +246,7 @@ static int image_make(struct prog *p, const struct exec_setup *s, const struct e
         err = sysinfo_map(p, sysinfo);
     }
     p->sysinfo = sysinfo;
-    aux_fill(&aux, e, bias, sysinfo);
+    aux_fill(&aux, p, e, bias);
     if (!err)
         err = stack_fill(p, s, &aux, &sp);
     r->rip = e->entry + bias;

@@ -56,7 +56,7 @@ void root_close(struct root *r)
 static int open_in(const struct root *r, const char *path, int flags, mode_t mode)
 {
     struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
-                           .mode = flags & O_CREAT ? mode & 07777 : 0,
+                           .mode = flags & O_CREAT ? mode & ROOT_MODE : 0,
                            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV};
     long fd;
 

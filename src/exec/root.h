@@ -12,6 +12,9 @@
 
 struct error;
 
+/* Of the modes that a program gives: nothing it leaves behind runs as this user for others. */
+#define ROOT_MODE 01777u
+
 struct root {
     int fd;   /* O_PATH of the directory; -1: there is none */
     int self; /* /proc/self/fd, to open what an O_PATH descriptor stands for */

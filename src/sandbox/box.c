@@ -49,6 +49,9 @@ static const struct box_list *list_of(enum box_set set)
     case BOX_THREADS:
     case BOX_TERMINAL:
     case BOX_OUTPUT: return &box_lists_base[set];
+    case BOX_SERVE:
+    case BOX_TREE:
+    case BOX_CHANGE: return &box_lists_exec[set];
     default: return &box_lists_io[set];
     }
 }
@@ -101,11 +104,11 @@ int box_enter(const struct box *b, struct error *err)
 
     if (code)
         return code < 0 ? code : 0;
-    (void)space_enter(); /* many hosts forbid them */
+    (void)space_enter(b); /* many hosts forbid them */
     (void)setrlimit(RLIMIT_CORE, &no_core);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         code = lacks(b, "no_new_privs", -errno, err);
-    rc = code ? 0 : caps_drop();
+    rc = code ? 0 : caps_drop(b);
     if (rc)
         code = lacks(b, "giving up capabilities", rc, err);
     rc = code ? 0 : land_enter(b);

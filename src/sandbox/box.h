@@ -39,6 +39,9 @@ enum box_set {
     BOX_BACK,        /* vhost-user front ends that come */
     BOX_SCREEN,      /* a screen that clients are lent */
     BOX_CONSOLE_LOG, /* console output, kept in a file of bounded size */
+    BOX_SERVE,       /* the calls of a program that is run without a kernel */
+    BOX_TREE,        /* and the files of one directory */
+    BOX_CHANGE,      /* and changes there */
     BOX_SETS
 };
 #define BOX_BIT(set) (1ull << (set))
@@ -52,6 +55,7 @@ struct box {
     const char *role; /* for messages */
     uint64_t sets;    /* BOX_BIT of each */
     enum box_mode mode;
+    int tree;                       /* BOX_TREE: that directory, open */
     char gone[BOX_PATHS][BOX_PATH]; /* sockets that are taken away at the end */
     unsigned gones;
 };

@@ -30,15 +30,31 @@ static int row_add(scmp_filter_ctx f, const struct box_row *r)
     return seccomp_rule_add_array(f, action, r->nr, n, cond);
 }
 
+/* No arguments are what both say. */
+static bool apart(const struct box_row *a, const struct box_row *b)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(a->cond); i++)
+        for (unsigned k = 0; k < ARRAY_LEN(b->cond); k++) {
+            const struct box_cond *x = &a->cond[i], *y = &b->cond[k];
+            uint64_t judged = (x->test == BOX_IS ? UINT64_MAX : x->mask) &
+                              (y->test == BOX_IS ? UINT64_MAX : y->mask);
+
+            if (x->test != BOX_NONE && x->test != BOX_SELF && y->test != BOX_NONE &&
+                y->test != BOX_SELF && x->arg == y->arg && ((x->value ^ y->value) & judged))
+                return true;
+        }
+    return false;
+}
+
 /* What one set only answers, another may really need. */
-static bool done_elsewhere(uint64_t sets, int nr)
+static bool done_elsewhere(uint64_t sets, const struct box_row *answer)
 {
     for (enum box_set s = 0; s < BOX_SETS; s++) {
         const struct box_row *row;
         unsigned n = sets & BOX_BIT(s) ? box_rows(s, &row) : 0;
 
         for (unsigned i = 0; i < n; i++)
-            if (row[i].nr == nr && !row[i].answer)
+            if (row[i].nr == answer->nr && !row[i].answer && !apart(&row[i], answer))
                 return true;
     }
     return false;
@@ -53,7 +69,7 @@ static int rows_add(scmp_filter_ctx f, uint64_t sets)
         unsigned n = sets & BOX_BIT(s) ? box_rows(s, &row) : 0;
 
         for (unsigned i = 0; i < n && !err; i++) {
-            if (row[i].answer && done_elsewhere(sets, row[i].nr))
+            if (row[i].answer && done_elsewhere(sets, &row[i]))
                 continue;
             err = row_add(f, &row[i]);
             if (err == -EEXIST) /* two sets want the same */

@@ -11,9 +11,9 @@ int died_prepare(const char *role);
 /* land.c: Landlock. 0, or -ENOSYS where the kernel has none */
 int land_enter(const struct box *b);
 /* space.c: namespaces of our own */
-int space_enter(void);
+int space_enter(const struct box *b);
 /* caps.c */
-int caps_drop(void);
+int caps_drop(const struct box *b);
 
 #define LATER_GLIBC "Debian 12's glibc does it by another call of this list"
 
@@ -44,6 +44,6 @@ struct box_list {
     }
 
 /* rows_*.c */
-extern const struct box_list box_lists_base[], box_lists_engine[], box_lists_io[];
+extern const struct box_list box_lists_base[], box_lists_engine[], box_lists_io[], box_lists_exec[];
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * Landlock, landlock(7): no file can be opened, made, moved or taken away by path, but sockets of
- * ours at the end. No TCP port (ABI 4), no abstract Unix socket of others and no signal to others
- * (ABI 6). It holds for the calling thread and those that it makes.
+ * ours at the end and files below one directory that a role serves. No TCP port (ABI 4), no
+ * abstract Unix socket of others and no signal to others (ABI 6). It holds for the calling thread
+ * and those that it makes.
  */
 #include "sandbox/impl.h"
 #include <errno.h>
@@ -14,14 +15,23 @@
 #include <unistd.h>
 
 /* Rights by number: Debian 12's <linux/landlock.h> is of ABI 1. */
+#define FS_WRITE_FILE  (1ull << 1)
+#define FS_READ_FILE   (1ull << 2)
+#define FS_READ_DIR    (1ull << 3)
+#define FS_REMOVE_DIR  (1ull << 4)
 #define FS_REMOVE_FILE (1ull << 5)
-#define FS_ABI_1       ((1ull << 13) - 1)
-#define FS_REFER       (1ull << 13) /* ABI 2 */
-#define FS_TRUNCATE    (1ull << 14) /* ABI 3 */
-#define FS_IOCTL_DEV   (1ull << 15) /* ABI 5 */
-#define NET_TCP        3ull         /* ABI 4: bind, connect */
-#define SCOPE_SOCKETS  1ull         /* ABI 6: abstract sockets */
-#define SCOPE_SIGNALS  2ull         /* ABI 6: signals */
+#define FS_MAKE_DIR    (1ull << 7)
+#define FS_MAKE_REG    (1ull << 8)
+#define FS_MAKE_SYM    (1ull << 12)
+#define FS_CHANGES                                                                                 \
+    (FS_WRITE_FILE | FS_REMOVE_DIR | FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG | FS_MAKE_SYM)
+#define FS_ABI_1      ((1ull << 13) - 1)
+#define FS_REFER      (1ull << 13) /* ABI 2 */
+#define FS_TRUNCATE   (1ull << 14) /* ABI 3 */
+#define FS_IOCTL_DEV  (1ull << 15) /* ABI 5 */
+#define NET_TCP       3ull         /* ABI 4: bind, connect */
+#define SCOPE_SOCKETS 1ull         /* ABI 6: abstract sockets */
+#define SCOPE_SIGNALS 2ull         /* ABI 6: signals */
 
 struct land_attr { /* as of ABI 6 */
     uint64_t fs, net, scoped;
@@ -40,36 +50,48 @@ static uint64_t rights(int abi)
            (abi >= 5 ? FS_IOCTL_DEV : 0);
 }
 
-static int allow(int set, const char *dir, uint64_t what)
+static int allow_fd(int set, int dir, uint64_t what)
 {
-    struct landlock_path_beneath_attr a = {.allowed_access = what};
-    int err = 0;
+    struct landlock_path_beneath_attr a = {.allowed_access = what, .parent_fd = dir};
 
-    a.parent_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (a.parent_fd < 0)
-        return -errno;
-    if (syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &a, 0))
-        err = -errno;
-    close(a.parent_fd);
-    return err;
+    return syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &a, 0) ? -errno : 0;
 }
 
 /* The socket's directory: Landlock knows no smaller place to take a name away from. */
 static int allow_gone(int set, const char *path)
 {
     char dir[PATH_MAX];
+    int fd, err;
 
     if (snprintf(dir, sizeof(dir), "%s", path) >= (int)sizeof(dir))
         return -ENAMETOOLONG;
-    return allow(set, dirname(dir), FS_REMOVE_FILE);
+    fd = open(dirname(dir), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    err = allow_fd(set, fd, FS_REMOVE_FILE);
+    close(fd);
+    return err;
 }
 
-static int rules(int set, const struct box *b)
+/* Regular files, directories and links; nothing to run, no device, socket or pipe is made. Before
+ * ABI 2 no file moves between directories: the kernel says EXDEV. */
+static int allow_tree(int set, const struct box *b, int abi)
+{
+    uint64_t what = FS_READ_FILE | FS_READ_DIR;
+
+    if (b->sets & BOX_BIT(BOX_CHANGE))
+        what |= FS_CHANGES | FS_REFER | FS_TRUNCATE;
+    return allow_fd(set, b->tree, what & rights(abi));
+}
+
+static int rules(int set, const struct box *b, int abi)
 {
     int err = 0;
 
     for (unsigned i = 0; i < b->gones && !err; i++)
         err = allow_gone(set, b->gone[i]);
+    if (!err && (b->sets & BOX_BIT(BOX_TREE)))
+        err = allow_tree(set, b, abi);
     return err;
 }
 
@@ -92,7 +114,7 @@ int land_enter(const struct box *b)
     set = (int)syscall(SYS_landlock_create_ruleset, &a, abi >= 6 ? 24 : abi >= 4 ? 16 : 8, 0);
     if (set < 0)
         return -errno;
-    err = rules(set, b);
+    err = rules(set, b, abi);
     if (!err && syscall(SYS_landlock_restrict_self, set, 0))
         err = -errno;
     close(set);

@@ -2,7 +2,8 @@
  * Namespaces of our own, where this host permits: an empty network (no interface, not even a
  * loopback that is up), no System V objects, another host name. namespaces(7), user_namespaces(7).
  * Descriptors that are open keep what they had: a tap still carries frames. Without CAP_SYS_ADMIN a
- * user namespace comes first, which only a process with one thread may make.
+ * user namespace comes first, which only a process with one thread may make; not where files have
+ * owners that a program sees.
  */
 #include "sandbox/impl.h"
 #include <errno.h>
@@ -10,11 +11,11 @@
 
 #define SPACES (CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
 
-int space_enter(void)
+int space_enter(const struct box *b)
 {
     if (!unshare(SPACES))
         return 0;
-    if (errno == EPERM && !unshare(CLONE_NEWUSER | SPACES))
+    if (errno == EPERM && !(b->sets & BOX_BIT(BOX_TREE)) && !unshare(CLONE_NEWUSER | SPACES))
         return 0;
     return -errno;
 }

@@ -3,17 +3,23 @@
 #include "cli/domain.h"
 #include "cli/domain_small.h"
 #include "cli/domain_switch.h"
+#include "cli/exec_box.h"
 #include "cli/run_box.h"
 #include "cli/service.h"
 #include "cli/switch_place.h"
 #include "core/error.h"
 #include "engine/engine.h"
+#include "exec/exec.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 
 /* ---- roles, and the sets that docs/containment.md gives them ---- */
 
 #define ALL (BOX_BIT(BOX_CORE) | BOX_BIT(BOX_LOOP) | BOX_BIT(BOX_OUTPUT))
+#define EXEC                                                                                       \
+    (BOX_BIT(BOX_CORE) | BOX_BIT(BOX_THREADS) | BOX_BIT(BOX_OUTPUT) | BOX_BIT(BOX_DISK) |          \
+     BOX_BIT(BOX_RING) | BOX_BIT(BOX_SERVE) | BOX_BIT(BOX_TREE) | BOX_BIT(BOX_CHANGE))
 #define RUN (ALL | BOX_BIT(BOX_THREADS) | BOX_BIT(BOX_TERMINAL))
 
 static int enter_run(struct run *r)
@@ -77,6 +83,15 @@ static int enter_domain(const void *disk)
     return domain_box_enter(&served, BOX_AUTO, &err);
 }
 
+static int enter_exec(const void *disk)
+{
+    struct exec_setup s = {.engine = &engine_dbt, .disks = 1, .disk[0].path = disk};
+    int root = open("/usr/share/doc", O_PATH | O_DIRECTORY);
+    struct error err = {0};
+
+    return exec_box_enter(&s, root, true, BOX_AUTO, &err);
+}
+
 const struct role roles[ROLES] = {
     {"run/dbt", enter_dbt, "/dev/null/disk",
      RUN | BOX_BIT(BOX_DBT) | BOX_BIT(BOX_DISK) | BOX_BIT(BOX_RING)},
@@ -87,4 +102,5 @@ const struct role roles[ROLES] = {
     {"domain", enter_domain, "/dev/null/disk",
      ALL | BOX_BIT(BOX_BACK) | BOX_BIT(BOX_DISK) | BOX_BIT(BOX_RING) | BOX_BIT(BOX_THREADS) |
          BOX_BIT(BOX_STREAM) | BOX_BIT(BOX_CONNECT) | BOX_BIT(BOX_RANDOM)},
+    {"exec/dbt", enter_exec, "/dev/null/disk", EXEC | BOX_BIT(BOX_DBT)},
 };

@@ -4,7 +4,7 @@
 
 #include "sandbox/box.h"
 
-enum { ROLES = 5 };
+enum { ROLES = 6 };
 
 extern const struct role {
     const char *name;
