@@ -95,6 +95,10 @@ static const struct qmp_ops ops = {.paused = paused,
                                    .screen = screen,
                                    .metrics = metrics};
 
+/* A domain: no machine. */
+static const struct qmp_ops service_ops = {
+    .service = true, .quit = quit, .disks = one, .disk = disk, .metrics = metrics};
+
 /* One line, and JSON again, with exactly one of return and error. */
 static void check(char *line)
 {
@@ -148,10 +152,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct qmp q = {.ops = &ops, .vm = &m, .event = event, .ready = true, .seat = &seat};
     struct input in = {data, len};
     struct error err = {{0}};
+    uint8_t first;
 
     PROMISE(m.b && !script_play_text("ctl", "device i8042\n", &m.b->world, &err));
     PROMISE(!typist_open(&m.typist, m.b->loop, m.b->kbd));
-    q.ready = !(take_u8(&in) & 1);
+    first = take_u8(&in);
+    q.ready = !(first & 1);
+    if (first & 0x80)
+        q.ops = &service_ops;
     client(&m, &q, &in);
     pthread_mutex_lock(&m.b->lock);
     qmp_end(&q);

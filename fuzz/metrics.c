@@ -72,6 +72,13 @@ static void rows_make(struct ledger *l, struct input *in)
     }
 }
 
+static void more(const void *ctx, struct metrics_out *out)
+{
+    metrics_family(out, "fuzz_total", "counter", "Anything.");
+    metrics_sample(out, "fuzz_total",
+                   (struct metrics_label[]){{"a", ctx}, {"b", (const char *)ctx + 1}}, 2, 1);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct metrics_source s = {.ledger = ledger_open(), .vcpus = 1, .disks = 1};
@@ -87,6 +94,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         times_add(&disk.times[take_u8(&in) % BLK_OPS], take_int(&in, 6));
     s.disk[0] = &disk;
     take(&in, ask, sizeof(ask) - 1);
+    s.more = more;
+    s.ctx = disk.name[0] ? disk.name : "\0";
     answer = metrics_http_answer(ask, &s, "lab/vm");
     PROMISE(answer);
     answer_check(answer);
