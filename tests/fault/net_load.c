@@ -5,11 +5,14 @@
  *   net_load SOCKET N flood TO SIZE       sends to station TO as fast as the ring takes it
  *   net_load SOCKET N sink SECONDS        counts for so long what comes, and says by whose
  *   net_load SOCKET N echo                sends back what comes
- *   net_load SOCKET N ping TO COUNT US    round trips, so far apart: median, 99 %, most, in µs
+ *   net_load SOCKET N ping TO COUNT US [PID…]
+ *                                         round trips, so far apart: median, 99 %, most, in µs;
+ * then the same without what these processes and itself waited for a CPU meanwhile (waits.h)
  *
  * Station N has the address 02:00:00:00:00:N.
  */
 #include "vhost/msg.h"
+#include "waits.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -38,7 +41,7 @@ struct card {
     struct vu_in in;
 };
 
-static void fail(const char *what)
+_Noreturn static void fail(const char *what)
 {
     fprintf(stderr, "net_load: %s: %s\n", what, strerror(errno));
     exit(1);
@@ -367,35 +370,57 @@ static bool ask_once(struct card *c, unsigned to, uint64_t number)
     return true;
 }
 
-static void ping(struct card *c, unsigned to, unsigned times, unsigned gap_us)
+/* How long one round trip took; *waited: of that, for CPUs. Until the first, the other may not be
+ * there. */
+static uint64_t round_trip(struct card *c, unsigned to, uint64_t number, const struct waits *w,
+                           uint64_t *waited)
+{
+    uint64_t begin, end;
+
+    for (unsigned k = 0; k < PATIENCE_S; k++) {
+        *waited = waits_ns(w);
+        begin = now();
+        if (ask_once(c, to, number)) {
+            end = now();
+            *waited = waits_ns(w) - *waited;
+            return end - begin;
+        }
+    }
+    fail("no answer");
+}
+
+static void tell_times(uint64_t *took, unsigned times, const char *end)
+{
+    qsort(took, times, sizeof(*took), by_size);
+    printf("%.1f %.1f %.1f%s", (double)took[times / 2] / 1e3,
+           (double)took[times * 99ull / 100] / 1e3, (double)took[times - 1] / 1e3, end);
+}
+
+static void ping(struct card *c, unsigned to, unsigned times, unsigned gap_us,
+                 const struct waits *w)
 {
     const struct timespec gap = {.tv_sec = gap_us / 1000000, .tv_nsec = gap_us % 1000000 * 1000l};
-    uint64_t *took = calloc(times, sizeof(*took));
+    uint64_t *took = calloc(2ull * times, sizeof(*took)), *ours = took + times;
 
-    hello(c);
-    for (unsigned i = 1; took && i <= times; i++) {
-        uint64_t begin = now();
-
-        for (unsigned k = 0; !ask_once(c, to, i); k++) {
-            if (k == PATIENCE_S)
-                fail("no answer");
-            if (i == 1)
-                begin = now();
-        }
-        took[i - 1] = now() - begin;
-        nanosleep(&gap, NULL);
-    }
     if (!took)
         fail("memory");
-    qsort(took, times, sizeof(*took), by_size);
-    printf("%.1f %.1f %.1f\n", (double)took[times / 2] / 1e3,
-           (double)took[times * 99ull / 100] / 1e3, (double)took[times - 1] / 1e3);
+    hello(c);
+    for (unsigned i = 0; i < times; i++) {
+        uint64_t waited;
+
+        took[i] = round_trip(c, to, i + 1, w, &waited);
+        ours[i] = took[i] > waited ? took[i] - waited : 0;
+        nanosleep(&gap, NULL);
+    }
+    tell_times(took, times, " ");
+    tell_times(ours, times, "\n");
     free(took);
 }
 
 int main(int argc, char **argv)
 {
     struct card c = {.sock = -1};
+    struct waits w = {.n = 0};
 
     if (argc < 4)
         return 2;
@@ -406,9 +431,12 @@ int main(int argc, char **argv)
         sink(&c, atof(argv[4]));
     else if (!strcmp(argv[3], "echo") && argc == 4)
         echo(&c);
-    else if (!strcmp(argv[3], "ping") && argc == 7)
-        ping(&c, (unsigned)atoi(argv[4]), (unsigned)atoi(argv[5]), (unsigned)atoi(argv[6]));
-    else
+    else if (!strcmp(argv[3], "ping") && argc >= 7) {
+        waits_add(&w, 0);
+        for (int i = 7; i < argc; i++)
+            waits_add(&w, atoi(argv[i]));
+        ping(&c, (unsigned)atoi(argv[4]), (unsigned)atoi(argv[5]), (unsigned)atoi(argv[6]), &w);
+    } else
         return 2;
     return 0;
 }
