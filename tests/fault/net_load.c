@@ -41,7 +41,7 @@ struct card {
     struct vu_in in;
 };
 
-_Noreturn static void fail(const char *what)
+static _Noreturn void fail(const char *what)
 {
     fprintf(stderr, "net_load: %s: %s\n", what, strerror(errno));
     exit(1);
