@@ -1,11 +1,12 @@
 /*
- * The supervisor's life: lock, socket, loop (lab_boss.h says what it is for). It needs, after its
- * start: fork and exec of this binary, files and sockets in the run directory, /proc, signals to
- * its children, the lab's file and images that are to be made. It is the user's own process and
- * reads nothing of a guest's but what a machine answers on its control socket.
+ * The supervisor's life: lock, socket, loop (lab_boss.h says what it is for). After its start it is
+ * in a jail (sandbox/rows_lab.c): it may read files (labs are anywhere, and /proc), change those of
+ * the run directory and of no other, speak to Unix sockets and signal what it started; it starts
+ * nothing itself but asks a process for it which is outside (starter.h).
  */
 #include "cli/lab_boss.h"
 #include "cli/cli.h"
+#include "cli/run_box.h"
 #include "core/log.h"
 #include <dirent.h>
 #include <errno.h>
@@ -233,9 +234,28 @@ static int signals_start(struct boss *b)
     return b->signals < 0 ? -errno : loop_fd(b->loop, b->signals, EPOLLIN, on_signal, b);
 }
 
-static int boss_open(struct boss *b, struct error *err)
+/* What a lab is made of, and of this binary: nothing else is ever started. */
+static bool starts(char *const argv[])
 {
-    char run[LAB_RUN], exe[PATH_MAX], *door;
+    static const char *const verb[] = {"run", "switch", "domain", "seat"};
+
+    for (unsigned i = 0; argv[0] && argv[1] && i < ARRAY_LEN(verb); i++)
+        if (!strcmp(argv[1], verb[i]))
+            return true;
+    return false;
+}
+
+static int starter_make(struct boss *b)
+{
+    const struct starter_opts o = {.program = b->exe, .may = starts, .privileges = true};
+
+    b->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    return b->null < 0 ? -errno : starter_open(&b->starter, &o);
+}
+
+static int core_open(struct boss *b, struct error *err)
+{
+    char run[LAB_RUN], exe[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
     int code = lab_run_dir(run, sizeof(run), b->name, err);
 
@@ -245,13 +265,22 @@ static int boss_open(struct boss *b, struct error *err)
     b->run = strdup(run);
     b->exe = strdup(exe);
     b->loop = loop_open(NULL, false);
-    door = b->run ? lab_path(b->run, "lab", LAB_DOOR) : NULL;
-    code = door && b->exe && b->loop ? lock_take(b) : -ENOMEM;
-    if (!code) {
-        loop_timer_init(&b->tick, b->loop, on_tick, b);
-        loop_timer_init(&b->patience, b->loop, on_patience, b);
-        code = signals_start(b);
-    }
+    code = b->run && b->exe && b->loop ? lock_take(b) : -ENOMEM;
+    if (!code)
+        code = starter_make(b);
+    return code ? error_set(err, code, "lab %s: %s", b->name, strerror(-code)) : 0;
+}
+
+static int boss_open(struct boss *b, struct error *err)
+{
+    int code = core_open(b, err);
+    char *door = code ? NULL : lab_path(b->run, "lab", LAB_DOOR);
+
+    if (code)
+        return code;
+    loop_timer_init(&b->tick, b->loop, on_tick, b);
+    loop_timer_init(&b->patience, b->loop, on_patience, b);
+    code = door ? signals_start(b) : -ENOMEM;
     if (code)
         error_set(err, code, "lab %s: %s", b->name, strerror(-code));
     else
@@ -261,6 +290,8 @@ static int boss_open(struct boss *b, struct error *err)
     if (!code)
         code = loop_fd(b->loop, b->door.fd, EPOLLIN, on_connect, b);
     free(door);
+    if (!code)
+        code = boss_box_enter(b->run, err);
     if (!code)
         boss_wake(b);
     return code;
@@ -273,8 +304,11 @@ static void boss_close(struct boss *b)
     listen_close(&b->door);
     if (b->signals >= 0)
         close(b->signals);
+    if (b->null >= 0)
+        close(b->null);
     if (b->lock >= 0)
         close(b->lock);
+    starter_close(&b->starter);
     if (b->loop)
         loop_close(b->loop);
     free(b->run);
@@ -291,7 +325,7 @@ int boss_run(const char *name)
 
     if (!b)
         return EXIT_VMM;
-    b->lock = b->signals = b->asker = b->job.client = b->door.fd = -1;
+    b->lock = b->signals = b->null = b->asker = b->job.client = b->door.fd = -1;
     snprintf(b->name, sizeof(b->name), "%s", name);
     code = boss_open(b, &err);
     if (code == -EWOULDBLOCK) /* another one has the lock: it is asked instead */

@@ -8,6 +8,7 @@
 
 #include "back/listen.h"
 #include "cli/lab.h"
+#include "cli/starter.h"
 #include "core/error.h"
 #include "core/loop.h"
 #include <sys/types.h>
@@ -63,8 +64,9 @@ struct boss {
     struct loop *loop;
     struct loop_timer tick, patience; /* patience: with the asker */
     struct listen_place door;
-    int lock, signals;
-    int asker; /* a client whose request is being read; -1: none */
+    int lock, signals, null;
+    struct starter starter; /* of what a plan says, for one in a jail */
+    int asker;              /* a client whose request is being read; -1: none */
     char ask[4096];
     size_t asked;
     struct boss_unit *unit[LAB_UNITS]; /* networks, domains, machines */

@@ -124,22 +124,6 @@ static void others(struct boss *b, const struct lab *l)
     }
 }
 
-static int image_make(const struct lab_image *image, struct error *err)
-{
-    int fd = open(image->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), code = 0;
-
-    if (fd < 0 && errno == EEXIST)
-        return 0;
-    if (fd < 0 || ftruncate(fd, (off_t)image->bytes)) {
-        code = -errno;
-        if (fd >= 0)
-            unlink(image->path);
-    }
-    if (fd >= 0)
-        close(fd);
-    return code ? error_set(err, code, "%s: %s", image->path, strerror(-code)) : 0;
-}
-
 static int by_kind(const void *a, const void *b)
 {
     const struct boss_unit *const *u = a, *const *v = b;
@@ -156,8 +140,6 @@ void job_up(struct boss *b, const char *file)
     code = lab_open(&l, file, &b->job.err);
     if (!code && strcmp(l->name, b->name))
         code = error_set(&b->job.err, -EINVAL, "%s: is lab %s now, not %s", file, l->name, b->name);
-    for (unsigned i = 0; !code && i < l->images; i++)
-        code = image_make(&l->image[i], &b->job.err);
     if (!code)
         others(b, l);
     for (unsigned i = 0; !code && i < l->units; i++)

@@ -129,28 +129,30 @@ static void on_end(void *unit, uint32_t events)
 
 static int watch(struct boss_unit *u)
 {
-    u->pidfd = pidfd_open(u->pid, 0);
-    if (u->pidfd < 0)
-        return -errno;
     u->start = lab_process_start(u->pid);
     return loop_fd(u->boss->loop, u->pidfd, EPOLLIN, on_end, u);
 }
 
-/* In the child: the log for what it says, nothing to read, signals as they are by default. */
-static void child(const struct boss_unit *u, int log)
+/* The log for what it says, nothing to read. */
+static int process_start(struct boss_unit *u, int log)
 {
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    sigset_t none;
+    const int fd[] = {u->boss->null, log, log};
+    struct started new;
+    int code = starter_start(&u->boss->starter, u->plan.argv, fd, ARRAY_LEN(fd), &new);
 
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
-    if (null < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
-        _exit(EXIT_VMM);
-    execv(u->boss->exe, u->plan.argv);
-    execv("/proc/self/exe", u->plan.argv); /* that file was replaced: what we are still runs */
-    log_error("%s: %s", u->boss->exe, strerror(errno));
-    _exit(EXIT_VMM);
+    if (code)
+        return code;
+    u->pid = new.pid;
+    u->pidfd = new.pidfd;
+    u->child = true;
+    u->status = -1;
+    code = watch(u);
+    if (!code)
+        return 0;
+    pidfd_send_signal(u->pidfd, SIGKILL, NULL, 0);
+    waitpid(u->pid, NULL, 0);
+    process_forget(u);
+    return code;
 }
 
 /* What a killed one left; that it listens is to mean that the new one does. */
@@ -166,26 +168,17 @@ int unit_spawn(struct boss_unit *u, bool again)
     int log =
         path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (again ? 0 : O_TRUNC), 0600)
              : -1;
-    int code = 0;
+    int code;
 
     free(path);
     if (log < 0)
         return -errno;
     sockets_clear(u);
-    u->pid = fork();
-    if (!u->pid)
-        child(u, log);
-    code = u->pid < 0 ? -errno : 0;
-    close(log);
-    u->child = true;
-    u->status = -1;
     u->restarts += again;
-    if (!code)
-        code = watch(u);
-    if (code) {
-        u->pid = 0;
+    code = process_start(u, log);
+    close(log);
+    if (code)
         return code;
-    }
     u->due = loop_now(u->boss->loop) + BOSS_START;
     unit_state(u, LAB_STARTING);
     return 0;
@@ -195,7 +188,10 @@ bool unit_adopt(struct boss_unit *u)
 {
     uint64_t start = u->start;
 
-    if (u->pid <= 0 || lab_process_start(u->pid) != start || watch(u))
+    if (u->pid <= 0 || lab_process_start(u->pid) != start)
+        return false;
+    u->pidfd = pidfd_open(u->pid, 0);
+    if (u->pidfd < 0 || watch(u))
         return false;
     u->child = false;
     if (u->start == start) /* still: the pidfd is that process's */

@@ -5,9 +5,11 @@
 #include "cli/lab_tell.h"
 #include "core/log.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define WAIT_DEFAULT 120
 #define PAUSE_MS     50
@@ -132,6 +134,23 @@ static const struct opt up_options[] = {
     {0},
 };
 
+/* By the user's own process: the supervisor changes no file outside its run directory. */
+static int image_make(const struct lab *l, const struct lab_image *image, struct error *err)
+{
+    int fd = open(image->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), code = 0;
+
+    if (fd < 0 && errno == EEXIST)
+        return 0;
+    if (fd < 0 || ftruncate(fd, (off_t)image->bytes)) {
+        code = -errno;
+        if (fd >= 0)
+            unlink(image->path);
+    }
+    if (fd >= 0)
+        close(fd);
+    return code ? error_set(err, -EIO, "%s: %s: %s", l->name, image->path, strerror(-code)) : 0;
+}
+
 static int lab_up(const struct options *o, struct error *err)
 {
     char request[PATH_MAX + 8];
@@ -140,8 +159,11 @@ static int lab_up(const struct options *o, struct error *err)
 
     if (code)
         return code;
+    for (unsigned i = 0; !code && i < l->images; i++)
+        code = image_make(l, &l->image[i], err);
     snprintf(request, sizeof(request), "up %s", l->file);
-    code = lab_ask(l->name, request, err);
+    if (!code)
+        code = lab_ask(l->name, request, err);
     if (!code && o->wait)
         code = wait_ready(o, l->name, err);
     if (!code)

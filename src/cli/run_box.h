@@ -12,6 +12,10 @@ int run_box_enter(const struct run *r, struct error *err);
 int switch_box_enter(const struct switch_place *place, unsigned places,
                      const struct service *service, enum box_mode mode, struct error *err);
 
+/* vnc, ctl: its options' values, or NULL; run: the lab's run directory. lab_box.c */
+int seat_box_enter(const char *vnc, const char *ctl, enum box_mode mode, struct error *err);
+int boss_box_enter(const char *run, struct error *err);
+
 /* For any role: what a back end of that name needs. */
 void box_needs_chr(struct box *b, const char *spec);
 void box_needs_disk(struct box *b, const char *path);

@@ -2,13 +2,12 @@
  * viaduct seat: the host's terminal, or a VNC view, with keyboard and mouse, for many machines: one
  * has it at a time. docs/seat.md tells it to users.
  *
- * What the role needs once it runs: the control and console sockets of its machines (it connects
- * again to one that comes back), its terminal, its own listening socket, a signalfd, epoll and
- * timers; mmap of screens that machines pass, to judge them; fork and execve of viaduct-vnc, which
- * serves VNC, if that has to be started anew (seat_view.c). It opens no file.
+ * Once it runs it is in a jail (sandbox/rows_lab.c): it has its terminal and its own listening
+ * socket, connects to the sockets of machines, judges screens that they pass, and opens no file.
  */
 #include "cli/seat.h"
 #include "cli/cli.h"
+#include "cli/run_box.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "vm/vm_signal.h"
@@ -26,6 +25,7 @@ struct options {
     struct seating *s;
     bool terminal;
     const char *vnc, *ctl;
+    enum box_mode sandbox;
 };
 
 /* ---- who has it ---- */
@@ -154,6 +154,8 @@ static int sit(struct seating *s, const struct options *o)
     struct error err = {0};
     int code = seating_open(s, o, &err);
 
+    if (!code)
+        code = seat_box_enter(o->vnc, o->ctl, o->sandbox, &err);
     if (!code && loop_run(s->loop))
         code = -EIO;
     seating_close(s); /* the terminal is itself again before anything is said */
@@ -230,6 +232,18 @@ static int take_ctl(void *ctx, const char *value, struct error *err)
     return 0;
 }
 
+static int take_sandbox(void *ctx, const char *value, struct error *err)
+{
+    return box_take_mode(&((struct options *)ctx)->sandbox, value, err);
+}
+
+static int take_no_sandbox(void *ctx, const char *value, struct error *err)
+{
+    (void)value, (void)err;
+    ((struct options *)ctx)->sandbox = BOX_OFF;
+    return 0;
+}
+
 static const struct opt options[] = {
     {"terminal", NULL,
      "this terminal is the seat: consoles of machines; Ctrl-] and 1 to 9, n, p switch, q leaves",
@@ -238,6 +252,8 @@ static const struct opt options[] = {
      "screens over VNC, for one viewer at a time; Ctrl-Alt-1 to 9, PgUp, PgDn switch", take_vnc},
     {"ctl", "PATH", "a socket for: viaduct seat switch PATH NAME, viaduct seat list PATH",
      take_ctl},
+    {"sandbox", BOX_VALUE, BOX_HELP, take_sandbox},
+    {"no-sandbox", NULL, BOX_NO_HELP, take_no_sandbox},
     {0},
 };
 

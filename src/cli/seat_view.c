@@ -6,6 +6,7 @@
  */
 #include "cli/seat_view.h"
 #include "cli/seat.h"
+#include "cli/starter.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "dev/ps2_keys.h"
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,9 +33,11 @@
 
 struct seat_view {
     struct seating *s;
-    struct listen_place at; /* at.fd: also of a TCP socket */
-    pid_t pid;
-    int sock;                     /* -1: no process */
+    struct listen_place at;       /* at.fd: also of a TCP socket */
+    struct starter starter;       /* of that program, for one in a jail */
+    struct started now;           /* pid 0: no process */
+    int sock;                     /* -1: the same */
+    int null;                     /* /dev/null */
     char program[512];            /* viaduct-vnc's path */
     bool stale;                   /* it has not been told yet what to show */
     unsigned held;                /* hot keys' modifiers */
@@ -171,11 +175,12 @@ static void reap(struct seat_view *v)
         close(v->sock);
     }
     v->sock = -1;
-    if (v->pid > 0) {
-        kill(v->pid, SIGKILL);
-        waitpid(v->pid, NULL, 0);
+    if (v->now.pid > 0) {
+        pidfd_send_signal(v->now.pidfd, SIGKILL, NULL, 0);
+        waitpid(v->now.pid, NULL, 0);
+        close(v->now.pidfd);
     }
-    v->pid = 0;
+    v->now = (struct started){0};
 }
 
 static void ready(void *arg, uint32_t events)
@@ -199,21 +204,6 @@ static void ready(void *arg, uint32_t events)
     loop_timer_set(&v->again, loop_now(v->s->loop) + AGAIN_NS);
 }
 
-/* In the new process: nothing but the two, from here on, and then another program. */
-static void child(const char *program, int sock, int listener)
-{
-    int null = open("/dev/null", O_RDWR);
-
-    sock = fcntl(sock, F_DUPFD, 10);
-    listener = fcntl(listener, F_DUPFD, 10);
-    for (int fd = 0; fd < 3 && null >= 0; fd++)
-        dup2(null, fd);
-    if (null >= 0 && sock >= 0 && listener >= 0 && dup2(sock, VNC_SEAT) >= 0 &&
-        dup2(listener, VNC_LISTENER) >= 0 && !close_range(5, ~0u, 0))
-        execle(program, "viaduct-vnc", (char *)NULL, (char *[]){NULL});
-    _exit(127);
-}
-
 /* Beside this program. */
 static int program_find(char *path, size_t room, struct error *err)
 {
@@ -235,15 +225,17 @@ static int program_find(char *path, size_t room, struct error *err)
 
 static void start(struct seat_view *v)
 {
-    int pair[2] = {-1, -1};
+    static char *const argv[] = {PROGRAM, NULL};
+    int pair[2] = {-1, -1}, fd[] = {v->null, v->null, v->null, -1, v->at.fd}, code;
 
-    v->pid = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) ? -1 : fork();
-    if (!v->pid)
-        child(v->program, pair[1], v->at.fd);
+    code = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) ? -errno : 0;
+    fd[VNC_SEAT] = pair[1];
+    if (!code)
+        code = starter_start(&v->starter, argv, fd, ARRAY_LEN(fd), &v->now);
     if (pair[1] >= 0)
         close(pair[1]);
     v->sock = pair[0];
-    if (v->pid < 0 || loop_fd(v->s->loop, v->sock, EPOLLIN, ready, v)) {
+    if (code || loop_fd(v->s->loop, v->sock, EPOLLIN, ready, v)) {
         reap(v);
         loop_timer_set(&v->again, loop_now(v->s->loop) + AGAIN_NS);
         return;
@@ -294,13 +286,18 @@ static int tcp_open(struct listen_place *p, const char *at, struct error *err)
 int seat_view_open(struct seat_view **out, struct seating *s, const char *at, struct error *err)
 {
     struct seat_view *v = calloc(1, sizeof(*v));
+    struct starter_opts o = {.bare = true};
     int code;
 
     if (!v)
         return error_set(err, -ENOMEM, "seat: not enough memory");
-    *v = (struct seat_view){.s = s, .at.fd = -1, .sock = -1};
+    o.program = v->program;
+    *v = (struct seat_view){.s = s, .at.fd = -1, .sock = -1, .starter.sock = -1};
+    v->null = open("/dev/null", O_RDWR | O_CLOEXEC);
     loop_timer_init(&v->again, s->loop, on_again, v);
     code = program_find(v->program, sizeof(v->program), err);
+    if (!code && starter_open(&v->starter, &o))
+        code = error_set(err, -errno, "seat --vnc: no process to be had");
     if (!code && !strncmp(at, "unix:", 5))
         code = listen_open(&v->at, "seat --vnc", at + 5, BACKLOG, err);
     else if (!code)
@@ -320,6 +317,9 @@ void seat_view_close(struct seat_view *v)
         return;
     loop_timer_stop(&v->again);
     reap(v);
+    starter_close(&v->starter);
+    if (v->null >= 0)
+        close(v->null);
     listen_close(&v->at);
     free(v);
 }

@@ -52,6 +52,8 @@ static const struct box_list *list_of(enum box_set set)
     case BOX_SERVE:
     case BOX_TREE:
     case BOX_CHANGE: return &box_lists_exec[set];
+    case BOX_SEAT:
+    case BOX_LAB: return &box_lists_lab[set];
     default: return &box_lists_io[set];
     }
 }

@@ -42,6 +42,8 @@ enum box_set {
     BOX_SERVE,       /* the calls of a program that is run without a kernel */
     BOX_TREE,        /* and the files of one directory */
     BOX_CHANGE,      /* and changes there */
+    BOX_SEAT,        /* machines' sockets, a terminal, what serves VNC */
+    BOX_LAB,         /* a lab's processes, its run directory */
     BOX_SETS
 };
 #define BOX_BIT(set) (1ull << (set))
@@ -58,6 +60,8 @@ struct box {
     int tree;                       /* BOX_TREE: that directory, open */
     char gone[BOX_PATHS][BOX_PATH]; /* sockets that are taken away at the end */
     unsigned gones;
+    const char *reads;   /* all files below it may be read; or NULL */
+    const char *changes; /* all below it, and itself, may be changed; or NULL */
 };
 
 /*

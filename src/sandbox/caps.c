@@ -2,7 +2,8 @@
  * Capabilities, capabilities(7): none is left to the calling thread and those it makes, and none
  * can come back (no_new_privs, which the filter needs too). Bounding and ambient sets are emptied
  * as far as they may be. Who serves a directory as root keeps those by which root reads, writes and
- * gives away other's files; that these are none but the directory's is Landlock's.
+ * gives away other's files; that these are none but the directory's is Landlock's. Who reads files
+ * anywhere keeps the one for that.
  */
 #include "sandbox/impl.h"
 #include <errno.h>
@@ -17,7 +18,7 @@ static uint32_t kept(const struct box *b)
 {
     if (b->sets & BOX_BIT(BOX_CHANGE))
         return CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(CHOWN);
-    return b->sets & BOX_BIT(BOX_TREE) ? CAP(DAC_READ_SEARCH) : 0;
+    return b->sets & BOX_BIT(BOX_TREE) || b->reads ? CAP(DAC_READ_SEARCH) : 0;
 }
 
 int caps_drop(const struct box *b)

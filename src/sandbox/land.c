@@ -57,20 +57,30 @@ static int allow_fd(int set, int dir, uint64_t what)
     return syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &a, 0) ? -errno : 0;
 }
 
-/* The socket's directory: Landlock knows no smaller place to take a name away from. */
-static int allow_gone(int set, const char *path)
+static int allow(int set, const char *dir, uint64_t what)
+{
+    int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), err;
+
+    if (fd < 0)
+        return -errno;
+    err = allow_fd(set, fd, what);
+    close(fd);
+    return err;
+}
+
+static int allow_above(int set, const char *path, uint64_t what)
 {
     char dir[PATH_MAX];
-    int fd, err;
 
     if (snprintf(dir, sizeof(dir), "%s", path) >= (int)sizeof(dir))
         return -ENAMETOOLONG;
-    fd = open(dirname(dir), O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    err = allow_fd(set, fd, FS_REMOVE_FILE);
-    close(fd);
-    return err;
+    return allow(set, dirname(dir), what);
+}
+
+/* The socket's directory: Landlock knows no smaller place to take a name away from. */
+static int allow_gone(int set, const char *path)
+{
+    return allow_above(set, path, FS_REMOVE_FILE);
 }
 
 /* Regular files, directories and links; nothing to run, no device, socket or pipe is made. Before
@@ -84,10 +94,22 @@ static int allow_tree(int set, const struct box *b, int abi)
     return allow_fd(set, b->tree, what & rights(abi));
 }
 
+/* All below it, and itself: which the directory above has a say in. */
+static int allow_changes(int set, const char *path, int abi)
+{
+    uint64_t what = FS_READ_FILE | FS_READ_DIR | FS_WRITE_FILE | FS_MAKE_REG | FS_REMOVE_FILE |
+                    (FS_TRUNCATE & rights(abi));
+    int err = allow(set, path, what);
+
+    return err ? err : allow_above(set, path, FS_REMOVE_DIR);
+}
+
 static int rules(int set, const struct box *b, int abi)
 {
-    int err = 0;
+    int err = b->reads ? allow(set, b->reads, FS_READ_FILE | FS_READ_DIR) : 0;
 
+    if (!err && b->changes)
+        err = allow_changes(set, b->changes, abi);
     for (unsigned i = 0; i < b->gones && !err; i++)
         err = allow_gone(set, b->gone[i]);
     if (!err && (b->sets & BOX_BIT(BOX_TREE)))
@@ -98,7 +120,8 @@ static int rules(int set, const struct box *b, int abi)
 /* Who has children that were there before must be able to end them. */
 static uint64_t scopes(const struct box *b)
 {
-    bool children = b->sets & (BOX_BIT(BOX_DIRECT) | BOX_BIT(BOX_PASST) | BOX_BIT(BOX_SHARE));
+    bool children = b->sets & (BOX_BIT(BOX_DIRECT) | BOX_BIT(BOX_PASST) | BOX_BIT(BOX_SHARE) |
+                               BOX_BIT(BOX_SEAT) | BOX_BIT(BOX_LAB));
 
     return SCOPE_SOCKETS | (children ? 0 : SCOPE_SIGNALS);
 }

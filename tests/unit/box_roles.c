@@ -92,6 +92,21 @@ static int enter_exec(const void *disk)
     return exec_box_enter(&s, root, true, BOX_AUTO, &err);
 }
 
+static int enter_seat(const void *nothing)
+{
+    struct error err = {0};
+
+    (void)nothing;
+    return seat_box_enter("unix:/tmp/viaduct-box", "/tmp/viaduct-box", BOX_AUTO, &err);
+}
+
+static int enter_up(const void *run)
+{
+    struct error err = {0};
+
+    return boss_box_enter(run, &err);
+}
+
 const struct role roles[ROLES] = {
     {"run/dbt", enter_dbt, "/dev/null/disk",
      RUN | BOX_BIT(BOX_DBT) | BOX_BIT(BOX_DISK) | BOX_BIT(BOX_RING)},
@@ -103,4 +118,7 @@ const struct role roles[ROLES] = {
      ALL | BOX_BIT(BOX_BACK) | BOX_BIT(BOX_DISK) | BOX_BIT(BOX_RING) | BOX_BIT(BOX_THREADS) |
          BOX_BIT(BOX_STREAM) | BOX_BIT(BOX_CONNECT) | BOX_BIT(BOX_RANDOM)},
     {"exec/dbt", enter_exec, "/dev/null/disk", EXEC | BOX_BIT(BOX_DBT)},
+    {"seat", enter_seat, NULL,
+     BOX_BIT(BOX_CORE) | BOX_BIT(BOX_LOOP) | BOX_BIT(BOX_SEAT) | BOX_BIT(BOX_LISTEN)},
+    {"up", enter_up, BOX_RUN, BOX_BIT(BOX_CORE) | BOX_BIT(BOX_LOOP) | BOX_BIT(BOX_LAB)},
 };

@@ -4,7 +4,10 @@
 
 #include "sandbox/box.h"
 
-enum { ROLES = 6 };
+/* A directory that is up's, of the test's making. */
+#define BOX_RUN "viaduct-box-run"
+
+enum { ROLES = 8 };
 
 extern const struct role {
     const char *name;
