@@ -117,20 +117,23 @@ class Process:
         return base + ("+" if self.forked else "")
 
 
-def parent_of(lines):
-    """thread: (who made it, whether it is of the same process)"""
+MAKES = ("clone", "clone3", "fork", "vfork")
+
+
+def makers(lines):
+    """thread: (who made it, whether it is of the same process, at which line that was asked for)"""
     made, asked = {}, {}
-    for line in lines:
+    for n, line in enumerate(lines):
         m = LINE.match(line)
         r = None if m else RESUMED.match(line)
-        if m and m[2] in ("clone", "clone3", "fork", "vfork"):
+        if m and m[2] in MAKES:
             same = m[2] == "clone" and bool((number(m[3].split(",")[0]) or 0) & CLONE_THREAD)
-            asked[m[1]] = same
+            asked[m[1]] = m[1], same, n
             done = re.search(r"\) += (\w+)$", line)
             if done and (number(done[1]) or 0) > 0:
-                made[str(number(done[1]))] = m[1], same
-        elif r and r[2] in ("clone", "clone3", "fork", "vfork") and (number(r[3]) or 0) > 0:
-            made[str(number(r[3]))] = r[1], asked.get(r[1], False)
+                made[str(number(done[1]))] = asked[m[1]]
+        elif r and r[2] in MAKES and (number(r[3]) or 0) > 0 and r[1] in asked:
+            made[str(number(r[3]))] = asked[r[1]]
     return made
 
 
@@ -138,31 +141,32 @@ class Trace:
     def __init__(self, path):
         with open(path, errors="replace") as f:
             lines = f.readlines()
-        self.parents, self.of, self.processes = parent_of(lines), {}, []
-        pending = {}
-        for line in lines:
+        self.makers, self.of, self.processes = makers(lines), {}, []
+        self.then, self.pending = {}, {}  # filters at a line that made a process; a seccomp that has not returned
+        for n, line in enumerate(lines):
             m = LINE.match(line)
             if m:
-                self.line(m[1], m[2], m[3], pending)
+                self.line(n, m[1], m[2], m[3])
                 continue
             r = RESUMED.match(line)
-            if r and r[2] == "seccomp" and r[1] in pending and number(r[3]) == 0:
-                self.process(r[1]).filters.append(Filter(pending.pop(r[1])))
+            if r and r[2] == "seccomp" and r[1] in self.pending and number(r[3]) == 0:
+                self.process(r[1]).filters.append(Filter(self.pending.pop(r[1])))
 
     def process(self, tid):
         if tid not in self.of:
-            maker, same = self.parents.get(tid, (None, False))
+            maker, same, at = self.makers.get(tid, (None, False, 0))
             if same:
                 self.of[tid] = self.process(maker)
             else:
-                up = self.process(maker) if maker else None
-                self.of[tid] = Process(int(tid), up.argv if up else (), bool(up))
-                self.of[tid].filters = list(up.filters) if up else []
+                self.of[tid] = Process(int(tid), self.process(maker).argv if maker else (), bool(maker))
+                self.of[tid].filters = list(self.then.get(at, ()))
                 self.processes.append(self.of[tid])
         return self.of[tid]
 
-    def line(self, tid, call, rest, pending):
+    def line(self, n, tid, call, rest):
         p = self.process(tid)
+        if call in MAKES:
+            self.then[n] = list(p.filters)
         if p.filters:
             args = rest.split(" <unfinished")[0].rsplit(") ", 1)[0].rstrip(")")
             p.calls.setdefault((call, args), None)
@@ -174,7 +178,7 @@ class Trace:
             if re.search(r"\) += 0$", rest):
                 p.filters.append(Filter(rest))
             else:
-                pending[tid] = rest
+                self.pending[tid] = rest
 
 
 def processes(paths):
