@@ -6,88 +6,33 @@
  * TCP frames go to it in larger pieces than the guest's MTU, since passt looks at the bytes only;
  * up to 32 KB, and records only whole: a read that ends inside a record's length makes passt
  * (2023_03_09) take what follows for a length, and the rest of a cut frame it waits for with all
- * else standing still. What it reads at once must not have a SYN and more of its flow (net_syn.h),
- * and duplicate acknowledgements only now and then (net_acks.h).
+ * else standing still. What else it must be spared is net_feed.h's business.
  */
-#include "back/net_acks.h"
+#include "back/net_feed.h"
 #include "back/net_offload.h"
 #include "back/net_passt.h"
 #include "back/net_sock.h"
-#include "back/net_syn.h"
 #include "core/error.h"
 #include "core/log.h"
 #include <errno.h>
-#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #define READY_MS 10000
 #define AHEAD    (4u << 20) /* passt drops what its socket does not take; TCP windows are less */
-#define PADDED   60u        /* frames up to this length may have padding */
 
 struct net_user {
     struct net_sock sock;
     struct passt passt;
-    struct net_syns syns;
-    struct net_acks acks;
+    struct net_feed feed;
     struct log_budget budget;
 };
-
-/* How long a frame is without the padding up to Ethernet's least length. */
-static size_t bare_len(const uint8_t *p, size_t len)
-{
-    size_t ip = 0;
-
-    if (len >= 34 && p[12] == 0x08 && p[13] == 0x00)
-        ip = (size_t)p[16] << 8 | p[17]; /* total length */
-    else if (len >= 54 && p[12] == 0x86 && p[13] == 0xdd)
-        ip = 40 + ((size_t)p[18] << 8 | p[19]); /* payload length */
-    return ip && ip < len - NET_FRAME_MIN ? ip + NET_FRAME_MIN : len;
-}
-
-/* Has passt read all it was given? */
-static bool all_read(const struct net_sock *s)
-{
-    int unread = 0;
-
-    return !s->out.refs && !s->out.copied && !net_out_kept(&s->out) &&
-           (s->fd < 0 || (!ioctl(s->fd, SIOCOUTQ, &unread) && !unread));
-}
-
-static bool may_go(struct net_user *u, const uint8_t *head, size_t have, size_t len)
-{
-    struct net_seg g;
-
-    return !net_seg_get(&g, head, have, len) ||
-           (net_syn_may_go(&u->syns, &g, u->syns.n && all_read(&u->sock)) &&
-            net_ack_may_go(&u->acks, &g, loop_now(u->sock.net.loop)));
-}
-
-/* passt takes padding for TCP payload, so that no acknowledgement would be one to it: cut it off.
- * What it must not get counts as sent: the wire lost it. */
-static bool user_send(struct net *n, const struct net_frame *f)
-{
-    struct net_user *u = container_of(n, struct net_user, sock.net);
-    uint8_t flat[NET_SEG_HEAD];
-    struct iovec iov = {flat, 0};
-    struct net_frame bare = {.iov = &iov, .iovs = 1};
-    size_t head = net_head(f, flat, sizeof(flat));
-    size_t len = f->len > PADDED ? f->len : bare_len(flat, head);
-
-    if (!may_go(u, flat, head, len))
-        return true;
-    if (f->len > PADDED)
-        return net_sock_send(n, f);
-    bare.len = iov.iov_len = len;
-    return net_sock_send(n, &bare);
-}
 
 static void user_log(void *arg, uint32_t events)
 {
@@ -104,6 +49,26 @@ static void user_log(void *arg, uint32_t events)
     }
 }
 
+static struct net_user *user_of(struct net *n)
+{
+    return container_of(n, struct net_user, sock.net);
+}
+
+static bool user_send(struct net *n, const struct net_frame *f)
+{
+    return net_feed_send(&user_of(n)->feed, f);
+}
+
+static void user_flush(struct net *n)
+{
+    net_feed_flush(&user_of(n)->feed);
+}
+
+static bool user_full(struct net *n)
+{
+    return net_feed_full(&user_of(n)->feed);
+}
+
 static void passt_bye(struct net_user *u, char *how, size_t room)
 {
     if (u->passt.log >= 0)
@@ -117,14 +82,16 @@ static void user_lost(struct net_sock *s, const char *why)
     char how[64];
 
     user_log(u, 0);
+    net_feed_stop(&u->feed);
     passt_bye(u, how, sizeof(how));
     log_warn("%s: passt %s (%s); this card's link stays down", s->net.name, why, how);
 }
 
 static void user_close(struct net *n)
 {
-    struct net_user *u = container_of(n, struct net_user, sock.net);
+    struct net_user *u = user_of(n);
 
+    net_feed_stop(&u->feed);
     net_sock_stop(&u->sock);
     passt_bye(u, NULL, 0);
     free(u);
@@ -133,9 +100,9 @@ static void user_close(struct net *n)
 static const struct net_ops user_ops = {
     .name = "user",
     .send = user_send,
-    .flush = net_sock_flush,
+    .flush = user_flush,
     .ready = net_sock_ready,
-    .full = net_sock_full,
+    .full = user_full,
     .close = user_close,
 };
 
@@ -259,5 +226,6 @@ int net_user_open(struct net **out, const char *args, const struct net_open_opts
     u->budget.left = 100;
     *out = &u->sock.net;
     code = net_init(&u->sock.net, o->name, loop, ledger);
+    net_feed_init(&u->feed, &u->sock);
     return code ? code : user_start(u, args, err);
 }

@@ -1,16 +1,18 @@
-/* What passt may not read at once: a SYN and more of its flow. */
+/* What passt may not read at once: a SYN and more of its flow, two datagrams of a flow. */
 #include "unit.h"
-#include "back/net_syn.h"
+#include "back/net_once.h"
 
 #include <string.h>
 
 enum { FIN = NET_SEG_FIN, SYN = NET_SEG_SYN, RST = NET_SEG_RST, ACK = NET_SEG_ACK };
 
-static bool may_go(struct net_syns *s, const uint8_t *p, size_t len, bool empty)
+static bool may_go(struct net_once *s, const uint8_t *p, size_t len, bool empty)
 {
     struct net_seg g;
 
-    return !net_seg_get(&g, p, len, len) || net_syn_may_go(s, &g, empty);
+    if (empty)
+        net_once_read(s);
+    return !net_seg_get(&g, p, len, len) || net_once_may_go(s, &g);
 }
 
 static size_t frame4(uint8_t *p, uint16_t port, uint8_t flags)
@@ -38,7 +40,7 @@ static size_t frame6(uint8_t *p, uint8_t last, uint8_t flags)
 static void more_of_the_flow_waits(void **state)
 {
     static const uint8_t then[] = {SYN, SYN | ACK, RST, ACK, FIN | ACK};
-    struct net_syns s = {0};
+    struct net_once s = {0};
     uint8_t p[128];
 
     (void)state;
@@ -54,9 +56,32 @@ static void more_of_the_flow_waits(void **state)
     assert_false(may_go(&s, p, frame6(p, 1, RST), false));
 }
 
+static void so_does_a_flows_second_datagram(void **state)
+{
+    struct net_once s = {0};
+    uint8_t p[128];
+    size_t len = frame4(p, 1000, 0);
+
+    (void)state;
+    p[14 + 9] = 17;
+    assert_true(may_go(&s, p, len, false));
+    assert_false(may_go(&s, p, len, false));
+    frame4(p, 1001, 0);
+    p[14 + 9] = 17;
+    assert_true(may_go(&s, p, len, false));
+    assert_true(may_go(&s, p, frame4(p, 1000, ACK), false)); /* TCP's ports are others */
+    frame4(p, 1000, 0);
+    p[14 + 9] = 17;
+    assert_true(may_go(&s, p, len, true));
+    len = frame6(p, 1, 0);
+    p[20] = 17;
+    assert_true(may_go(&s, p, len, false));
+    assert_false(may_go(&s, p, len, false));
+}
+
 static void until_all_was_read(void **state)
 {
-    struct net_syns s = {0};
+    struct net_once s = {0};
     uint8_t p[128];
 
     (void)state;
@@ -69,21 +94,21 @@ static void until_all_was_read(void **state)
 
 static void one_flow_too_many_waits(void **state)
 {
-    struct net_syns s = {0};
+    struct net_once s = {0};
     uint8_t p[128];
 
     (void)state;
-    for (uint16_t i = 0; i < NET_SYNS; i++)
+    for (uint16_t i = 0; i < NET_ONCE_FLOWS; i++)
         assert_true(may_go(&s, p, frame4(p, i, SYN), false));
-    assert_false(may_go(&s, p, frame4(p, NET_SYNS, SYN), false));
-    assert_true(may_go(&s, p, frame4(p, NET_SYNS, ACK), false));
-    assert_true(may_go(&s, p, frame4(p, NET_SYNS, SYN), true));
+    assert_false(may_go(&s, p, frame4(p, NET_ONCE_FLOWS, SYN), false));
+    assert_true(may_go(&s, p, frame4(p, NET_ONCE_FLOWS, ACK), false));
+    assert_true(may_go(&s, p, frame4(p, NET_ONCE_FLOWS, SYN), true));
 }
 
 /* Cut at any byte, a fragment, other protocols: nobody's business, and no byte behind is read. */
-static void what_is_no_tcp_goes(void **state)
+static void what_is_neither_goes(void **state)
 {
-    struct net_syns s = {0};
+    struct net_once s = {0};
     uint8_t p[128];
 
     (void)state;
@@ -102,7 +127,7 @@ static void what_is_no_tcp_goes(void **state)
     p[14 + 7] = 1; /* not the first fragment */
     assert_true(may_go(&s, p, 58, false));
     frame4(p, 1, SYN);
-    p[14 + 9] = 17;
+    p[14 + 9] = 1;
     assert_true(may_go(&s, p, 58, false));
     assert_int_equal(s.n, 0);
 }
@@ -110,10 +135,9 @@ static void what_is_no_tcp_goes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(more_of_the_flow_waits),
-        cmocka_unit_test(until_all_was_read),
-        cmocka_unit_test(one_flow_too_many_waits),
-        cmocka_unit_test(what_is_no_tcp_goes),
+        cmocka_unit_test(more_of_the_flow_waits), cmocka_unit_test(so_does_a_flows_second_datagram),
+        cmocka_unit_test(until_all_was_read),     cmocka_unit_test(one_flow_too_many_waits),
+        cmocka_unit_test(what_is_neither_goes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
