@@ -30,6 +30,7 @@ struct engine_env {
     /* The guest is one program in ring 3 with no kernel below: SYSCALL, INT 0x80 and SYSENTER are
      * TRAP_CALL, every exception is TRAP_FAULT, and no IDT is looked at. Only if ops->programs. */
     bool program;
+    bool program_narrow;  /* its ABI is i386's: 32-bit code, TLS descriptors in the GDT */
     uint64_t program_low; /* what page tables map for it is RAM from here on; they are below */
     bool patches;         /* pages may get RAM_PATCH: see there */
     /* A vCPU that reads a TSC (the host's) above *late calls catch_up first, which may bring it an

@@ -61,6 +61,11 @@ static int64_t i386_mmap(struct prog *p, const uint64_t a[6])
     return call_mmap(p, v);
 }
 
+static int64_t i386_truncate(struct prog *p, const uint64_t a[6])
+{
+    return call_truncate(p, (const uint64_t[6]){a[0], sign(a[1])});
+}
+
 static int64_t i386_truncate64(struct prog *p, const uint64_t a[6])
 {
     return call_truncate(p, (const uint64_t[6]){a[0], PAIR(a[1], a[2])});
@@ -151,6 +156,7 @@ static const struct call table[] = {
     CALL(readlink, call_readlink),
     CALL(mmap, i386_mmap),
     CALL(munmap, call_munmap),
+    CALL(truncate, i386_truncate),
     CALL(ftruncate, i386_ftruncate),
     CALL(fchmod, call_fchmod),
     CALL(wait4, call_wait4),

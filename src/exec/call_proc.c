@@ -140,29 +140,51 @@ static uint64_t descriptor(uint32_t base, uint32_t limit, uint32_t bits)
     return d;
 }
 
+/* Bits of struct user_desc as <asm/ldt.h> has them. Two forms mean that there is to be none; else
+ * it is a 32-bit data segment that is there. Linux takes those that grow down, too. */
+enum {
+    DESC_32 = 1,
+    DESC_CONTENTS = 6,
+    DESC_NOT_PRESENT = 0x20,
+    DESC_ALL = 0x7f,
+    DESC_EMPTY = 0x28
+};
+
+static bool desc_none(const uint8_t b[16])
+{
+    uint32_t bits = le32_get(b + 12) & DESC_ALL;
+
+    return !le32_get(b + 4) && !le32_get(b + 8) && (!bits || bits == DESC_EMPTY);
+}
+
 int64_t call_set_thread_area(struct prog *p, const uint64_t a[6])
 {
     uint8_t b[16];
     uint32_t entry, bits;
+    bool none;
     int err;
 
     if (space_read(&p->space, a[0], b, sizeof(b)))
         return -EFAULT;
     entry = le32_get(b);
     bits = le32_get(b + 12);
-    if (bits >> 1 & 3) /* contents: data segments only, growing up */
+    none = desc_none(b);
+    if (!none && (bits & (DESC_32 | DESC_CONTENTS | DESC_NOT_PRESENT)) != DESC_32)
         return -EINVAL;
     if (entry == UINT32_MAX) {
         for (entry = 0; entry < PROG_TLS && p->tls[entry]; entry++)
             ;
+        if (entry == PROG_TLS)
+            return -ESRCH;
         entry += TLS_FIRST;
     }
     if (entry < TLS_FIRST || entry >= TLS_FIRST + PROG_TLS)
-        return entry == TLS_FIRST + PROG_TLS ? -ESRCH : -EINVAL;
+        return -EINVAL;
     le32_put(b, entry);
     if (space_write(&p->space, a[0], b, 4))
         return -EFAULT;
-    err = prog_tls(p, entry - TLS_FIRST, descriptor(le32_get(b + 4), le32_get(b + 8), bits));
+    err = prog_tls(p, entry - TLS_FIRST,
+                   none ? 0 : descriptor(le32_get(b + 4), le32_get(b + 8), bits));
     p->set_tls = true;
     return err;
 }

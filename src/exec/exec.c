@@ -65,6 +65,7 @@ static int engine_make(struct prog *p, struct error *err)
                                    .trap = prog_trap,
                                    .trap_ctx = p,
                                    .program = true,
+                                   .program_narrow = p->abi->word == 4,
                                    .program_low = p->space.low * SPACE_PAGE,
                                    .tsc_hz = 0 /* what measures it costs 8 ms */};
 

@@ -12,7 +12,8 @@ struct attempt {
     void (*run)(void);
     int status;
 };
-extern const struct attempt on_files[], by_calls[], on_memory[], by_cpu[], on_monitor[];
+extern const struct attempt on_files[], by_calls[], on_memory[], by_cpu[], on_monitor[],
+    on_narrow[];
 
 /* Something was not refused. */
 void escaped(const char *what, long r);

@@ -1,14 +1,12 @@
 /*
- * Engine direct for one program (engine_env.program): its 64-bit code runs on the real CPU in a
- * cage (program.h). A page fault there is served from the page tables in guest RAM, or is the
- * program's own; a system call comes by syscall user dispatch. What the cage tells is copied once
- * and judged; nothing it can write is believed.
+ * Engine direct for one program (engine_env.program): its code runs on the real CPU in a cage
+ * (program.h); what is special about 32-bit code is in program32.c. A page fault there is served
+ * from the page tables in guest RAM, or is the program's own; a system call comes by syscall user
+ * dispatch. What the cage tells is copied once and judged; nothing it can write is believed.
  */
 #include "core/error.h"
 #include "core/ledger.h"
-#include "engine/direct/process.h"
-#include "engine/direct/program.h"
-#include "engine/engine.h"
+#include "engine/direct/program_engine.h"
 #include "mem/ram.h"
 #include <errno.h>
 #include <linux/audit.h>
@@ -33,22 +31,6 @@
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4 };
 #define PTE_NX    (1ull << 63)
 #define PTE_FRAME 0x000ffffffffff000ull
-
-struct engine {
-    struct engine_env env;
-    struct process process;
-    struct program_shared *shared;
-    struct cage_spin spin;
-    unsigned ops;
-    struct cpu_regs r;
-    uint64_t fs, gs; /* as the cage has them */
-    uint32_t stop;   /* atomic */
-    uint64_t same_page;
-    unsigned same;
-    bool failed;
-    char why[160];
-    struct ledger_row *stops;
-};
 
 static bool fail(struct engine *e, const char *why)
 {
@@ -95,7 +77,7 @@ static bool turn(struct engine *e)
 
 /* ---- what the cage is asked to do before it goes on ---- */
 
-static void op_add(struct engine *e, uint32_t kind, uint64_t at, uint32_t prot, uint64_t offset)
+void program_op(struct engine *e, uint32_t kind, uint64_t at, uint32_t prot, uint64_t offset)
 {
     if (e->ops < PROGRAM_OPS)
         e->shared->op[e->ops++] = (struct program_op){kind, prot, at, offset};
@@ -104,15 +86,19 @@ static void op_add(struct engine *e, uint32_t kind, uint64_t at, uint32_t prot, 
 static void forget(struct engine *e)
 {
     e->ops = 0; /* what was to be mapped comes again */
-    op_add(e, PROGRAM_OP_FORGET, 0, 0, 0);
+    program_op(e, PROGRAM_OP_FORGET, 0, 0, 0);
 }
 
 static void segments(struct engine *e)
 {
+    if (e->env.program_narrow) {
+        narrow_tls(e);
+        return;
+    }
     if (e->r.seg[SEG_FS].base != e->fs)
-        op_add(e, PROGRAM_OP_FS, e->fs = e->r.seg[SEG_FS].base, 0, 0);
+        program_op(e, PROGRAM_OP_FS, e->fs = e->r.seg[SEG_FS].base, 0, 0);
     if (e->r.seg[SEG_GS].base != e->gs)
-        op_add(e, PROGRAM_OP_GS, e->gs = e->r.seg[SEG_GS].base, 0, 0);
+        program_op(e, PROGRAM_OP_GS, e->gs = e->r.seg[SEG_GS].base, 0, 0);
 }
 
 /* ---- the frame ---- */
@@ -140,10 +126,18 @@ static bool frame_put(struct engine *e)
     memcpy(&uc.r8, &g[REG_R8], 8 * sizeof(*g));
     uc.ip = e->r.rip;
     uc.eflags = (e->r.rflags & FLAGS_USER) | FLAGS_SET;
-    uc.cs = PROGRAM_CS;
+    uc.cs = e->cs;
     uc.ss = PROGRAM_SS;
     memcpy(p, &uc, sizeof(uc));
     return true;
+}
+
+/* What 32-bit code can't see of a register is nobody's. */
+static void narrow(struct engine *e)
+{
+    for (unsigned i = 0; i < 16; i++)
+        e->r.gpr[i] = i < 8 ? (uint32_t)e->r.gpr[i] : 0;
+    e->r.rip = (uint32_t)e->r.rip;
 }
 
 static bool frame_take(struct engine *e, struct cage_ucontext *uc)
@@ -159,12 +153,14 @@ static bool frame_take(struct engine *e, struct cage_ucontext *uc)
     memcpy(&g[REG_R8], &uc->r8, 8 * sizeof(*g));
     e->r.rip = uc->ip;
     e->r.rflags = uc->eflags & FLAGS_USER;
+    if (e->env.program_narrow)
+        narrow(e);
     return true;
 }
 
 /* ---- stops ---- */
 
-static void tell(struct engine *e, struct trap *t)
+void program_tell(struct engine *e, struct trap *t)
 {
     e->env.trap(e->env.trap_ctx, 0, t);
 }
@@ -177,7 +173,7 @@ static void call(struct engine *e, uint32_t arch)
     t.size = arch == AUDIT_ARCH_X86_64 ? TRAP_SYSCALL : TRAP_INT80;
     for (unsigned i = 0; i < 6; i++)
         t.hcall[i] = e->r.gpr[regs[i]];
-    tell(e, &t);
+    program_tell(e, &t);
     e->r.gpr[REG_RAX] = t.value;
 }
 
@@ -187,7 +183,7 @@ static void fault(struct engine *e, uint64_t vector, uint64_t error, uint64_t cr
 
     t.hcall[0] = error;
     t.hcall[1] = cr2;
-    tell(e, &t);
+    program_tell(e, &t);
 }
 
 /* The entry that maps at, as a CPU's walk finds it; 0: none. */
@@ -203,6 +199,17 @@ static uint64_t walk(const struct engine *e, uint64_t at)
         entry = le64_get(table + (at >> (12 + 9 * level) & 511) * 8);
     }
     return entry;
+}
+
+bool program_byte(const struct engine *e, uint64_t at, uint8_t *byte)
+{
+    uint64_t entry = walk(e, at);
+    const uint8_t *p = ram_ptr(e->env.ram, (entry & PTE_FRAME) | (at & 0xfff), 1);
+
+    if (!(entry & PTE_P) || !p)
+        return false;
+    *byte = *p;
+    return true;
 }
 
 static bool allows(uint64_t entry, uint64_t error)
@@ -225,18 +232,18 @@ static void fill(struct engine *e, uint64_t at, uint64_t entry)
     if (gpa < e->env.program_low || !ram_ptr(e->env.ram, gpa, RAM_PAGE_SIZE))
         fail(e, "page tables map what is not the program's");
     else
-        op_add(e, PROGRAM_OP_MAP, page, prot, gpa);
+        program_op(e, PROGRAM_OP_MAP, page, prot, gpa);
 }
 
 static void page_fault(struct engine *e, const struct cage_ucontext *uc)
 {
-    uint64_t at = uc->cr2, error = uc->err & 0x16, entry = at < PROGRAM_TOP ? walk(e, at) : 0;
+    uint64_t at = uc->cr2, error = uc->err & 0x16, entry = at < e->top ? walk(e, at) : 0;
 
     if (!allows(entry, error)) {
         fault(e, VEC_PF, error | (entry & PTE_P), at);
         if (__atomic_load_n(&e->stop, __ATOMIC_ACQUIRE))
             return;
-        entry = at < PROGRAM_TOP ? walk(e, at) : 0;
+        entry = at < e->top ? walk(e, at) : 0;
     }
     if (allows(entry, error))
         fill(e, at, entry);
@@ -250,11 +257,14 @@ static void stop_serve(struct engine *e, uint32_t sig, uint32_t arch)
         return;
     if (e->stops)
         e->stops->writes++;
-    if (sig == CAGE_SIG_SYS) {
+    if (e->env.program_narrow && narrow_call(e, &uc, sig, arch)) {
+        e->same_page = 0;
+    } else if (sig == CAGE_SIG_SYS) {
         e->same_page = 0;
         call(e, uc.cs == PROGRAM_CS ? arch : 0);
-    } else if (uc.cs != PROGRAM_CS) {
-        fault(e, VEC_GP, 0, 0); /* 32-bit code of the host's, which this program's ABI has not */
+    } else if (uc.cs != e->cs) {
+        fault(e, VEC_GP, 0,
+              0); /* by the host's segment of the other width, which its ABI has not */
     } else if (sig != CAGE_SIG_KICK && uc.trapno == VEC_PF) {
         page_fault(e, &uc);
     } else if (sig != CAGE_SIG_KICK) {
@@ -280,6 +290,7 @@ static void once(struct engine *e)
         fail(e, "the kernel refuses the mappings that the program needs");
     e->shared->failed = 0;
     e->fs = e->gs = ~0ull;
+    memset(e->tls, 0xff, sizeof(e->tls));
     forget(e);
 }
 
@@ -360,11 +371,12 @@ static int cage_start(struct engine *e)
         e->shared = p;
         e->shared->parent = (uint64_t)getpid();
         e->shared->low = e->env.program_low;
+        e->shared->narrow = e->env.program_narrow;
         err = process_start(&e->process, &image, fd, 2);
     }
     if (fd[0] >= 0)
         close(fd[0]);
-    if (!err && (!turn_wait(e) || e->shared->sig == CAGE_SIG_NONE))
+    if (!err && (!turn_wait(e) || !__atomic_load_n(&e->shared->ready, __ATOMIC_RELAXED)))
         err = -EPERM;
     return err;
 }
@@ -381,13 +393,17 @@ static int program_open(struct engine **out, const struct engine_env *env, struc
     if (!e)
         return error_set(err, -ENOMEM, "engine direct: out of memory");
     e->env = *env;
+    e->cs = env->program_narrow ? PROGRAM_CS32 : PROGRAM_CS;
+    e->top = env->program_narrow ? PROGRAM_DESC : PROGRAM_TOP;
+    memset(e->tls, 0xff, sizeof(e->tls));
     e->stops = env->ledger ? ledger_row(env->ledger, LEDGER_EXIT, "cpu0", "cage") : NULL;
     code = cage_start(e);
     if (code) {
         program_close(e);
         return error_set(err, code, "engine direct: the program's process can't be made: %s",
                          code == -EPERM ? "its monitor could not start (syscall user dispatch "
-                                          "needs Linux 5.11)"
+                                          "needs Linux 5.11; i386 programs, a kernel with "
+                                          "IA32_EMULATION)"
                                         : strerror(-code));
     }
     *out = e;
@@ -396,7 +412,7 @@ static int program_open(struct engine **out, const struct engine_env *env, struc
 
 const struct engine_ops engine_direct_program = {
     .name = "direct",
-    .programs = ENGINE_AMD64,
+    .programs = ENGINE_AMD64 | ENGINE_I386,
     .open = program_open,
     .close = program_close,
     .get_regs = program_get,

@@ -1,5 +1,6 @@
 /*
- * The monitor of a cage that runs a program (program.h); as monitor.c, but for 64-bit code. It
+ * The monitor of a cage that runs a program (program.h); as monitor.c, but for 64-bit code, and for
+ * 32-bit code that the same process runs by the host's own code segment for it. It
  * unmaps all there is, keeps one descriptor, guest RAM's, has every system call but its own become
  * SIGSYS, and then hands each stop to the VMM. prctl(2) PR_SET_SYSCALL_USER_DISPATCH, seccomp(2).
  */
@@ -22,12 +23,14 @@
 #define SYS_BY_DISPATCH 2 /* SYS_USER_DISPATCH */
 #define SUD_SET         59
 #define SUD_ON          1
+#define SET_THREAD_AREA 243 /* i386's number */
 
+long monitor_call32(long nr, uint32_t a);
 long monitor_call(long nr, long a, long b, long c, long d, long e, long f);
 void monitor_main(void);
 void monitor_signal(int sig, const uint8_t *info, struct cage_ucontext *uc);
 extern const uint8_t monitor_text[], monitor_text_end[], monitor_restore[];
-extern const uint8_t monitor_syscall_end[], monitor_return_end[];
+extern const uint8_t monitor_syscall_end[], monitor_return_end[], monitor_int80_end[];
 
 asm(".text\n"
     ".globl _start\n"
@@ -57,6 +60,15 @@ asm(".text\n"
     "   syscall\n"
     "monitor_syscall_end:\n"
     "   ret\n"
+    ".globl monitor_call32, monitor_int80_end\n"
+    "monitor_call32:\n"
+    "   pushq %rbx\n"
+    "   movl %edi, %eax\n"
+    "   movl %esi, %ebx\n"
+    "   int $0x80\n"
+    "monitor_int80_end:\n"
+    "   popq %rbx\n"
+    "   ret\n"
     ".globl monitor_restore, monitor_return_end\n"
     "monitor_restore:\n"
     "   movl $15, %eax\n"
@@ -73,6 +85,15 @@ static void must(bool ok)
 {
     while (!ok)
         asm volatile("ud2"); /* the VMM sees the process die */
+}
+
+/* A descriptor as set_thread_area has it, by way of the page that 32 bits can name. */
+static long tls_set(const void *desc)
+{
+    uint8_t *page = (uint8_t *)CAGE_SHARED + CAGE_SHARED_LEN - 4096;
+
+    __builtin_memcpy(page, desc, 16);
+    return monitor_call32(SET_THREAD_AREA, (uint32_t)PROGRAM_DESC);
 }
 
 /* ---- taking turns ---- */
@@ -107,8 +128,11 @@ static void op_serve(const struct program_op *op)
         rc = monitor_call(__NR_mmap, (long)op->at, 4096, op->prot, MAP_SHARED | MAP_FIXED,
                           CAGE_FD_RAM, (long)op->offset) != (long)op->at;
         break;
-    case PROGRAM_OP_FORGET: rc = call3(__NR_munmap, 0, (long)CAGE_MONITOR, 0); break;
+    case PROGRAM_OP_FORGET:
+        rc = call3(__NR_munmap, 0, (long)(S->narrow ? PROGRAM_DESC : CAGE_MONITOR), 0);
+        break;
     case PROGRAM_OP_FS: rc = call3(__NR_arch_prctl, ARCH_SET_FS, (long)op->at, 0); break;
+    case PROGRAM_OP_TLS: rc = tls_set(&op->at); break;
     case PROGRAM_OP_GS: rc = call3(__NR_arch_prctl, ARCH_SET_GS, (long)op->at, 0); break;
     default: break;
     }
@@ -141,6 +165,9 @@ static void maps_make(void)
     must(!call3(__NR_munmap, (long)text_end, (long)(CAGE_SHARED - text_end), 0));
     must(!call3(__NR_munmap, CAGE_SHARED + CAGE_SHARED_LEN,
                 (long)(CAGE_TOP - CAGE_SHARED - CAGE_SHARED_LEN), 0));
+    if (S->narrow)
+        must(monitor_call(__NR_mmap, (long)PROGRAM_DESC, 4096, PROT_READ, MAP_SHARED | MAP_FIXED,
+                          CAGE_FD_SHARED, CAGE_SHARED_LEN - 4096) == (long)PROGRAM_DESC);
     must(!call3(__NR_close_range, 0, CAGE_FD_SHARED, 0));
     must(!call3(__NR_close_range, CAGE_FD_RAM + 1, 0xffffffff, 0));
 }
@@ -165,17 +192,33 @@ static void signals_take(void)
 #define LOAD(field, half)                                                                          \
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field) + (half)*4)
 #define IS(value, then, otherwise)    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, then, otherwise)
+#define NARROW                        12
 #define LOW(text)                     ((uint32_t)(uint64_t)(text))
 #define BELOW(value, then, otherwise) BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, value, otherwise, then)
 
 /*
  * All calls from elsewhere than the monitor are SIGSYS by dispatch. From its own two SYSCALL
  * instructions seccomp allows: rt_sigreturn; FUTEX_WAIT and FUTEX_WAKE on the turn; mmap of guest
- * RAM, shared, from `low` on; munmap; arch_prctl. Each acts on the cage alone.
+ * RAM, shared, from `low` on; munmap; arch_prctl. For 32-bit programs its INT 0x80 may be
+ * set_thread_area of the one page, and arch_prctl may not be. Each acts on the cage alone.
  */
 static void calls_forbid(void)
 {
     struct sock_filter f[] = {
+        /* NARROW of these, for 32-bit programs only */
+        LOAD(arch, 0),
+        IS(AUDIT_ARCH_I386, 0, NARROW - 2),
+        LOAD(nr, 0),
+        IS(SET_THREAD_AREA, 0, 7),
+        LOAD(args[0], 0),
+        IS((uint32_t)PROGRAM_DESC, 0, 5),
+        LOAD(instruction_pointer, 1),
+        IS((uint32_t)(CAGE_MONITOR >> 32), 0, 3),
+        LOAD(instruction_pointer, 0),
+        IS(LOW(monitor_int80_end), 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+        /* of all */
         LOAD(arch, 0),
         IS(AUDIT_ARCH_X86_64, 0, 28),
         LOAD(instruction_pointer, 1),
@@ -183,7 +226,7 @@ static void calls_forbid(void)
         LOAD(nr, 0),
         IS(__NR_rt_sigreturn, 21, 0),
         IS(__NR_munmap, 18, 0),
-        IS(__NR_arch_prctl, 17, 0),
+        IS(S->narrow ? __NR_munmap : __NR_arch_prctl, 17, 0),
         IS(__NR_futex, 10, 0),
         IS(__NR_mmap, 0, 20),
         /* mmap */
@@ -211,13 +254,24 @@ static void calls_forbid(void)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
     };
-    struct sock_fprog prog = {sizeof(f) / sizeof(*f), f};
+    unsigned from = S->narrow ? 0 : NARROW;
+    struct sock_fprog prog = {(unsigned short)(sizeof(f) / sizeof(*f) - from), f + from};
     uint64_t text = (uint64_t)monitor_text;
 
     must(!monitor_call(__NR_prctl, SUD_SET, SUD_ON, (long)text, (long)monitor_text_end - (long)text,
                        0, 0));
     must(!monitor_call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0));
     must(!call3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&prog));
+}
+
+/* 32-bit code needs data segments, which the frames of 64-bit signals leave alone; and a host
+ * whose kernel has 32-bit calls: an empty descriptor is a try. */
+static void narrow_begin(void)
+{
+    static const uint32_t empty[4] = {PROGRAM_TLS_FIRST, 0, 0, 0x28};
+
+    asm volatile("movl %0, %%ds\n movl %0, %%es" ::"r"(PROGRAM_SS));
+    must(!tls_set(empty));
 }
 
 void monitor_main(void)
@@ -231,6 +285,9 @@ void monitor_main(void)
     maps_make();
     signals_take();
     calls_forbid();
+    if (S->narrow)
+        narrow_begin();
+    S->ready = 1;
     asm volatile("hlt"); /* the first stop: the VMM puts the program's registers into its frame */
     must(false);
 }
