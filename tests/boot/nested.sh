@@ -1,5 +1,6 @@
 #!/bin/bash
 # timeout: 600
+# takes: 60
 # Engine kvm on a real KVM, one level down: QEMU's translator emulates a CPU with SVM, a stock Debian
 # kernel with kvm_amd runs on it, and viaduct runs there with --engine kvm: the bare-metal guests
 # pass, then stock Linux boots on both boards, writes and reads back its disks, and powers off.
