@@ -24,6 +24,9 @@ static const struct box_row dbt[] = {
     {CALL(rt_sigaction), ONLY(WHEN(0, SIGILL)), .why = "the same"},
     {CALL(arch_prctl), ONLY(WHEN(0, ARCH_SET_GS)), .why = "GS is the vCPU"},
     {CALL(sched_yield), .why = "one vCPU waits for another to leave its code"},
+    {CALL(madvise), ONLY(WHEN(2, MADV_REMOVE)),
+     .why = "code that an idle guest does not need goes"},
+    {CALL(madvise), ONLY(WHEN(2, MADV_DONTNEED)), .why = "and the tables that describe it"},
 };
 
 /* The cage is a process of its own with a list of its own, four calls long (monitor.c). */

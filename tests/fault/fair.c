@@ -4,10 +4,14 @@
  *
  *     SOCKET requests/s p50 p99      (microseconds from the kick to the answer)
  *
+ * and at depth 1 the latter two again, without what its own thread and the process of the
+ * environment's FAIR_PID waited for a CPU meanwhile (waits.h).
+ *
  * At most four; all run for the same SECONDS.
  * bench/fair_disk and tests/fault/domain_fair use it.
  */
 #include "vu_front.h"
+#include "waits.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -25,6 +29,9 @@ struct load {
     uint64_t blocks, seed, done;
     uint64_t sent[FRONT_SLOTS]; /* ns */
     uint32_t *sample;           /* ns, of those after the warm part */
+    uint32_t *ours;             /* the same without waits; or NULL */
+    struct waits waits;
+    uint64_t waited; /* before the one that is under way */
     size_t samples;
     double measured;
     bool bad;
@@ -42,8 +49,24 @@ static uint64_t now(void)
 static void ask(struct load *l, unsigned slot)
 {
     l->seed = l->seed * 6364136223846793005ull + 1442695040888963407ull;
+    if (l->ours)
+        l->waited = waits_ns(&l->waits);
     l->sent[slot] = now();
     front_send(&l->front, slot, l->kind, (l->seed >> 20) % l->blocks * (FRONT_BLOCK / 512));
+}
+
+static uint32_t in_range(uint64_t ns)
+{
+    return ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
+}
+
+static void sample_add(struct load *l, uint64_t took)
+{
+    uint64_t waited = l->ours ? waits_ns(&l->waits) - l->waited : 0;
+
+    if (l->ours)
+        l->ours[l->samples] = in_range(took > waited ? took - waited : 0);
+    l->sample[l->samples++] = in_range(took);
 }
 
 static int turn(struct load *l, bool more, bool counts)
@@ -58,7 +81,7 @@ static int turn(struct load *l, bool more, bool counts)
         if (counts) {
             l->done++;
             if (l->samples < SAMPLES)
-                l->sample[l->samples++] = took < UINT32_MAX ? (uint32_t)took : UINT32_MAX;
+                sample_add(l, took);
         }
         if (more)
             ask(l, (unsigned)slot);
@@ -75,6 +98,10 @@ static void *run(void *arg)
     struct load *l = arg;
     uint64_t begin, warm, end, t;
 
+    if (l->ours) {
+        waits_add(&l->waits, 0);
+        waits_add(&l->waits, atoi(getenv("FAIR_PID")));
+    }
     pthread_barrier_wait(l->start);
     begin = now();
     warm = begin + (uint64_t)(l->seconds * 1e9 / WARM_PART);
@@ -101,13 +128,19 @@ static int by_value(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
+static void times_tell(uint32_t *sample, size_t n)
+{
+    qsort(sample, n, sizeof(*sample), by_value);
+    printf(" %.0f %.0f", n ? sample[n / 2] / 1e3 : 0, n ? sample[n - 1 - n / 100] / 1e3 : 0);
+}
+
 static void tell(struct load *l)
 {
-    size_t n = l->samples;
-
-    qsort(l->sample, n, sizeof(*l->sample), by_value);
-    printf("%s %.0f %.0f %.0f\n", l->path, (double)l->done / l->measured,
-           n ? l->sample[n / 2] / 1e3 : 0, n ? l->sample[n - 1 - n / 100] / 1e3 : 0);
+    printf("%s %.0f", l->path, (double)l->done / l->measured);
+    times_tell(l->sample, l->samples);
+    if (l->ours)
+        times_tell(l->ours, l->samples);
+    printf("\n");
 }
 
 static int load_open(struct load *l, char **arg)
@@ -116,6 +149,8 @@ static int load_open(struct load *l, char **arg)
     l->depth = (unsigned)strtoul(arg[1], NULL, 10);
     l->kind = strcmp(arg[2], "write") ? FRONT_READ : FRONT_WRITE;
     l->sample = calloc(SAMPLES, sizeof(*l->sample));
+    if (l->depth == 1 && getenv("FAIR_PID"))
+        l->ours = calloc(SAMPLES, sizeof(*l->ours));
     if (!l->depth || l->depth > FRONT_SLOTS || !l->sample)
         return -EINVAL;
     return front_open(&l->front, false) ? -errno : front_connect(&l->front, l->path, 10);

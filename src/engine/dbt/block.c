@@ -4,6 +4,7 @@
  * writable and executable, never both at one address. Nothing is freed one by one: when the cache
  * or the arena is full, everything is forgotten at once.
  */
+#include "core/tsc.h"
 #include "engine/dbt/dbt.h"
 #include "mem/ram.h"
 #include <errno.h>
@@ -187,6 +188,7 @@ void dbt_insert(struct dbt *d, struct block *b)
     d->hash[h] = b;
     d->sorted[d->blocks++] = b;
     d->translated++;
+    d->made_at = tsc_read();
     page_add(d, b, b->phys & ~4095ull);
     if (b->phys2 != PHYS_NONE)
         page_add(d, b, b->phys2);

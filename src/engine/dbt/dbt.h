@@ -149,6 +149,8 @@ struct dbt {
     } note;
     uint8_t refused[REFUSED_SETS];             /* groups refused, by RIP hashed: see group.c */
     uint64_t translated, invalidated, flushed; /* blocks; for the report */
+    uint64_t made_at;                          /* host TSC: when the last one was made */
+    size_t trim_at;                            /* see trim.c */
     struct translator *tr;
     struct bare *bare; /* where guest code runs instead, or NULL */
 };
@@ -170,7 +172,9 @@ void dbt_flush_all(struct dbt *d); /* forget every translation */
 struct block *dbt_find(struct dbt *d, gpa_t phys, uint64_t rip, uint32_t mode, uint64_t cs_base);
 struct block *dbt_block_at(struct dbt *d, uintptr_t host_pc); /* run address in hot or cold code */
 void *dbt_alloc(struct dbt *d, size_t n);                     /* NULL: full */
-bool dbt_room(const struct dbt *d);                           /* for one more block of any size */
+/* trim.c: the vCPU halts. Frees what an idle guest does not need, if it is idle. */
+void dbt_trim(struct dbt *d, uint64_t tsc_hz);
+bool dbt_room(const struct dbt *d); /* for one more block of any size */
 /* The 64-byte lines of [lo, hi) in a page, a bit each. */
 static inline uint64_t dbt_line_mask(unsigned lo, unsigned hi)
 {

@@ -182,6 +182,8 @@ static void run(struct engine *e, unsigned vcpu, struct trap *end)
     dbt_run(cpu, end);
     cpu_fpu_back(cpu);
     fpu_out(cpu);
+    if (end->kind == TRAP_HALT)
+        dbt_trim(cpu->dbt, e->env.tsc_hz);
     if (end->kind == TRAP_FAIL) {
         end->addr = cpu->rip;
         memcpy(end->why, cpu->why, sizeof(end->why));
