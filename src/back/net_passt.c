@@ -6,6 +6,7 @@
  */
 #include "back/net_passt.h"
 #include "core/error.h"
+#include "core/spawn.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -108,41 +109,17 @@ int passt_args_parse(struct passt_args *a, const char *args, struct error *err)
 
 /* ---- start and end ---- */
 
+/* A group of its own: Ctrl-C at the terminal is for the machine, which ends passt later. */
 static int spawn(struct passt *p, char **argv, int sock, int log)
 {
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attr;
-    sigset_t none, all;
-    int err;
+    const struct spawn_fd given[] = {{log, 2}, {sock, SOCK}};
+    struct spawn s = {.path = argv[0],
+                      .argv = argv,
+                      .apart = POSIX_SPAWN_SETPGROUP,
+                      .fd = given,
+                      .fds = ARRAY_LEN(given)};
 
-    sigemptyset(&none);
-    sigfillset(&all);
-    if (posix_spawn_file_actions_init(&files))
-        return -ENOMEM;
-    if (posix_spawnattr_init(&attr)) {
-        posix_spawn_file_actions_destroy(&files);
-        return -ENOMEM;
-    }
-    /* A group of its own: Ctrl-C at the terminal is for the machine, which ends passt later. */
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-                                        POSIX_SPAWN_SETSIGDEF);
-    posix_spawnattr_setsigmask(&attr, &none);
-    posix_spawnattr_setsigdefault(&attr, &all);
-    err = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0);
-    if (!err)
-        err = posix_spawn_file_actions_adddup2(&files, 0, 1);
-    if (!err)
-        err = posix_spawn_file_actions_adddup2(&files, log, 2);
-    if (!err)
-        err = posix_spawn_file_actions_adddup2(&files, sock, SOCK);
-    if (!err)
-        err = posix_spawnp(&p->pid, argv[0], &files, &attr, argv, NULL);
-    if (err)
-        p->pid = -1;
-    p->pidfd = err ? -1 : (int)syscall(SYS_pidfd_open, p->pid, 0);
-    posix_spawnattr_destroy(&attr);
-    posix_spawn_file_actions_destroy(&files);
-    return -err;
+    return spawn_start(&s, &p->pid, &p->pidfd);
 }
 
 int passt_start(struct passt *p, const struct passt_args *a, int sock)

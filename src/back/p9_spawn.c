@@ -8,6 +8,7 @@
 #include "back/p9_wire.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "core/spawn.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -121,19 +122,6 @@ static int high(int fd)
     return h;
 }
 
-static int actions(posix_spawn_file_actions_t *files, const int fd[GIVEN])
-{
-    int err = posix_spawn_file_actions_addopen(files, 0, "/dev/null", O_RDWR, 0);
-
-    if (!err)
-        err = posix_spawn_file_actions_adddup2(files, 0, 1);
-    if (!err)
-        err = posix_spawn_file_actions_adddup2(files, 0, 2);
-    for (int i = 0; i < GIVEN && !err; i++)
-        err = posix_spawn_file_actions_adddup2(files, fd[i], P9_FD_SOCK + i);
-    return err;
-}
-
 /* fd: socket, memory, directory, pipe. A session of its own: a Ctrl-C at the terminal is the
  * machine's.
  */
@@ -141,31 +129,16 @@ static int start(struct p9_wire *w, const struct p9_opts *o, const int fd[GIVEN]
 {
     char *argv[] = {"viaduct", P9_VERB, (char *)(uintptr_t)o->name,
                     o->readonly ? P9_WORD_READONLY : NULL, NULL};
-    char *const no_env[] = {NULL};
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attr;
-    sigset_t none, all;
-    int err;
+    struct spawn_fd given[GIVEN];
+    struct spawn s = {.path = "/proc/self/exe",
+                      .argv = argv,
+                      .apart = POSIX_SPAWN_SETSID,
+                      .fd = given,
+                      .fds = GIVEN};
 
-    sigemptyset(&none);
-    sigfillset(&all);
-    if (posix_spawn_file_actions_init(&files))
-        return -ENOMEM;
-    if (posix_spawnattr_init(&attr)) {
-        posix_spawn_file_actions_destroy(&files);
-        return -ENOMEM;
-    }
-    posix_spawnattr_setflags(&attr,
-                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    posix_spawnattr_setsigmask(&attr, &none);
-    posix_spawnattr_setsigdefault(&attr, &all);
-    err = actions(&files, fd);
-    if (!err)
-        err = posix_spawn(&w->pid, "/proc/self/exe", &files, &attr, argv, no_env);
-    w->pidfd = err ? -1 : (int)syscall(SYS_pidfd_open, w->pid, 0);
-    posix_spawnattr_destroy(&attr);
-    posix_spawn_file_actions_destroy(&files);
-    return -err;
+    for (int i = 0; i < GIVEN; i++)
+        given[i] = (struct spawn_fd){fd[i], P9_FD_SOCK + i};
+    return spawn_start(&s, &w->pid, &w->pidfd);
 }
 
 /* What the server says first. 0 or -errno. */

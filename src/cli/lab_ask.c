@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -65,19 +64,6 @@ static int door_open(const char *run)
     return -1;
 }
 
-static bool boss_there(const char *run)
-{
-    char path[LAB_RUN + 64];
-    int fd, taken;
-
-    snprintf(path, sizeof(path), "%s/%s", run, LAB_LOCK);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    taken = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB);
-    if (fd >= 0)
-        close(fd);
-    return taken;
-}
-
 /* Connected to the lab's supervisor, which is started if there is none. */
 static int boss_reach(const char *name, int *fd, struct error *err)
 {
@@ -89,7 +75,7 @@ static int boss_reach(const char *name, int *fd, struct error *err)
         *fd = door_open(run);
         if (*fd >= 0)
             return 0;
-        if (i % 8 == 0 && !boss_there(run))
+        if (i % 8 == 0 && !lab_boss_there(run))
             code = boss_start(name, run, err);
         if (!code)
             nanosleep(&pause, NULL);

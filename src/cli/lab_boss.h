@@ -133,6 +133,7 @@ struct lab_view {
 /* 0, or -ENOENT if there is no such lab, or another -errno; err filled. */
 int lab_view_read(struct lab_view *v, const char *name, struct error *err);
 void lab_view_free(struct lab_view *v);
+bool lab_boss_there(const char *run); /* a supervisor holds the lab's directory */
 /* When a process began, in ticks since boot (proc(5), stat, field 22); 0: there is none. */
 uint64_t lab_process_start(pid_t pid);
 

@@ -223,7 +223,7 @@ void state_load(struct boss *b)
 
 /* ---- for others ---- */
 
-static bool boss_there(const char *run)
+bool lab_boss_there(const char *run)
 {
     char path[LAB_RUN + 64];
     int fd, taken;
@@ -271,7 +271,7 @@ int lab_view_read(struct lab_view *v, const char *name, struct error *err)
     if (!o)
         return error_set(err, -ENOENT, "%s: no such lab is up; viaduct ps lists them", name);
     snprintf(v->name, sizeof(v->name), "%s", name);
-    v->boss = boss_there(v->run);
+    v->boss = lab_boss_there(v->run);
     v->file = strdup(string(o, "file"));
     list = cJSON_GetObjectItemCaseSensitive(o, "units");
     v->unit = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*v->unit));
