@@ -39,7 +39,7 @@ void box_needs_chr(struct box *b, const char *spec)
 {
     if (!spec)
         return;
-    b->sets |= BOX_BIT(BOX_TERMINAL);
+    b->sets |= BOX_BIT(BOX_CHR) | (strcmp(spec, "stdio") ? 0 : BOX_BIT(BOX_TERMINAL));
     if (starts(spec, "socket=")) {
         b->sets |= BOX_BIT(BOX_LISTEN) | BOX_BIT(BOX_STREAM);
         box_gone(b, spec + strlen("socket="));
@@ -111,7 +111,8 @@ static void needs_sockets(struct box *b, const struct run *r)
     }
     if (!r->vm.vsock.cid)
         return;
-    b->sets |= BOX_BIT(BOX_LISTEN) | BOX_BIT(BOX_STREAM) | BOX_BIT(BOX_CONNECT);
+    b->sets |=
+        BOX_BIT(BOX_LISTEN) | BOX_BIT(BOX_STREAM) | BOX_BIT(BOX_CONNECT) | BOX_BIT(BOX_VSOCK);
     box_gone(b, r->vm.vsock.host.path);
 }
 
@@ -120,7 +121,7 @@ int run_box_enter(const struct run *r, struct error *err)
     const struct vm_setup *s = &r->vm;
     struct box b = {.mode = r->sandbox,
                     .sets = BOX_BIT(BOX_CORE) | BOX_BIT(BOX_LOOP) | BOX_BIT(BOX_THREADS) |
-                            BOX_BIT(BOX_OUTPUT)};
+                            BOX_BIT(BOX_OUTPUT) | BOX_BIT(BOX_REPORT)};
     char role[32];
 
     snprintf(role, sizeof(role), "run/%s", s->engine->name);

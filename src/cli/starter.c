@@ -17,8 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ROOM (128u << 10) /* bytes of words: a socket takes more at once (net.core.wmem_default)   \
-                           */
+#define ROOM                                                                                       \
+    (128u << 10) /* bytes of words: a socket takes more at once (net.core.wmem_default)            \
+                  */
 #define WORDS 4096u
 #define ABOVE 64 /* descriptors wait there for their places */
 

@@ -48,6 +48,8 @@ static const struct box_list *list_of(enum box_set set)
     case BOX_LOOP:
     case BOX_THREADS:
     case BOX_TERMINAL:
+    case BOX_CHR:
+    case BOX_REPORT:
     case BOX_OUTPUT: return &box_lists_base[set];
     case BOX_SERVE:
     case BOX_TREE:

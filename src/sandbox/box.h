@@ -25,6 +25,9 @@ enum box_set {
     BOX_RING,        /* io_uring */
     BOX_BLOCK,       /* block devices of this host */
     BOX_TERMINAL,    /* stdin and stdout */
+    BOX_CHR,         /* a console, wherever it is */
+    BOX_REPORT,      /* what the machine takes of memory */
+    BOX_VSOCK,       /* streams of host programs to a guest */
     BOX_LISTEN,      /* sockets that are listened at, and go with the process */
     BOX_STREAM,      /* streams over sockets that are connected */
     BOX_CONNECT,     /* and connecting anew */

@@ -23,7 +23,6 @@ static const struct box_row core[] = {
     {CALL(munmap), .why = "memory given back"},
     {CALL(brk), .why = "malloc"},
     {CALL(mremap), ONLY(WHEN(3, MREMAP_MAYMOVE)), .why = "realloc of what is large"},
-    {CALL(rt_sigprocmask), .why = "threads choose their signals"},
     {CALL(rt_sigreturn), .why = "back from a signal", .unseen = "only where a signal was handled"},
     {CALL(exit_group), .why = "the end"},
     {CALL(sysinfo), .why = "glibc's qsort asks how much memory there is"},
@@ -55,6 +54,7 @@ static const struct box_row threads[] = {
      .why = "a thread of this process, never another process"},
     {CALL(clone3), .answer = ENOSYS,
      .why = "its flags are in memory, where no filter sees them: glibc then uses clone"},
+    {CALL(rt_sigprocmask), .why = "a thread chooses its signals"},
     {CALL(set_robust_list), .why = "a thread begins"},
     {CALL(rseq), .why = "a thread begins"},
     {CALL(mprotect), ONLY(WHEN_BITS(2, PROT_EXEC, 0)), .why = "a stack's guard page"},
@@ -74,7 +74,6 @@ static const struct box_row terminal[] = {
     {CALL(ioctl), ONLY(WHEN(1, TCGETS)), .why = "is stdout a terminal"},
     {CALL(ioctl), ONLY(WHEN(1, TCSETSW)), .why = "the user gets the terminal back as it was"},
     {CALL(ioctl), ONLY(WHEN(1, TIOCGWINSZ)), .why = "the size of its window"},
-    {CALL(poll), .why = "may it be written"},
     {CALL(newfstatat), ONLY(WHEN(3, AT_EMPTY_PATH)), .why = "stdio asks what stdout is"},
     {CALL(fstat), .why = "the same, from glibc 2.39 on", .unseen = LATER_GLIBC},
 };
@@ -82,11 +81,19 @@ static const struct box_row terminal[] = {
 static const struct box_row output[] = {
     {CALL(newfstatat), ONLY(WHEN(3, AT_EMPTY_PATH)), .why = "stdio asks what it writes to"},
     {CALL(fstat), .why = "the same, from glibc 2.39 on", .unseen = LATER_GLIBC},
-    {CALL(lseek), .why = "and /proc/self/smaps read anew"},
+};
+
+static const struct box_row chr[] = {
+    {CALL(poll), .why = "may it be written"},
+};
+
+static const struct box_row report[] = {
+    {CALL(lseek), .why = "/proc/self/smaps is read anew"},
 };
 
 const struct box_list box_lists_base[] = {
     [BOX_CORE] = BOX_LIST("core", core),          [BOX_LOOP] = BOX_LIST("loop", loop),
     [BOX_THREADS] = BOX_LIST("threads", threads), [BOX_TERMINAL] = BOX_LIST("terminal", terminal),
-    [BOX_OUTPUT] = BOX_LIST("output", output),
+    [BOX_OUTPUT] = BOX_LIST("output", output),    [BOX_CHR] = BOX_LIST("chr", chr),
+    [BOX_REPORT] = BOX_LIST("report", report),
 };

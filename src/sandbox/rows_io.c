@@ -36,8 +36,9 @@ static const struct box_row listen_[] = {
 };
 
 static const struct box_row stream[] = {
-    {CALL(recvfrom), .why = "what a peer says"}, {CALL(recvmsg), .why = "the same, in pieces"},
-    {CALL(sendto), .why = "what it is told"},    {CALL(sendmsg), .why = "the same, in pieces"},
+    {CALL(recvfrom), .why = "what a peer says"},
+    {CALL(sendto), .why = "what it is told"},
+    {CALL(sendmsg), .why = "the same, in pieces"},
     {CALL(shutdown), .why = "a stream ends"},
 };
 
@@ -46,6 +47,10 @@ static const struct box_row connect_[] = {
      .why = "peers that went are looked for: Unix sockets alone"},
     {CALL(connect), .why = "the same"},
     {CALL(getrandom), .why = "a cable's mark, new with each connection"},
+};
+
+static const struct box_row vsock[] = {
+    {CALL(recvmsg), .why = "what a host program says, into the guest's buffers"},
 };
 
 static const struct box_row tap[] = {
@@ -80,7 +85,7 @@ static const struct box_row front[] = {
     {CALL(eventfd2), .why = "a ring's calls"},
     {CALL(socketpair), ONLY(WHEN(0, AF_UNIX)), .why = "a channel for the back end's own requests"},
     {CALL(pipe2), .why = "a ring's kicks, where the back end reads a byte each"},
-    {CALL(clock_nanosleep), .why = "a back end that is not there yet"},
+    {CALL(recvmsg), .why = "what a back end says, with descriptors"},
     {CALL(preadv2), .why = "a ring's calls, without waiting"},
     {CALL(memfd_create), .why = "rings for a new back end: the old one may still write to its own"},
     {CALL(ftruncate), .why = "the same"},
@@ -113,8 +118,7 @@ static const struct box_row back[] = {
 };
 
 static const struct box_row screen[] = {
-    {CALL(fcntl), ONLY(WHEN(1, F_GET_SEALS)), .why = "a screen is lent to be read only"},
-    {CALL(fcntl), ONLY(WHEN(1, F_ADD_SEALS)), .why = "the same"},
+    {CALL(fcntl), ONLY(WHEN(1, F_ADD_SEALS)), .why = "a screen is lent to be read only"},
 };
 
 static const struct box_row console_log[] = {
@@ -134,6 +138,7 @@ const struct box_list box_lists_io[] = {
     [BOX_LISTEN] = BOX_LIST("listen", listen_),
     [BOX_STREAM] = BOX_LIST("stream", stream),
     [BOX_CONNECT] = BOX_LIST("connect", connect_),
+    [BOX_VSOCK] = BOX_LIST("vsock", vsock),
     [BOX_TAP] = BOX_LIST("tap", tap),
     [BOX_PASST] = BOX_LIST("passt", passt),
     [BOX_RANDOM] = BOX_LIST("random", random_),

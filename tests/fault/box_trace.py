@@ -4,7 +4,7 @@ A trace has each filter as the kernel got it (seccomp(2)): it is run here, instr
 it lets through, and which rows of src/sandbox (build/tests/unit/box_rows) it was made of. Calls after that are the use made of it.
 Arguments are numbers (strace -X raw -e raw=…). box_used says what is done with it; by itself:
 
-    box_trace.py ROLE TRACE…      two lists of a role's calls: what it may call, what it did"""
+    box_trace.py TRACE…      of all that went into a jail: the calls that its filters let through, and those that were made"""
 import os
 import re
 import sys
@@ -186,6 +186,11 @@ def processes(paths):
     return [p for path in paths for p in Trace(path).processes if p.filters]
 
 
+def free(nr, filters):
+    """Whatever its arguments: then rows with some are other roles'."""
+    return all(f.results(nr, [None] * 6) == {ALLOW} for f in filters)
+
+
 def used(p, rows):
     """Keys of the rows that this process made use of."""
     names, found = {}, set()
@@ -204,12 +209,20 @@ def may(p, names):
             all(any(k == ALLOW for k in f.results(nr, anything)) for f in p.filters)}
 
 
+def names():
+    """Calls by number, as this machine's C compiler knows them (asm/unistd_64.h)."""
+    found = {}
+    for where in ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm/unistd_64.h"):
+        if os.path.exists(where) and not found:
+            with open(where) as f:
+                found = {int(nr): name for name, nr in re.findall(r"#define __NR_(\w+) (\d+)", f.read())}
+    return found
+
+
 def main():
-    names = dict((int(nr), name) for nr, name in (l.split() for l in sys.stdin))
-    mine = [p for p in processes(sys.argv[2:]) if p.role() == sys.argv[1]]
-    allowed = set().union(*(may(p, names) for p in mine)) if mine else set()
+    mine, known = processes(sys.argv[1:]), names()
+    allowed = set().union(*(may(p, known) for p in mine)) if mine else set()
     called = {call for p in mine for call, _ in p.calls}
-    print("processes %d" % len(mine))
     print("allowed " + " ".join(sorted(allowed)))
     print("called " + " ".join(sorted(called)))
 

@@ -20,7 +20,8 @@
 #define EXEC                                                                                       \
     (BOX_BIT(BOX_CORE) | BOX_BIT(BOX_THREADS) | BOX_BIT(BOX_OUTPUT) | BOX_BIT(BOX_DISK) |          \
      BOX_BIT(BOX_RING) | BOX_BIT(BOX_SERVE) | BOX_BIT(BOX_TREE) | BOX_BIT(BOX_CHANGE))
-#define RUN (ALL | BOX_BIT(BOX_THREADS) | BOX_BIT(BOX_TERMINAL))
+#define RUN                                                                                        \
+    (ALL | BOX_BIT(BOX_THREADS) | BOX_BIT(BOX_TERMINAL) | BOX_BIT(BOX_CHR) | BOX_BIT(BOX_REPORT))
 
 static int enter_run(struct run *r)
 {
