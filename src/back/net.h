@@ -30,7 +30,7 @@
 #define NET_FRAME_MAX (65536u + 64u)     /* with segmentation left to do; see net.takes */
 #define NET_SEGS_MAX  64                 /* iovecs of a frame that a front end gives */
 #define NET_BURST     32                 /* frames handed over together, at most */
-#define NET_COST      256u               /* what a frame costs beside its bytes, of a quota */
+#define NET_COST      640u               /* what a frame costs beside its bytes, of a quota */
 #define NET_IOVS_MAX  (NET_SEGS_MAX + 8) /* of one it is given: headers may have been split off */
 
 struct net;

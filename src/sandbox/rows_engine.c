@@ -16,6 +16,8 @@
 #define KVM_OUT(nr, size)   _IOC(_IOC_READ, 0xae, nr, size)
 #define KVM_INOUT(nr, size) _IOC(_IOC_READ | _IOC_WRITE, 0xae, nr, size)
 
+#define IDLE "a guest must have booted and be idle for two seconds, as in tests/boot/lab"
+
 static const struct box_row dbt[] = {
     {CALL(sigaltstack), .why = "faults of translated code are taken on a stack of their own"},
     {CALL(rt_sigaction), ONLY(WHEN(0, SIGSEGV)), .why = "translated code may fault"},
@@ -24,9 +26,10 @@ static const struct box_row dbt[] = {
     {CALL(rt_sigaction), ONLY(WHEN(0, SIGILL)), .why = "the same"},
     {CALL(arch_prctl), ONLY(WHEN(0, ARCH_SET_GS)), .why = "GS is the vCPU"},
     {CALL(sched_yield), .why = "one vCPU waits for another to leave its code"},
-    {CALL(madvise), ONLY(WHEN(2, MADV_REMOVE)),
-     .why = "code that an idle guest does not need goes"},
-    {CALL(madvise), ONLY(WHEN(2, MADV_DONTNEED)), .why = "and the tables that describe it"},
+    {CALL(madvise), ONLY(WHEN(2, MADV_REMOVE)), .why = "code that an idle guest does not need goes",
+     .unseen = IDLE},
+    {CALL(madvise), ONLY(WHEN(2, MADV_DONTNEED)), .why = "and the tables that describe it",
+     .unseen = IDLE},
 };
 
 /* The cage is a process of its own with a list of its own, four calls long (monitor.c). */

@@ -44,6 +44,22 @@ static void a_port_gets_in_as_fast_as_its_rate(void **state)
 }
 
 /* After so many bytes others have their turn, rate or not. */
+/* A frame costs the switch as much time whatever its size: a flood of short ones has few more. */
+static void a_turn_of_short_frames_is_no_longer(void **state)
+{
+    struct world *w = *state;
+    struct end *a = plug(w, 0, "");
+    struct iovec iov;
+    struct net_frame f = frame(&iov, MAC(2), MAC(1), 60);
+    unsigned n = 0;
+
+    plug(w, 1, "");
+    for (; sw_port_may(a->port) && n < 10000; n++)
+        sw_port_from(a->port, &f);
+    sw_port_from_end(a->port);
+    assert_int_equal(n, (64 << 10) / (60 + 640) + 1);
+}
+
 static void a_turn_ends(void **state)
 {
     struct world *w = *state;
@@ -58,13 +74,13 @@ static void a_turn_ends(void **state)
         n++;
     }
     sw_port_from_end(a->port);
-    assert_int_equal(n, (64 << 10) / (1500 + 256) + 1);
+    assert_int_equal(n, (64 << 10) / (1500 + 640) + 1);
     assert_false(sw_port_may(a->port));
     loop_advance(w->loop, 20000000); /* nobody else has spoken meanwhile: a longer one */
     for (n = 0; sw_port_may(a->port) && n < 10000; n++)
         sw_port_from(a->port, &f);
     sw_port_from_end(a->port);
-    assert_int_equal(n, (256 << 10) / (1500 + 256) + 1);
+    assert_int_equal(n, (256 << 10) / (1500 + 640) + 1);
     assert_int_equal(a->went, 1);
 }
 
@@ -209,6 +225,7 @@ int main(void)
         T(storms_are_damped),
         T(a_port_gets_in_as_fast_as_its_rate),
         T(a_turn_ends),
+        T(a_turn_of_short_frames_is_no_longer),
         T(equal_weights_get_equal_shares),
         T(weights_are_shares_whatever_the_sizes),
         T(segments_of_64k_do_not_push_others_aside),
