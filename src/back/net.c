@@ -102,9 +102,10 @@ static bool plain(const struct net_frame *f)
 {
     if (f->todo)
         return false;
-    if (f->iovs == 1 && f->iov->iov_len == f->len)
-        return f->len >= NET_FRAME_MIN && f->len <= NET_FRAME_MAX;
-    return net_frame_ok(f);
+    if (f->iovs != 1 && (f->iovs != 2 || f->iov[1].iov_len > f->len))
+        return net_frame_ok(f);
+    return f->iov->iov_len == f->len - (f->iovs == 2 ? f->iov[1].iov_len : 0) &&
+           f->len >= NET_FRAME_MIN && f->len <= NET_FRAME_MAX;
 }
 
 static unsigned plain_run(const struct net_frame *f, unsigned frames, size_t *bytes)

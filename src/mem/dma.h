@@ -23,8 +23,15 @@ struct dma {
 int dma_read(struct dma *d, gpa_t gpa, void *buf, size_t len);
 int dma_write(struct dma *d, gpa_t gpa, const void *buf, size_t len);
 
-/* As dma_write of each part behind the one before, but all or nothing; len is the sum. */
-int dma_write_parts(struct dma *d, gpa_t gpa, const struct iovec *part, int parts, size_t len);
+/* As dma_write of a head and of each part behind the one before, but all or nothing. */
+struct dma_parts {
+    const void *head;
+    size_t head_len;
+    const struct iovec *iov;
+    int iovs;
+    size_t len; /* of all of it */
+};
+int dma_write_parts(struct dma *d, gpa_t gpa, const struct dma_parts *p);
 
 /*
  * Hold [gpa, gpa+len) for zero-copy I/O: adds up to max iovecs at iov (adjacent ones are merged by
@@ -33,6 +40,9 @@ int dma_write_parts(struct dma *d, gpa_t gpa, const struct iovec *part, int part
  * (dirty tracking, translated code) and counts them; a device's reads are counted by the hold.
  */
 int dma_hold(struct dma *d, gpa_t gpa, size_t len, bool device_writes, struct iovec *iov, int max);
+/* Of len bytes, dma_read of the first head into buf and dma_hold of the rest, which the device
+ * reads: one iovec or, of nothing, none. */
+int dma_peel(struct dma *d, gpa_t gpa, size_t len, void *buf, size_t head, struct iovec *iov);
 void dma_drop(struct dma *d, gpa_t gpa, size_t len, bool device_wrote);
 /* Ring files, when there is a tap: len bytes of guest memory at host were read into data, or were
  * written and are data's. Of a read the tap may change data. */

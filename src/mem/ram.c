@@ -123,12 +123,7 @@ int ram_screen_share(struct ram *r)
 
 uint8_t *ram_ptr(const struct ram *r, gpa_t gpa, uint64_t len)
 {
-    const struct ram_slot *s;
-
-    for (s = r->slot; s < r->slot + r->slots; s++)
-        if (range_in(gpa, len, s->gpa, s->len))
-            return s->host + (gpa - s->gpa);
-    return NULL;
+    return ram_host(r, gpa, len);
 }
 
 gpa_t ram_gpa(const struct ram *r, const void *host)

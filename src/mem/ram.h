@@ -69,6 +69,16 @@ size_t ram_pages(const struct ram *r);
 
 /* Pointer to [gpa, gpa+len) if all of it lies in one slot, else NULL. */
 uint8_t *ram_ptr(const struct ram *r, gpa_t gpa, uint64_t len);
+/* The same without a call: dma, and rings, for each frame. */
+static inline uint8_t *ram_host(const struct ram *r, gpa_t gpa, uint64_t len)
+{
+    const struct ram_slot *s;
+
+    for (s = r->slot; s < r->slot + r->slots; s++)
+        if (range_in(gpa, len, s->gpa, s->len))
+            return s->host + (gpa - s->gpa);
+    return NULL;
+}
 /* The other way round, for a pointer that ram_ptr gave; 0 if it did not. */
 gpa_t ram_gpa(const struct ram *r, const void *host);
 /* Page index for page_flags of a gpa inside RAM; caller knows it is RAM. */

@@ -10,11 +10,6 @@ static unsigned be16(const uint8_t *p)
     return (unsigned)p[0] << 8 | p[1];
 }
 
-bool l2_is_tag(unsigned type)
-{
-    return type == 0x8100 || type == 0x88a8 || type == 0x9100 || type == 0x9200;
-}
-
 bool l2_tag_get(struct l2_tag *t, const uint8_t *head, size_t have)
 {
     memset(t, 0, sizeof(*t));

@@ -24,7 +24,11 @@ struct l2_tag {
 
 /* head: the first have bytes of a frame, at least L2_HEAD. False: it ends within a tag. */
 bool l2_tag_get(struct l2_tag *t, const uint8_t *head, size_t have);
-bool l2_is_tag(unsigned type); /* C-tag, S-tag, and what was used for stacks before that */
+/* C-tag, S-tag, and what was used for stacks before that */
+static inline bool l2_is_tag(unsigned type)
+{
+    return type == 0x8100 || type == 0x88a8 || type == 0x9100 || type == 0x9200;
+}
 
 /* A set of VLANs: "1,5-9", "all". 0 or -EINVAL. */
 struct l2_vlans {

@@ -16,6 +16,15 @@
 
 #define VLAN_PLAIN 1u /* of ports without words */
 
+/* As l2_mac(head + at), in one load: a head has eight bytes from both places. */
+static uint64_t mac_at(const uint8_t *head, size_t at)
+{
+    uint64_t raw;
+
+    memcpy(&raw, head + at, sizeof(raw));
+    return __builtin_bswap64(raw) >> 16;
+}
+
 /* ---- the VLAN ---- */
 
 /* Of a frame that came untagged (vid 0) or tagged; 0: it may not come in there. */
@@ -29,9 +38,12 @@ static unsigned vlan_in(const struct sw_policy *o, unsigned vid)
 static bool classify(struct sw_port *p)
 {
     struct sw *s = p->s;
+    unsigned type = (unsigned)s->head[12] << 8 | s->head[13];
 
     s->vid = 0;
-    if (!l2_tag_get(&s->tag, s->head, s->have))
+    if (!l2_is_tag(type)) /* most are bare, and then there is no more to be found */
+        s->tag = (struct l2_tag){.l3 = L2_HEAD, .type = (uint16_t)type};
+    else if (!l2_tag_get(&s->tag, s->head, s->have))
         return false;
     if (!s->vlans)
         return true;
@@ -130,16 +142,18 @@ static const struct net_frame *made(struct sw *s, enum sw_shape shape, bool stil
 {
     struct sw_made *m = &s->made[shape];
     const struct net_frame *same;
+    bool done;
 
-    if (m->done)
+    if (s->done >> shape & 1)
         return &m->f;
     if (shape == SHAPE_SAME) {
-        m->done = make_same(s, m, still);
+        done = make_same(s, m, still);
     } else {
         same = made(s, SHAPE_SAME, still); /* with the head that was judged */
-        m->done = same && (shape == SHAPE_TAGGED ? make_tagged(s, same, m) : make_bare(s, same, m));
+        done = same && (shape == SHAPE_TAGGED ? make_tagged(s, same, m) : make_bare(s, same, m));
     }
-    return m->done ? &m->f : NULL;
+    s->done |= (unsigned)done << shape;
+    return done ? &m->f : NULL;
 }
 
 /* ---- where it goes ---- */
@@ -251,6 +265,15 @@ static void run_begin(struct sw_port *p, struct sw_port *q)
     r->to = q;
 }
 
+/* As net_slice, which a frame of one piece, as most are, does not need. */
+static int rest_of(const struct net_frame *f, size_t from, struct iovec *out, int room)
+{
+    if (f->iovs != 1 || f->len <= from)
+        return net_slice(out, room, f, from, f->len - from);
+    *out = (struct iovec){(uint8_t *)f->iov->iov_base + from, f->len - from};
+    return 1;
+}
+
 /* False: this frame is none for a run. */
 static bool run_add(struct sw_port *p, struct sw_port *q)
 {
@@ -264,7 +287,7 @@ static bool run_add(struct sw_port *p, struct sw_port *q)
     if (!r->frames || r->to != q)
         run_begin(p, q);
     i = r->frames;
-    n = net_slice(r->iov[i] + 1, SW_RUN_IOVS - 1, s->f, s->have, s->f->len - s->have);
+    n = rest_of(s->f, s->have, r->iov[i] + 1, SW_RUN_IOVS - 1);
     if (n < 0)
         return false;
     r->iov[i][0] = (struct iovec){r->head[i], s->have};
@@ -281,10 +304,10 @@ static void go(struct sw_port *p, struct sw_port *q)
     to_port(p, q);
 }
 
-static void forward(struct sw_port *p)
+static void forward(struct sw_port *p, uint64_t from)
 {
     struct sw *s = p->s;
-    uint64_t to = l2_mac(s->head), from = l2_mac(s->head + 6);
+    uint64_t to = mac_at(s->head, 0);
     int port;
 
     if ((s->memo.from != key(s, from) && !learn(p, from)) || l2_is_reserved(to))
@@ -302,6 +325,16 @@ static void forward(struct sw_port *p)
     }
 }
 
+static size_t head_copy(const struct net_frame *f, uint8_t *head, bool guarded)
+{
+    enum { HEAD = L2_HEAD + L2_TAG * L2_TAGS_MAX };
+
+    if (guarded || f->iov->iov_len < HEAD)
+        return net_head(f, head, guarded ? SW_GUARD_HEAD : HEAD);
+    memcpy(head, f->iov->iov_base, HEAD);
+    return HEAD;
+}
+
 static void judge(struct sw_port *p, const struct net_frame *f)
 {
     struct sw *s = p->s;
@@ -309,10 +342,9 @@ static void judge(struct sw_port *p, const struct net_frame *f)
 
     s->f = f;
     s->head = s->run.head[s->run.frames];
-    s->have = net_head(f, s->head, p->guarded ? SW_GUARD_HEAD : L2_HEAD + L2_TAG * L2_TAGS_MAX);
-    for (unsigned i = 0; i < SHAPES; i++)
-        s->made[i].done = false;
-    from = s->have < L2_HEAD ? 0 : l2_mac(s->head + 6);
+    s->have = head_copy(f, s->head, p->guarded);
+    s->done = 0;
+    from = s->have < L2_HEAD ? 0 : mac_at(s->head, 6);
     if (!from || l2_is_group(from))
         sw_refuse(p, SW_BAD, &p->count.bad);
     else if (!classify(p))
@@ -320,7 +352,7 @@ static void judge(struct sw_port *p, const struct net_frame *f)
     else if (p->guarded && !sw_guard(&p->policy, s->head, s->have, &s->tag))
         sw_refuse(p, SW_SPOOFED, &p->count.spoofed);
     else
-        forward(p);
+        forward(p, from);
 }
 
 void sw_port_from_all(struct sw_port *p, const struct net_frame *f, unsigned frames)

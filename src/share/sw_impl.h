@@ -82,7 +82,6 @@ struct sw_made {
     struct net_frame f;
     struct iovec iov[NET_IOVS_MAX];
     uint8_t head[L2_HEAD + L2_TAG];
-    bool done;
 };
 
 /* Frames on their way from one port to the one other, each as it came but for its head, which is
@@ -122,6 +121,7 @@ struct sw {
     struct l2_tag tag;
     unsigned vid; /* 0: VLANs are not kept apart */
     struct sw_made made[SHAPES];
+    unsigned done; /* shapes that are made, a bit each */
     uint8_t *head; /* of the run's next frame */
     size_t have;   /* bytes in head */
     struct sw_memo memo;

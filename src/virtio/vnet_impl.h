@@ -66,10 +66,10 @@ struct vnet_ring { /* one receive queue: buffers taken off it and not used yet, 
 };
 
 struct vnet_burst { /* frames of a transmit queue that go together */
-    unsigned heads, frames;
+    unsigned heads, frames, iovs;
     uint16_t head[NET_BURST];
     struct net_frame f[NET_BURST];
-    struct iovec iov[NET_BURST][NET_SEGS_MAX];
+    struct iovec iov[NET_BURST + NET_SEGS_MAX]; /* most frames are one piece */
 };
 
 struct vnet_tx { /* one transmit queue: see the top of vnet_tx.c */

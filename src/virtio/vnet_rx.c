@@ -6,12 +6,11 @@
  * wait in the queue's stash and the backend keeps the frame until the driver has added more.
  * A flow comes back on the pair that it last went out on (5.1.6.5.5, automatic receive steering).
  */
+#include "mem/dma.h"
 #include "virtio/vnet_impl.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { SIMPLE_PARTS = 5 }; /* a header, and what a switch hands on */
 
 int vnet_rx_make(struct vnet *d)
 {
@@ -245,19 +244,17 @@ static bool put_simple(struct vnet *d, struct vq *q, const struct net_frame *f)
 {
     struct vnet_ring *r = &d->rx[0];
     struct vq_chain *c = r->stash;
-    struct iovec part[SIMPLE_PARTS];
     uint8_t hdr[HDR_LEN];
+    struct dma_parts p = {hdr, HDR_LEN, f->iov, f->iovs, HDR_LEN + f->len};
 
-    if (f->todo || f->iovs >= SIMPLE_PARTS || f->len > NET_FRAME_MAX || vq_pop(q, c) <= 0)
+    if (f->todo || f->len > NET_FRAME_MAX || vq_pop(q, c) <= 0)
         return false;
     if (c->ins != 1 || c->in_len < HDR_LEN + f->len) {
         vq_unpop(q, c);
         return false;
     }
     header(hdr, f, 1);
-    part[0] = (struct iovec){hdr, HDR_LEN};
-    memcpy(part + 1, f->iov, (size_t)f->iovs * sizeof(*f->iov));
-    vq_put_parts(q, c, part, f->iovs + 1, HDR_LEN + f->len); /* not RAM: as put */
+    vq_put_parts(q, c, &p); /* not RAM: as put */
     vq_push(q, c->head, (uint32_t)(HDR_LEN + f->len));
     return true;
 }
@@ -270,7 +267,7 @@ unsigned vnet_recv_all(void *vnet, const struct net_frame *f, unsigned frames)
 
     if (is_simple(d)) {
         vq_quiet(q);
-        vq_ahead(q, frames);
+        vq_ahead(q, frames, true);
         while (n < frames && put_simple(d, q, &f[n]))
             n++;
         d->touched |= n ? 1u : 0;

@@ -60,20 +60,20 @@ static size_t frame_take(struct vnet *d, unsigned pair, struct vq *q)
 {
     const struct vq_chain *c = &d->chain;
     struct vnet_burst *b = &d->burst;
-    struct iovec *iov = b->iov[b->frames];
+    struct iovec *iov = b->iov + b->iovs;
     struct net_frame *f = &b->f[b->frames];
     uint8_t hdr[HDR_LEN];
+    struct vq_peel peel = {hdr, HDR_LEN, iov, NET_SEGS_MAX};
 
     if (c->out_len < HDR_LEN + NET_FRAME_MIN || c->out_len - HDR_LEN > NET_FRAME_MAX)
         return 0;
     *f = (struct net_frame){.iov = iov, .len = c->out_len - HDR_LEN};
-    if (vq_get(q, c, 0, hdr, HDR_LEN) || !todo_of(d, hdr, f))
-        return 0;
-    f->iovs = vq_hold(q, c, false, HDR_LEN, f->len, iov, NET_SEGS_MAX);
-    if (f->iovs < 0)
+    f->iovs = vq_peel(q, c, &peel);
+    if (f->iovs < 0 || !todo_of(d, hdr, f))
         return 0;
     flow_note(d, c, pair, q);
     b->frames++;
+    b->iovs += (unsigned)f->iovs;
     return f->len + NET_COST;
 }
 
@@ -84,10 +84,10 @@ static int burst_take(struct vnet *d, unsigned pair, struct vq *q, unsigned most
     size_t quota = net_quota(d->net), spent = 0;
     int got = 0;
 
-    b->heads = b->frames = 0;
+    b->heads = b->frames = b->iovs = 0;
     if (quota > 1)
-        vq_ahead(q, most);
-    while (b->heads < most && spent < quota) {
+        vq_ahead(q, most, false);
+    while (b->heads < most && spent < quota && b->iovs <= NET_BURST) {
         got = vq_pop(q, &d->chain);
         if (got <= 0)
             break;

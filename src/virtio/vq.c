@@ -24,13 +24,6 @@
 #include <errno.h>
 #include <string.h>
 
-enum { LINE = 64 }; /* of the host's caches */
-
-static bool busy_get(const struct vq *q, uint16_t head)
-{
-    return q->busy[head / 64] >> head % 64 & 1;
-}
-
 /* Chains that the driver can't have back yet: in flight, or pushed and not shown. */
 static unsigned owned(const struct vq *q)
 {
@@ -63,18 +56,35 @@ static void line_join(struct vq *q, uint16_t head)
     q->line.count++;
 }
 
+static inline void popped(struct vq *q, uint16_t head)
+{
+    q->busy[head / 64] |= 1ull << head % 64;
+    q->in_flight++;
+    if (q->conf.in_order)
+        line_join(q, head);
+}
+
+static inline bool is_watched(const struct vq *q)
+{
+    return q->check || q->flight || q->dma->tap;
+}
+
 int vq_pop(struct vq *q, struct vq_chain *c)
 {
     int n;
 
     if (!q->desc || q->broken || !q->dma->enabled)
         return q->broken ? -EINVAL : 0;
+    if (q->ring->take && !is_watched(q) && owned(q) < q->conf.size && q->ring->take(q, c)) {
+        popped(q, c->head);
+        return 1;
+    }
     if (__builtin_expect(q->check != NULL, 0))
         vq_check_fetch(q->check, q);
     n = q->ring->next(q, &c->head);
     if (n <= 0)
         return n;
-    if (c->head >= q->conf.size || busy_get(q, c->head)) {
+    if (c->head >= q->conf.size || ring_busy(q, c->head)) {
         q->broken = "a head that is out of range or in flight";
         return -EINVAL;
     }
@@ -86,14 +96,11 @@ int vq_pop(struct vq *q, struct vq_chain *c)
         return -EINVAL;
     if (__builtin_expect(q->flight != NULL, 0))
         vq_flight_took(q, c->head);
-    q->busy[c->head / 64] |= 1ull << c->head % 64;
-    q->in_flight++;
-    if (q->conf.in_order)
-        line_join(q, c->head);
+    popped(q, c->head);
     return 1;
 }
 
-void vq_ahead(const struct vq *q, unsigned n)
+void vq_ahead(const struct vq *q, unsigned n, bool write)
 {
     uint64_t addr[VQ_AHEAD_MAX];
 
@@ -101,18 +108,18 @@ void vq_ahead(const struct vq *q, unsigned n)
         return;
     n = q->ring->peek(q, n < VQ_AHEAD_MAX ? n : VQ_AHEAD_MAX, addr);
     for (unsigned i = 0; i < n; i++) {
-        const uint8_t *host = ram_ptr(q->dma->ram, addr[i], 1);
+        const uint8_t *host = ram_host(q->dma->ram, addr[i], 1);
 
         if (!host)
             continue;
-        __builtin_prefetch(host, 1);
-        __builtin_prefetch(host + LINE, 1);
+        ring_want(host, write);
+        ring_want(host + LINE, write);
     }
 }
 
 void vq_unpop(struct vq *q, const struct vq_chain *c)
 {
-    if (!q->desc || c->head >= q->conf.size || !busy_get(q, c->head))
+    if (!q->desc || c->head >= q->conf.size || !ring_busy(q, c->head))
         return;
     q->busy[c->head / 64] &= ~(1ull << c->head % 64);
     q->in_flight--;
@@ -197,17 +204,17 @@ int vq_put(struct vq *q, const struct vq_chain *c, uint64_t off, const void *buf
 }
 
 /* One piece, as cards' drivers have it: one look at where it lies. */
-int vq_put_parts(struct vq *q, const struct vq_chain *c, const struct iovec *part, int parts,
-                 size_t len)
+int vq_put_parts(struct vq *q, const struct vq_chain *c, const struct dma_parts *p)
 {
-    uint64_t at = 0;
-    int err = 0;
+    uint64_t at = p->head_len;
+    int err;
 
-    if (c->ins == 1 && len <= c->in_len && __builtin_expect(!q->evil, 1))
-        return dma_write_parts(q->dma, c->seg[c->outs].gpa, part, parts, len);
-    for (int i = 0; i < parts && !err; i++) {
-        err = vq_put(q, c, at, part[i].iov_base, part[i].iov_len);
-        at += part[i].iov_len;
+    if (c->ins == 1 && p->len <= c->in_len && __builtin_expect(!q->evil, 1))
+        return dma_write_parts(q->dma, c->seg[c->outs].gpa, p);
+    err = vq_put(q, c, 0, p->head, p->head_len);
+    for (int i = 0; i < p->iovs && !err; i++) {
+        err = vq_put(q, c, at, p->iov[i].iov_base, p->iov[i].iov_len);
+        at += p->iov[i].iov_len;
     }
     return err;
 }
@@ -235,6 +242,16 @@ int vq_hold(struct vq *q, const struct vq_chain *c, bool in, uint64_t off, uint6
     return err ? err : n;
 }
 
+int vq_peel(struct vq *q, const struct vq_chain *c, struct vq_peel *p)
+{
+    int err;
+
+    if (c->outs == 1 && p->len <= c->out_len && p->max)
+        return dma_peel(q->dma, c->seg->gpa, c->out_len, p->buf, p->len, p->iov);
+    err = vq_get(q, c, 0, p->buf, p->len);
+    return err ? err : vq_hold(q, c, false, p->len, c->out_len - p->len, p->iov, p->max);
+}
+
 void vq_drop(struct vq *q, const struct vq_chain *c, uint64_t off, uint64_t len)
 {
     struct vq_seg piece;
@@ -248,7 +265,7 @@ void vq_drop(struct vq *q, const struct vq_chain *c, uint64_t off, uint64_t len)
 
 static bool is_out(const struct vq *q, uint16_t head)
 {
-    return q->desc && head < q->conf.size && busy_get(q, head);
+    return q->desc && head < q->conf.size && ring_busy(q, head);
 }
 
 /* head is out. */

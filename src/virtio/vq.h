@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 
 struct dma;
+struct dma_parts;
 struct state;
 struct vevil;
 struct vq_check;
@@ -78,9 +79,9 @@ void vq_stop(struct vq *q);
 
 /* 1: c holds the next chain; 0: none; -EINVAL: the driver broke the rules, see q->broken. */
 int vq_pop(struct vq *q, struct vq_chain *c);
-/* A hint before pops in a row: the first bytes of the next n chains are wanted soon. Nothing that
- * it looks at is believed, or counts as looked at. */
-void vq_ahead(const struct vq *q, unsigned n);
+/* A hint before pops in a row: the first bytes of the next n chains will be read soon, or written,
+ * and the chains given back. Nothing that it looks at is believed, or counts as looked at. */
+void vq_ahead(const struct vq *q, unsigned n, bool write);
 /* Undo the last pop whose chain is still in flight: the driver's again, to be popped again. */
 void vq_unpop(struct vq *q, const struct vq_chain *c);
 /* Copy len bytes at off of the readable part out, or into the writable part.
@@ -88,13 +89,20 @@ void vq_unpop(struct vq *q, const struct vq_chain *c);
 int vq_get(struct vq *q, const struct vq_chain *c, uint64_t off, void *buf, size_t len);
 int vq_put(struct vq *q, const struct vq_chain *c, uint64_t off, const void *buf, size_t len);
 /* As vq_put of each part behind the one before, at the beginning of the writable part. */
-int vq_put_parts(struct vq *q, const struct vq_chain *c, const struct iovec *part, int parts,
-                 size_t len);
+int vq_put_parts(struct vq *q, const struct vq_chain *c, const struct dma_parts *p);
 /* The same bytes as iovecs, for zero-copy I/O: how many (at most max), or -EINVAL, -EFAULT, -E2BIG.
  * in: the writable part, which the device will fill; then vq_drop when it has. */
 int vq_hold(struct vq *q, const struct vq_chain *c, bool in, uint64_t off, uint64_t len,
             struct iovec *iov, int max);
 void vq_drop(struct vq *q, const struct vq_chain *c, uint64_t off, uint64_t len);
+/* A header and what it is of: vq_get of the first len readable bytes, vq_hold of all others. */
+struct vq_peel {
+    void *buf;
+    size_t len;
+    struct iovec *iov;
+    int max;
+};
+int vq_peel(struct vq *q, const struct vq_chain *c, struct vq_peel *p);
 /* Give a chain back. The driver sees it at the next vq_signal, so that a batch costs one update.
  * With IN_ORDER it waits until those popped before it are back. */
 void vq_push(struct vq *q, uint16_t head, uint32_t written);

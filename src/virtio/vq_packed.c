@@ -261,6 +261,8 @@ static unsigned packed_peek(const struct vq *q, unsigned n, uint64_t *addr)
     n = n < q->conf.size ? n : q->conf.size;
     for (unsigned i = 0; i < n; i++)
         addr[i] = le64_get(place(q, (q->next_avail + i) % q->conf.size) + PK_ADDR);
+    for (unsigned i = 0; i < n; i += LINE / DESC_LEN)
+        ring_want(place(q, (q->next_used + i) % q->conf.size), true);
     return n;
 }
 

@@ -23,6 +23,18 @@ enum { DESC_F_NEXT = 1, DESC_F_WRITE = 2, DESC_F_INDIRECT = 4 };
 enum { AVAIL_F_NO_INTERRUPT = 1, USED_F_NO_NOTIFY = 1 };
 enum { RING_FLAGS = 0, RING_IDX = 2, RING_RING = 4 };
 enum { VQ_AHEAD_MAX = 32 };
+enum { LINE = 64 }; /* of the host's caches */
+
+/* A line that the driver's CPU has is wanted here soon. To write it: alone, at once. (The
+ * compiler's builtin has no such instruction without flags that the rest of the program must not
+ * need; where a CPU does not know it, it does nothing.) */
+static inline void ring_want(const uint8_t *p, bool write)
+{
+    if (write)
+        __asm__ volatile("prefetchw %0" : : "m"(*p));
+    else
+        __builtin_prefetch(p);
+}
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "ring words are little-endian");
 
@@ -54,6 +66,11 @@ static inline void ring_store(const struct vq *q, uint8_t *p, uint16_t v)
     ring_wrote(q, p, &v, sizeof(v)); /* what is there now may be the driver's next word */
 }
 
+static inline bool ring_busy(const struct vq *q, uint16_t head)
+{
+    return q->busy[head / 64] >> head % 64 & 1;
+}
+
 static inline void ring_count(struct vq *q, bool write, size_t bytes)
 {
     if (q->dma->row)
@@ -65,6 +82,9 @@ struct vq_ring { /* a ring format */
     int (*map)(struct vq *q);
     /* The next head: 1, 0 none, -EINVAL. Consumes it. */
     int (*next)(struct vq *q, uint16_t *head);
+    /* Both of these and all of vq_pop's questions at once, for a chain of one descriptor in a queue
+     * that nobody watches. False: nothing is consumed, and the long way will tell. NULL is fine. */
+    bool (*take)(struct vq *q, struct vq_chain *c);
     /* Copies the chain that starts at c->head. 0 or -EINVAL with q->broken set. */
     int (*walk)(struct vq *q, struct vq_chain *c);
     void (*unpop)(struct vq *q, uint16_t head);

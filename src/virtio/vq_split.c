@@ -48,21 +48,23 @@ static int split_map(struct vq *q)
     return q->desc && q->avail && q->used ? 0 : -EFAULT;
 }
 
-/* Heads that wait; q->broken: more than there can be. The index lies in a line that the driver
- * writes all the time, so it is read again only when what it told last is used up; who listens to
- * a tap hears each look. */
-static uint16_t heads(struct vq *q)
+/* Heads that wait; q->broken: more than there can be. */
+static __attribute__((noinline)) uint16_t heads_look(struct vq *q)
 {
-    uint16_t waiting;
+    uint16_t waiting = (uint16_t)(ring_load(q, q->avail + RING_IDX) - q->next_avail);
 
-    if (q->known && !q->dma->tap)
-        return q->known;
-    waiting = (uint16_t)(ring_load(q, q->avail + RING_IDX) - q->next_avail);
     if (waiting > q->conf.size)
         q->broken = "the available index runs ahead of the ring";
     else
         q->known = waiting;
     return waiting;
+}
+
+/* The index lies in a line that the driver writes all the time, so it is read again only when what
+ * it told last is used up; who listens to a tap hears each look. */
+static inline uint16_t heads(struct vq *q)
+{
+    return q->known && !q->dma->tap ? q->known : heads_look(q);
 }
 
 static int split_next(struct vq *q, uint16_t *head)
@@ -81,6 +83,40 @@ static int split_next(struct vq *q, uint16_t *head)
     q->next_avail++;
     q->known--;
     return 1;
+}
+
+static uint16_t word(const uint8_t *p)
+{
+    return __atomic_load_n((const uint16_t *)(const void *)p, __ATOMIC_RELAXED);
+}
+
+/* What is wrong, if anything, the long way finds: it reads all of it anew, and judges that. */
+static bool split_take(struct vq *q, struct vq_chain *c)
+{
+    unsigned slot = q->next_avail & (q->conf.size - 1u);
+    struct desc d;
+    uint16_t head;
+    bool in;
+
+    if (!heads(q) || q->broken)
+        return false;
+    head = word(q->avail + RING_RING + (size_t)2 * slot);
+    if (head >= q->conf.size || ring_busy(q, head))
+        return false;
+    memcpy(&d, q->desc + (size_t)DESC_LEN * head, DESC_LEN);
+    if (d.flags & (DESC_F_NEXT | DESC_F_INDIRECT) || !d.len || d.len - 1 > UINT64_MAX - d.addr)
+        return false;
+    in = d.flags & DESC_F_WRITE;
+    c->head = head;
+    c->ins = in;
+    c->outs = !in;
+    c->in_len = in ? d.len : 0;
+    c->out_len = in ? 0 : d.len;
+    c->seg[0] = (struct vq_seg){.gpa = d.addr, .len = d.len};
+    q->next_avail++;
+    q->known--;
+    ring_count(q, false, DESC_LEN + 2);
+    return true;
 }
 
 /* One copy, judged afterwards: the driver may change the original at any time. */
@@ -202,11 +238,6 @@ static bool split_waiting(const struct vq *q)
     return ring_load(q, q->avail + RING_IDX) != q->next_avail;
 }
 
-static uint16_t word(const uint8_t *p)
-{
-    return __atomic_load_n((const uint16_t *)(const void *)p, __ATOMIC_RELAXED);
-}
-
 static unsigned split_peek(const struct vq *q, unsigned n, uint64_t *addr)
 {
     uint16_t waiting = (uint16_t)(word(q->avail + RING_IDX) - q->next_avail), head;
@@ -217,6 +248,11 @@ static unsigned split_peek(const struct vq *q, unsigned n, uint64_t *addr)
 
         head = word(q->avail + RING_RING + (size_t)2 * slot);
         addr[i] = le64_get(q->desc + (size_t)DESC_LEN * (head & (q->conf.size - 1u)));
+    }
+    for (unsigned i = 0; i < n; i += LINE / USED_LEN) {
+        unsigned slot = (q->next_used + i) & (q->conf.size - 1u);
+
+        ring_want(q->used + RING_RING + (size_t)USED_LEN * slot, true);
     }
     return n;
 }
@@ -230,6 +266,7 @@ static void split_state(struct vq *q, struct state *st)
 const struct vq_ring vq_split = {
     .map = split_map,
     .next = split_next,
+    .take = split_take,
     .walk = split_walk,
     .unpop = split_unpop,
     .push = split_push,
