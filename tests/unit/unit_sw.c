@@ -309,6 +309,60 @@ static void words_are_taken_or_refused(void **state)
     assert_int_equal(sw_policy_word(&o, "11", &err), 0); /* the list has ended */
 }
 
+/* ---- bursts ---- */
+
+enum { BURST = 8, SIZE = 100 };
+
+struct burst {
+    uint8_t bytes[BURST][SIZE];
+    struct iovec iov[BURST];
+    struct net_frame f[BURST];
+};
+
+static void burst_put(struct burst *b, unsigned i, uint64_t to, uint64_t from)
+{
+    b->f[i] = frame(&b->iov[i], to, from, SIZE);
+    memcpy(b->bytes[i], buf, SIZE);
+    b->bytes[i][20] = (uint8_t)i;
+    b->iov[i].iov_base = b->bytes[i];
+}
+
+/* Frames of one burst: each is judged by itself, each port gets its own in order, and what the
+ * sender changes in a head when the burst was judged reaches nobody. */
+static void a_burst_is_so_many_frames(void **state)
+{
+    struct world *w = *state;
+    struct end *a = plug(w, 0, "name=a"), *b = plug(w, 1, "mac=02:00:00:00:00:02");
+    struct end *c = plug(w, 2, "name=c");
+    static struct burst t;
+
+    send(b, BROAD, MAC(2), 60);
+    send(c, BROAD, MAC(3), 60);
+    a->got = b->got = c->got = 0;
+    burst_put(&t, 0, MAC(2), MAC(1));
+    burst_put(&t, 1, MAC(2), MAC(1));
+    burst_put(&t, 2, MAC(3), MAC(2)); /* in b's name */
+    burst_put(&t, 3, MAC(3), MAC(1));
+    burst_put(&t, 4, BROAD, MAC(1));
+    burst_put(&t, 5, MAC(2), MAC(4)); /* another address of a's */
+    burst_put(&t, 6, MAC(1), MAC(1)); /* stays there */
+    burst_put(&t, 7, MAC(2), MAC(1));
+    b->spoil = &t.bytes[1][11]; /* the next one's source, once the first is given */
+    sw_port_from_all(a->port, t.f, BURST);
+    sw_port_from_end(a->port);
+    assert_int_equal(b->got, 5);
+    assert_int_equal(b->last[20], 7);
+    assert_int_equal(b->bytes[1], 4 * SIZE); /* 0, 1, 4 and 7, as they were judged */
+    assert_int_equal(b->bytes[4], SIZE);
+    assert_int_equal(c->got, 2);
+    assert_int_equal(c->last[20], 4);
+    assert_int_equal(sw_port_count(a->port)->in, BURST);
+    assert_int_equal(sw_port_count(a->port)->in_bytes, BURST * SIZE);
+    assert_int_equal(sw_port_count(a->port)->spoofed, 1);
+    assert_int_equal(sw_port_count(b->port)->out, 1 + 5);
+    assert_int_equal(sw_port_count(c->port)->out, 1 + 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +378,7 @@ int main(void)
         T(guarded_ports_speak_for_themselves),
         T(the_ledger_agrees),
         cmocka_unit_test(words_are_taken_or_refused),
+        T(a_burst_is_so_many_frames),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
