@@ -2,6 +2,8 @@
 #include "back/p9.h"
 #include "cli/cli.h"
 #include "core/log.h"
+#include <unistd.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,6 +49,19 @@ static const struct verb *verb_find(const char *name)
     return NULL;
 }
 
+/* A standard stream that is closed stays so: nothing opened later takes its number, such as guest
+ * memory. What is there instead can neither be read nor written. */
+static void streams_hold(void)
+{
+    int fd;
+
+    do /* at most four times */
+        fd = open("/dev/null", O_PATH);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
     const struct verb *v;
@@ -57,6 +72,7 @@ int main(int argc, char **argv)
     }
     if (!strcmp(argv[1], P9_VERB)) /* ourselves, as the server of a share: nobody's to type */
         return p9_main(argc, argv);
+    streams_hold();
     v = verb_find(argv[1]);
     if (!v) {
         log_error("%s: no such verb; viaduct help lists them", argv[1]);

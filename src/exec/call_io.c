@@ -20,10 +20,10 @@
 #define TERMIOS    36            /* sizeof struct termios as the kernel has it */
 #define FCNTL_SETS (O_APPEND | O_NONBLOCK)
 
-/* Linux sends SIGPIPE, which ends a program that doesn't ignore it. */
+/* Linux sends SIGPIPE, which ends a program that neither ignores, blocks nor handles it. */
 static int64_t pipe_gone(struct prog *p)
 {
-    if (p->sig_handler[SIGPIPE] != 1)
+    if (!p->sig_handler[SIGPIPE] && !(p->sig_mask >> (SIGPIPE - 1) & 1))
         prog_die(p, SIGPIPE);
     return -EPIPE;
 }
@@ -99,6 +99,17 @@ int64_t call_pwrite(struct prog *p, const uint64_t a[6])
     return offset_fits(a[3]) ? io_call(p, a, true, (int64_t)a[3]) : -EINVAL;
 }
 
+/* Lengths that are negative as Linux has them are refused before anything moves. */
+static bool iov_sane(struct prog *p, uint64_t at, uint64_t n)
+{
+    uint64_t max = p->abi->word == 8 ? INT64_MAX : INT32_MAX, len;
+
+    for (uint64_t i = 0; i < n; i++, at += 2 * p->abi->word) /* at most IOV_MAX */
+        if (!prog_get_word(p, at + p->abi->word, &len) && len > max)
+            return false;
+    return true;
+}
+
 static int64_t iov_call(struct prog *p, const uint64_t a[6], bool write, int64_t off)
 {
     struct file *f = prog_file(p, a[0]);
@@ -108,6 +119,8 @@ static int64_t iov_call(struct prog *p, const uint64_t a[6], bool write, int64_t
     if (!f)
         return -EBADF;
     if (a[2] > IOV_MAX)
+        return -EINVAL;
+    if (!iov_sane(p, at, a[2]))
         return -EINVAL;
     for (uint64_t i = 0; i < a[2]; i++, at += 2 * p->abi->word) { /* at most IOV_MAX */
         int64_t r;
@@ -182,13 +195,13 @@ static int64_t send(struct prog *p, struct file *out, struct file *in, int64_t o
 
         iov.iov_len = got > 0 ? (size_t)got : 0;
         r = got > 0 ? file_write(out, &iov, 1, -1) : got;
+        if (got > 0 && r < got && off < 0) /* what was read and not taken is still to be read */
+            in->ops->seek(in, (r > 0 ? r : 0) - got, SEEK_CUR);
         if (r <= 0)
             break;
         done += r, left -= (uint64_t)r;
         prog_bytes(p, false, (uint64_t)r);
-        if (r < got && off < 0)
-            in->ops->seek(in, r - got, SEEK_CUR);
-        if (r < got || in->stream)
+        if (r < got)
             break;
     }
     free(buf);

@@ -14,25 +14,30 @@ static uint64_t page_up(uint64_t v)
     return (v + SPACE_PAGE - 1) & ~(SPACE_PAGE - 1);
 }
 
-static int64_t file_for(struct prog *p, struct area *a, unsigned flags, uint64_t fd, uint64_t off)
+/* a[3] to a[5] of mmap: flags, descriptor, offset; of len bytes */
+static int64_t file_for(struct prog *p, struct area *m, const uint64_t a[6], uint64_t len)
 {
+    unsigned flags = (unsigned)a[3];
+    uint64_t off = a[5];
     struct file *f;
 
     if (flags & MAP_ANONYMOUS)
         return 0;
-    f = prog_file(p, fd);
+    f = prog_file(p, a[4]);
     if (!f)
         return -EBADF;
     if (off % SPACE_PAGE)
         return -EINVAL;
+    if (off > INT64_MAX - len)
+        return -EOVERFLOW;
     if ((f->flags & O_ACCMODE) == O_WRONLY || (f->flags & O_PATH))
         return -EACCES;
     if (f->dir || f->stream)
         return -ENODEV;
-    if ((flags & MAP_SHARED) && (a->prot & SPACE_WRITE)) /* nothing would write it back */
+    if ((flags & MAP_SHARED) && (m->prot & SPACE_WRITE)) /* nothing would write it back */
         return prog_refuse(p, prog_nr(p), "a shared writable mapping of a file", -ENODEV);
-    a->file = f;
-    a->offset = off;
+    m->file = f;
+    m->offset = off;
     return 0;
 }
 
@@ -70,7 +75,7 @@ int64_t call_mmap(struct prog *p, const uint64_t a[6])
     len = page_up(a[1]);
     if (!len || len > p->space.top || (m.prot && len > p->ram.size))
         return -ENOMEM;
-    err = file_for(p, &m, flags, a[4], a[5]);
+    err = file_for(p, &m, a, len);
     if (!err)
         err = place(p, &m, a[0], len, flags);
     if (err)
@@ -107,10 +112,13 @@ static int64_t grow_moved(struct prog *p, const struct area *old, uint64_t at, u
 {
     struct area was = *old;
     uint64_t to = space_find(&p->space, want);
-    int err = to ? space_move(&p->space, at, len, to) : -ENOMEM;
+    int err = to ? grow(p, &was, to + len, want - len) : -ENOMEM;
 
-    if (!err)
-        err = grow(p, &was, to + len, want - len);
+    if (err)
+        return err;
+    err = space_move(&p->space, at, len, to);
+    if (err)
+        space_unmap(&p->space, to + len, want - len);
     return err ? err : (int64_t)to;
 }
 
@@ -141,6 +149,8 @@ int64_t call_madvise(struct prog *p, const uint64_t a[6])
 {
     if (a[0] % SPACE_PAGE)
         return -EINVAL;
+    if (a[2] == MADV_REMOVE)
+        return -EINVAL; /* no memory here is a file's that could have holes */
     if (a[2] != MADV_DONTNEED || !a[1])
         return 0; /* advice */
     return space_forget(&p->space, a[0], page_up(a[1]));

@@ -10,7 +10,8 @@
 struct name {
     struct prog_path path;
     const char *last;
-    int dir; /* O_PATH descriptor */
+    bool slash; /* there was one behind it: only a directory may be meant */
+    int dir;    /* O_PATH descriptor */
 };
 
 /* Trailing slashes are no part of a name: mkdir("a/") makes a. */
@@ -21,10 +22,41 @@ static int name_find(struct prog *p, uint64_t dirfd, uint64_t at, struct name *n
 
     if (err)
         return err;
-    for (len = strlen(n->path.text); len > 1 && n->path.text[len - 1] == '/'; len--)
+    len = strlen(n->path.text);
+    n->slash = n->path.text[len - 1] == '/';
+    for (; len > 1 && n->path.text[len - 1] == '/'; len--)
         n->path.text[len - 1] = 0;
     n->dir = root_parent(&p->root, n->path.text, &n->last);
     return n->dir < 0 ? n->dir : 0;
+}
+
+/* Of names that must exist: as Linux, a slash behind what is no directory is an error. */
+static int name_of_dir(struct prog *p, const struct name *n)
+{
+    struct stat st;
+    int fd = n->slash ? root_find(&p->root, n->path.text, false) : -1, err = 0;
+
+    if (!n->slash)
+        return 0;
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &st) || !S_ISDIR(st.st_mode))
+        err = -ENOTDIR;
+    close(fd);
+    return err;
+}
+
+/* name_find of a name that must exist. */
+static int name_found(struct prog *p, uint64_t dirfd, uint64_t at, struct name *n)
+{
+    int err = name_find(p, dirfd, at, n);
+
+    if (err)
+        return err;
+    err = name_of_dir(p, n);
+    if (err)
+        close(n->dir);
+    return err;
 }
 
 static int64_t name_end(struct name *n, int r)
@@ -38,9 +70,9 @@ static int64_t name_end(struct name *n, int r)
 int64_t call_unlinkat(struct prog *p, const uint64_t a[6])
 {
     struct name n;
-    int err = name_find(p, a[0], a[1], &n);
+    int err = (int)a[2] & ~AT_REMOVEDIR ? -EINVAL : name_found(p, a[0], a[1], &n);
 
-    return err ? err : name_end(&n, unlinkat(n.dir, n.last, (int)a[2] & AT_REMOVEDIR));
+    return err ? err : name_end(&n, unlinkat(n.dir, n.last, (int)a[2]));
 }
 
 int64_t call_mkdirat(struct prog *p, const uint64_t a[6])
@@ -64,7 +96,7 @@ int64_t call_symlinkat(struct prog *p, const uint64_t a[6])
 int64_t call_renameat2(struct prog *p, const uint64_t a[6])
 {
     struct name from, to;
-    int err = name_find(p, a[0], a[1], &from);
+    int err = a[4] & ~3ull ? -EINVAL : name_found(p, a[0], a[1], &from);
     int64_t r;
 
     if (err)
@@ -74,8 +106,8 @@ int64_t call_renameat2(struct prog *p, const uint64_t a[6])
         close(from.dir);
         return err;
     }
-    r = name_end(
-        &to, (int)syscall(SYS_renameat2, from.dir, from.last, to.dir, to.last, (unsigned)a[4] & 3));
+    r = name_end(&to,
+                 (int)syscall(SYS_renameat2, from.dir, from.last, to.dir, to.last, (unsigned)a[4]));
     close(from.dir);
     return r;
 }
@@ -84,7 +116,7 @@ int64_t call_renameat2(struct prog *p, const uint64_t a[6])
 int64_t call_linkat(struct prog *p, const uint64_t a[6])
 {
     struct name from, to;
-    int err = name_find(p, a[0], a[1], &from);
+    int err = name_found(p, a[0], a[1], &from);
     int64_t r;
 
     if (err)

@@ -13,6 +13,7 @@ static int wait_for(struct prog *p, struct pollfd *want, int n, const struct tim
 {
     struct timespec zero = {0, 0};
     struct pollfd host[FILE_FDS_MAX];
+    bool others = false; /* somebody else could make one of them ready */
     int ready = 0, r;
 
     for (int i = 0; i < n; i++) {
@@ -20,15 +21,18 @@ static int wait_for(struct prog *p, struct pollfd *want, int n, const struct tim
 
         host[i] = (struct pollfd){.fd = f ? f->fd : -1, .events = want[i].events};
         want[i].revents = 0;
+        others |= f && f->fd >= 0 && !f->pipe;
         if (want[i].fd >= 0 && !f)
             want[i].revents = POLLNVAL;
         else if (f && f->fd < 0)
             want[i].revents = (short)(want[i].events & READY);
         ready += want[i].revents != 0;
     }
-    r = ppoll(host, (nfds_t)n, ready ? &zero : ts, NULL);
+    r = ppoll(host, (nfds_t)n, ready || (!ts && !others) ? &zero : ts, NULL);
     if (r < 0)
         return -errno;
+    if (!ready && !r && !ts && !others)
+        return (int)prog_refuse(p, prog_nr(p), "nobody would ever end the wait", -EDEADLK);
     for (int i = 0; i < n; i++)
         if (host[i].fd >= 0)
             want[i].revents = host[i].revents;
@@ -152,13 +156,25 @@ static int64_t select_do(struct prog *p, const uint64_t a[6], const struct times
     return r;
 }
 
+/* Microseconds, as many as the program likes to say. */
+static bool from_timeval(struct timespec *ts)
+{
+    long us = ts->tv_nsec;
+
+    if (us < 0 || ts->tv_sec < 0 || __builtin_add_overflow(ts->tv_sec, us / 1000000, &ts->tv_sec))
+        return false;
+    ts->tv_nsec = us % 1000000 * 1000;
+    return true;
+}
+
 int64_t call_select(struct prog *p, const uint64_t a[6])
 {
     struct timespec ts;
 
     if (a[4] && prog_get_time(p, a[4], &ts))
         return -EFAULT;
-    ts.tv_nsec = a[4] ? ts.tv_nsec * 1000 : 0; /* it is a timeval */
+    if (a[4] && !from_timeval(&ts))
+        return -EINVAL;
     return select_do(p, a, a[4] ? &ts : NULL);
 }
 

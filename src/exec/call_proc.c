@@ -362,6 +362,7 @@ int64_t call_futex(struct prog *p, const uint64_t a[6])
     int op = (int)a[1] & FUTEX_CMD_MASK;
     struct timespec ts;
     uint8_t b[4];
+    int err;
 
     if (op == FUTEX_WAKE || op == FUTEX_WAKE_BITSET)
         return 0;
@@ -375,9 +376,9 @@ int64_t call_futex(struct prog *p, const uint64_t a[6])
         return prog_refuse(p, prog_nr(p), "nobody would ever wake it", -EDEADLK);
     if (prog_get_time(p, a[3], &ts))
         return -EFAULT;
-    clock_nanosleep(a[1] & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC,
-                    op == FUTEX_WAIT ? 0 : TIMER_ABSTIME, &ts, NULL);
-    return -ETIMEDOUT;
+    err = clock_nanosleep(a[1] & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC,
+                          op == FUTEX_WAIT ? 0 : TIMER_ABSTIME, &ts, NULL);
+    return err ? -err : -ETIMEDOUT;
 }
 
 /* struct sysinfo: uptime, loads[3], totalram, freeram, shared, buffers, swap, free swap (words),
@@ -406,8 +407,10 @@ int64_t call_getrusage(struct prog *p, const uint64_t a[6])
 
     if (getrusage(RUSAGE_THREAD, &u))
         return -errno;
-    if ((int)a[0])
-        memset(&u, 0, sizeof(u)); /* children: none */
+    if ((int)a[0] < RUSAGE_CHILDREN || (int)a[0] > RUSAGE_THREAD)
+        return -EINVAL;
+    if ((int)a[0] == RUSAGE_CHILDREN)
+        memset(&u, 0, sizeof(u)); /* there are none */
     const uint64_t v[4] = {(uint64_t)u.ru_utime.tv_sec, (uint64_t)u.ru_utime.tv_usec,
                            (uint64_t)u.ru_stime.tv_sec, (uint64_t)u.ru_stime.tv_usec};
     for (unsigned i = 0; i < 18; i++)

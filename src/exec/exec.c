@@ -85,8 +85,11 @@ static int stdio_give(struct prog *p)
         int own = fcntl(fd, F_DUPFD_CLOEXEC, 3), flags = fcntl(fd, F_GETFL);
         struct file *f;
 
-        if (own < 0)
+        if (own < 0 || (flags >= 0 && (flags & O_PATH))) { /* main.c holds the place of one */
+            if (own >= 0)
+                close(own);
             continue;
+        }
         f = file_host(own, flags < 0 ? mode[fd] : flags);
         if (!f)
             return -ENOMEM;

@@ -256,6 +256,20 @@ int space_forget(struct space *s, uint64_t at, uint64_t len)
     return 0;
 }
 
+/* Tables at to for each page that at holds; false: there is no memory for them. */
+static bool tables_for(struct space *s, uint64_t at, uint64_t len, uint64_t to)
+{
+    for (uint64_t n = 0; n < len; n += SPACE_PAGE) { /* as each_pte */
+        const uint64_t *from = space_pte(s, at + n, false);
+
+        if (!from)
+            n = ((at + n) | (REGION - 1)) - SPACE_PAGE + 1 - at;
+        else if ((*from & PTE_HELD) && !space_pte(s, to + n, true))
+            return false;
+    }
+    return true;
+}
+
 int space_move(struct space *s, uint64_t at, uint64_t len, uint64_t to)
 {
     struct area a;
@@ -275,6 +289,10 @@ int space_move(struct space *s, uint64_t at, uint64_t len, uint64_t to)
     if (err)
         return err;
     file_get(a.file);
+    if (!tables_for(s, at, len, to)) {
+        space_unmap(s, to, len);
+        return -ENOMEM; /* and all is where it was */
+    }
     for (uint64_t n = 0; n < len; n += SPACE_PAGE) { /* as each_pte */
         uint64_t *from = space_pte(s, at + n, false), *e;
 
@@ -282,9 +300,7 @@ int space_move(struct space *s, uint64_t at, uint64_t len, uint64_t to)
             n = ((at + n) | (REGION - 1)) - SPACE_PAGE + 1 - at;
         if (!from || !(*from & PTE_HELD))
             continue;
-        e = space_pte(s, to + n, true);
-        if (!e)
-            return -ENOMEM;
+        e = space_pte(s, to + n, true); /* it is there: tables_for */
         *e = *from;
         *from = 0;
         s->stale = true;

@@ -72,6 +72,9 @@ static void files(void)
     T(chdir("dir")), T(open("../f", O_RDONLY)), T(chdir("..")), T(chdir("f"));
     T(d = open("dir", O_RDONLY)), T(openat(d, "../f", O_RDONLY)), T(fchdir(d)), T(chdir(".."));
     T(read(d, b, 1)), T(rmdir("dir"));
+    T(unlink("f/")), T(rename("f/", "g")), T(link("f/", "g")), T(unlinkat(AT_FDCWD, "f", 1));
+    T(syscall(SYS_renameat2, AT_FDCWD, "f", AT_FDCWD, "g", 8)), T(mkdir("e/", 0755)),
+        T(rmdir("e/"));
     T(unlinkat(AT_FDCWD, "f", 0));
 }
 
@@ -128,6 +131,8 @@ static void memory(void)
         T(mprotect(p, page, PROT_READ | PROT_WRITE));
     OK(p[0] == 7 && p[3 * page] == 7);
     T(munmap(p + 1, page)), T(munmap(p, 0)), T(munmap(p, page)), T(munmap(p, page));
+    q = mmap(NULL, 2 * page, PROT_READ, MAP_PRIVATE, fd, (off_t)(~0ul << 12));
+    OK(q == MAP_FAILED);
     q = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
     OK(q[0] == 7), q[0] = 8;
     T(pread(fd, p + 6 * page, 1, 0)), T(p[6 * page]);
@@ -146,12 +151,18 @@ static void memory(void)
     close(fd), unlink("m");
 }
 
+static void took(int sig)
+{
+    (void)sig;
+}
+
 static void pipes(void)
 {
     struct timespec none = {0, 0};
     struct pollfd w[2];
     char b[16] = {0};
     fd_set r;
+    static char big[4096];
     int p[2], fd;
 
     T(pipe(p)), T(write(p[1], "through", 7));
@@ -166,11 +177,23 @@ static void pipes(void)
     fd = open("s", O_RDWR | O_CREAT | O_TRUNC, 0600), write(fd, "0123456789", 10);
     off_t off = 3;
     T(sendfile(p[1], fd, &off, 4)), T(off), T(read(p[0], b, 15)), puts(b);
+    T(select(0, NULL, NULL, NULL, &(struct timeval){0, -1}));
+    T(write(p[1], b, 1)), FD_SET(p[0], &r);
+    T(select(p[0] + 1, &r, NULL, NULL, &(struct timeval){0, 3000000})), T(read(p[0], b, 15));
+    T(writev(p[1], (struct iovec[]){{b, 1}, {b, -1}}, 2));
+    fcntl(p[1], F_SETFL, O_NONBLOCK), lseek(fd, 3, SEEK_SET);
+    while (write(p[1], big, sizeof(big)) > 0)
+        ;
+    T(sendfile(p[1], fd, NULL, 4)), T(lseek(fd, 0, SEEK_CUR)); /* nothing was sent */
+    fcntl(p[0], F_SETFL, O_NONBLOCK);
+    while (read(p[0], big, sizeof(big)) == sizeof(big))
+        ;
     T(close(p[1])), T(read(p[0], b, 15)), T(write(p[0], b, 1));
     close(fd), unlink("s");
     T(fcntl(p[0], F_SETFL, O_NONBLOCK)), close(p[0]);
     T(pipe2(p, O_NONBLOCK)), T(read(p[0], b, 1));
     signal(SIGPIPE, SIG_IGN), close(p[0]), T(write(p[1], b, 1));
+    signal(SIGPIPE, took), T(write(p[1], b, 1));
 }
 
 static void the_rest(void)
@@ -178,6 +201,7 @@ static void the_rest(void)
     struct sigaction sa = {.sa_handler = SIG_IGN}, old;
     struct timespec ts = {0, 1000000}, a, b;
     struct rlimit rl;
+    struct rusage ru;
     struct utsname u;
     sigset_t set;
     char cwd[4096];
@@ -203,6 +227,7 @@ static void the_rest(void)
     T(sigprocmask(0, NULL, &set)), OK(sigismember(&set, SIGUSR2));
     T(kill(getpid(), 0)), OK(getpid() == syscall(SYS_gettid)), OK(getppid() != 0);
     T(umask(077)), T(umask(022)), T(isatty(1)), OK(times(NULL) != (clock_t)-1);
+    T(getrusage(5, &ru)), T(syscall(SYS_futex, &sum, 0, sum, &(struct timespec){0, -1}));
     T(getrlimit(RLIMIT_STACK, &rl)), OK(getcwd(cwd, sizeof(cwd)) == cwd), OK(!getcwd(cwd, 1));
     T(syscall(SYS_uname, (void *)-1L)), T(syscall(SYS_write, 1, (void *)-4096L, 8));
     T(syscall(SYS_clock_gettime, 0, (void *)8));

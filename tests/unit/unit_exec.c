@@ -159,6 +159,26 @@ static void areas_split_join_and_move(void **state)
     assert_true(space_sane(s));
 }
 
+/* There is memory for pages, and none for the tables that a new place needs. */
+static void a_move_that_can_not_be_leaves_all_in_place(void **state)
+{
+    struct space *s = &((struct world *)*state)->s;
+    uint64_t at = FLOOR, far = 1ull << 39, to = 1ull << 46, got = 0, first = 7;
+
+    assert_int_equal(map(s, at, 2, RW), 0);
+    assert_int_equal(space_write(s, at, &first, sizeof(first)), 0);
+    for (unsigned i = 0; i < 200; i++, far += 1ull << 30) { /* a table each, as long as there are */
+        assert_int_equal(map(s, far, 1, RW), 0);
+        if (space_fault(s, far, SPACE_WRITE) == -ENOMEM)
+            break;
+    }
+    assert_int_equal(space_move(s, at, 2 * PAGE, to), -ENOMEM);
+    assert_int_equal(space_read(s, at, &got, sizeof(got)), 0);
+    assert_int_equal(got, first);
+    assert_null(space_area(s, to));
+    assert_true(space_sane(s));
+}
+
 static void strings_end_or_are_refused(void **state)
 {
     struct space *s = &((struct world *)*state)->s;
@@ -292,6 +312,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(pages_come_back, setup, teardown),
         cmocka_unit_test_setup_teardown(memory_has_an_end, setup, teardown),
         cmocka_unit_test_setup_teardown(areas_split_join_and_move, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_move_that_can_not_be_leaves_all_in_place, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(strings_end_or_are_refused, setup, teardown),
         cmocka_unit_test(programs_are_judged_before_they_are_mapped),
         cmocka_unit_test(paths_stay_below_the_root),
