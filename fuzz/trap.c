@@ -1,7 +1,7 @@
 /*
  * The trap path of one device, with everything a guest, a backend and time can do to it. The input
- * is a list of events; each is played through the dispatch that the engines use. Built once a
- * world, with FUZZ_WORLD naming it.
+ * is a list of events; each is played through the dispatch that the engines use. Linked once with
+ * each world.c, which names the world.
  */
 #include "bench.h"
 #include "bench_net.h"
@@ -52,7 +52,7 @@ static const struct world *world_find(void)
 {
     const struct world *w = worlds;
 
-    while (w->name && strcmp(w->name, FUZZ_WORLD))
+    while (w->name && strcmp(w->name, fuzz_world))
         w++;
     PROMISE(w->name);
     return w;

@@ -16,5 +16,6 @@ struct world {
 };
 
 extern const struct world worlds[]; /* ends with name NULL */
+extern const char fuzz_world[];     /* the one to play in: world.c */
 
 #endif

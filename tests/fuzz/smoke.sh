@@ -2,9 +2,10 @@
 # Builds all fuzz targets and runs each from its corpus, about a minute in total: no crash, no leak,
 # no hang. FUZZ_SECONDS: the total (default 60). docs/fuzzing.md
 # timeout: 1500
+# takes: 100
 set -u
-root=${ROOT:-$(cd "$(dirname "$0")/../.." && pwd)}
-build=${FUZZ_BUILD:-$root/build-fuzz}
+. "$(dirname "$0")/build.inc"
+root=$ROOT build=$fuzz_build
 total=${FUZZ_SECONDS:-60}
 jobs=2
 
@@ -14,8 +15,7 @@ if ! command -v clang >/dev/null; then
 fi
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
-if ! { [ -f "$build/build.ninja" ] || CC=clang meson setup -Dfuzz=true "$build" "$root"; } \
-    >"$log/build" 2>&1 || ! ninja -C "$build" -j $jobs fuzz >>"$log/build" 2>&1; then
+if ! fuzz_build_all "$log/build" fuzz; then
     tail -30 "$log/build"
     echo "not ok 1 - the fuzz targets build"
     exit 1
