@@ -17,6 +17,7 @@ int vq_seek(struct vq *q, const struct vq_place *p)
         return -EINVAL;
     q->next_avail = p->avail;
     q->next_used = p->used;
+    q->known = 0;
     q->pk.avail_wrap = p->avail_wrap;
     q->pk.used_wrap = p->used_wrap;
     return 0;

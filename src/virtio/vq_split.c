@@ -261,6 +261,8 @@ static void split_state(struct vq *q, struct state *st)
 {
     state_u16(st, &q->next_avail);
     state_u16(st, &q->next_used);
+    if (st->load)
+        q->known = 0;
 }
 
 const struct vq_ring vq_split = {
