@@ -56,6 +56,15 @@ static bool rest(struct loop *l)
     return found;
 }
 
+/* Timers don't wait for the end of a look-around: whose turn was over may go on by one. */
+static void timers(struct loop *l, uint64_t now)
+{
+    uint64_t due = loop_next_due(l);
+
+    if (due && due <= now)
+        loop_timers_run(l, now);
+}
+
 /* A turn of it. True: not yet to sleep. */
 static bool look_around(struct loop *l)
 {
@@ -70,6 +79,7 @@ static bool look_around(struct loop *l)
         bool found = look(l);
 
         now = loop_now(l);
+        timers(l, now);
         if (found) {
             l->found = true;
             l->look_until = now + l->window;
