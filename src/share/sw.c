@@ -217,22 +217,32 @@ const struct sw_count *sw_port_count(const struct sw_port *p)
 
 void sw_heard(struct sw_port *p, unsigned frames, size_t len)
 {
-    struct sw *s = p->s;
+    uint64_t now = p->s->now;
 
-    if (s->last != p->index) {
-        s->last = p->index;
-        s->changed = s->now;
-    }
+    if (now >= p->flood_until)
+        p->quiet_until = now + SW_FLOOD_NS;
     p->turn += len + frames * SW_TURN_FRAME;
-    bucket_charge(&p->from, s->now, len);
+    if (p->turn >= SW_TURN) {
+        p->flood_until = now + SW_FLOOD_NS;
+        p->quiet_until = 0;
+    }
+    bucket_charge(&p->from, now, len);
+}
+
+/* Has somebody else said something who says little? Bound: the ports. */
+static bool neighbours(const struct sw_port *p)
+{
+    const struct sw *s = p->s;
+
+    for (unsigned i = 0; i < SW_PORTS; i++)
+        if (s->port[i] && s->port[i] != p && s->now < s->port[i]->quiet_until)
+            return true;
+    return false;
 }
 
 static bool turn_over(const struct sw_port *p)
 {
-    const struct sw *s = p->s;
-
-    return p->turn >= SW_TURN &&
-           (p->turn >= SW_TURN_ALONE || s->last != p->index || s->now - s->changed < SW_ALONE_NS);
+    return p->turn >= SW_TURN && (p->turn >= SW_TURN_LONG || neighbours(p));
 }
 
 bool sw_port_may(struct sw_port *p)
@@ -244,15 +254,19 @@ bool sw_port_may(struct sw_port *p)
         when = bucket_when(&p->from, now, 1);
     if (when <= now && !over)
         return true;
-    if (!p->go.due) /* a few at a time: not a timer a frame */
-        loop_timer_set(&p->go, when > now ? bucket_when(&p->from, now, p->from.burst / 8) : now);
+    if (when > now)
+        when = bucket_when(&p->from, now, p->from.burst / 8); /* not a timer a frame */
+    else if (neighbours(p))
+        when = now + SW_REST_NS;
+    if (!p->go.due)
+        loop_timer_set(&p->go, when);
     return false;
 }
 
 /* What is left of the turn: the frame that goes beyond it is the last, as when all come alone. */
 size_t sw_port_quota(const struct sw_port *p)
 {
-    size_t turn = p->turn < SW_TURN ? SW_TURN : SW_TURN_ALONE;
+    size_t turn = p->turn < SW_TURN ? SW_TURN : SW_TURN_LONG;
 
     return p->from.rate || p->turn >= turn ? 1 : turn - p->turn;
 }

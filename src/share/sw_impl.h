@@ -8,12 +8,14 @@
 #include "share/sw.h"
 #include "share/sw_guard.h"
 
-/* What may come from one port before others have their turn: bytes, and a frame is so many more;
- * while nobody else has said anything for so long, a lot. */
-#define SW_TURN       (64u << 10)
-#define SW_TURN_ALONE (256u << 10)
+/* What may come from one port in one go: bytes, and a frame is so many more. A port that fills its
+ * turn is a flood for SW_FLOOD_NS. While another that is none has said something within that time,
+ * turns are short and a flood rests after each: who says little waits for a short turn at most. */
+#define SW_TURN       (16u << 10)
+#define SW_TURN_LONG  (256u << 10)
 #define SW_TURN_FRAME NET_COST
-#define SW_ALONE_NS   10000000u
+#define SW_REST_NS    10000u
+#define SW_FLOOD_NS   10000000u
 #define SW_NAME       48
 #define SW_RUN_IOVS   4 /* of a frame with more pieces nobody makes a run */
 
@@ -62,7 +64,9 @@ struct sw_port {
     uint64_t pin; /* its owner's address; 0: not known */
     /* from it */
     struct bucket from, storm;
-    size_t turn; /* bytes in this round of the loop */
+    size_t turn;          /* bytes in this round of the loop */
+    uint64_t flood_until; /* it has filled a turn */
+    uint64_t quiet_until; /* it has said something, and was no flood */
     struct loop_timer go;
     /* to it */
     struct bucket to;
@@ -114,8 +118,6 @@ struct sw {
     bool vlans;    /* somebody's policy speaks of them */
     bool busy;     /* within a burst: now is true */
     uint64_t now;
-    unsigned last;    /* the port that spoke last, */
-    uint64_t changed; /* and since when it is alone */
     /* the frame at hand */
     const struct net_frame *f;
     struct l2_tag tag;

@@ -43,7 +43,6 @@ static void a_port_gets_in_as_fast_as_its_rate(void **state)
     assert_true(a->went > 100 && a->went < 10000);
 }
 
-/* After so many bytes others have their turn, rate or not. */
 /* A frame costs the switch as much time whatever its size: a flood of short ones has few more. */
 static void a_turn_of_short_frames_is_no_longer(void **state)
 {
@@ -57,31 +56,43 @@ static void a_turn_of_short_frames_is_no_longer(void **state)
     for (; sw_port_may(a->port) && n < 10000; n++)
         sw_port_from(a->port, &f);
     sw_port_from_end(a->port);
-    assert_int_equal(n, (64 << 10) / (60 + 640) + 1);
+    assert_int_equal(n, (256 << 10) / (60 + 640) + 1);
 }
 
+static unsigned turn_of(struct end *e, const struct net_frame *f)
+{
+    unsigned n = 0;
+
+    for (; sw_port_may(e->port) && n < 10000; n++)
+        sw_port_from(e->port, f);
+    sw_port_from_end(e->port);
+    return n;
+}
+
+/* After so many bytes others have their turn, rate or not. */
 static void a_turn_ends(void **state)
 {
     struct world *w = *state;
-    struct end *a = plug(w, 0, "");
-    struct iovec iov;
+    struct end *a = plug(w, 0, ""), *b = plug(w, 1, "");
+    struct iovec iov, other;
     struct net_frame f = frame(&iov, MAC(2), MAC(1), 1500);
-    unsigned n = 0;
+    struct net_frame g = frame(&other, MAC(1), MAC(2), 1500);
 
-    plug(w, 1, "");
-    while (sw_port_may(a->port) && n < 10000) {
-        sw_port_from(a->port, &f);
-        n++;
-    }
-    sw_port_from_end(a->port);
-    assert_int_equal(n, (64 << 10) / (1500 + 640) + 1);
-    assert_false(sw_port_may(a->port));
-    loop_advance(w->loop, 20000000); /* nobody else has spoken meanwhile: a longer one */
-    for (n = 0; sw_port_may(a->port) && n < 10000; n++)
-        sw_port_from(a->port, &f);
-    sw_port_from_end(a->port);
-    assert_int_equal(n, (256 << 10) / (1500 + 640) + 1);
+    assert_int_equal(turn_of(a, &f), (256 << 10) / (1500 + 640) + 1); /* nobody else is there */
+    assert_int_equal(a->went, 0);
+    loop_advance(w->loop, 1);
     assert_int_equal(a->went, 1);
+    send(b, MAC(1), MAC(2), 60); /* a neighbour: shorter ones, and a rest after each */
+    assert_int_equal(turn_of(a, &f), (16 << 10) / (1500 + 640) + 1);
+    loop_advance(w->loop, 9000);
+    assert_int_equal(a->went, 1);
+    loop_advance(w->loop, 1000);
+    assert_int_equal(a->went, 2);
+    loop_advance(w->loop, 10000000); /* it was long ago */
+    assert_int_equal(turn_of(a, &f), (256 << 10) / (1500 + 640) + 1);
+    loop_advance(w->loop, 1);
+    turn_of(b, &g); /* as much a flood */
+    assert_int_equal(turn_of(a, &f), (256 << 10) / (1500 + 640) + 1);
 }
 
 /* Both send more than the link takes, all the time: the link is full, and shared by weight. */
