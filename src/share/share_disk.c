@@ -108,9 +108,9 @@ static void batch(struct share_window *w, uint64_t average, uint64_t now)
         w->look_at = now + SHARE_LOOK_NS;
     } else if (now >= w->look_at)
         w->look = LOOK_EMPTY;
-    else if (average > w->least + w->least / 16 && w->room > 1)
+    else if (average > w->least + w->least / 4 && w->room > 1)
         w->room -= (w->room + 3) / 4;
-    else if (average < w->least + w->least / 32 && w->room < SHARE_REQUESTS)
+    else if (average < w->least + w->least / 8 && w->room < SHARE_REQUESTS)
         w->room++;
 }
 
