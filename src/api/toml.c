@@ -296,13 +296,32 @@ struct toml_place toml_key_at(const struct toml *t)
     return (struct toml_place){t->key_line, t->key_column};
 }
 
-int toml_error(struct error *err, const char *name, struct toml_place at, const char *fmt, ...)
+/* A file's words in a message: what a terminal would obey, or a log take for a line of its own, is
+ * shown as a question mark. */
+static void plain(char *s)
+{
+    for (; *s; s++)
+        if ((unsigned char)*s < ' ' || *s == 0x7f)
+            *s = '?';
+}
+
+int toml_error_va(struct error *err, const char *name, struct toml_place at, const char *fmt,
+                  va_list args)
 {
     char text[300];
+
+    vsnprintf(text, sizeof(text), fmt, args);
+    plain(text);
+    return error_set(err, -EINVAL, "%.180s:%u:%u: %s", name, at.line, at.column, text);
+}
+
+int toml_error(struct error *err, const char *name, struct toml_place at, const char *fmt, ...)
+{
     va_list args;
+    int code;
 
     va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
+    code = toml_error_va(err, name, at, fmt, args);
     va_end(args);
-    return error_set(err, -EINVAL, "%.180s:%u:%u: %s", name, at.line, at.column, text);
+    return code;
 }

@@ -3,6 +3,7 @@
 #define API_TOML_IMPL_H
 
 #include "api/toml.h"
+#include <stdarg.h>
 #include "core/error.h"
 
 struct toml_reader {
@@ -25,6 +26,8 @@ int toml_line_end(struct toml_reader *r);
 int toml_lines(struct toml_reader *r);
 /* What stands here is not what should; always -EINVAL. */
 int toml_expected(struct toml_reader *r, const char *what);
+int toml_error_va(struct error *err, const char *name, struct toml_place at, const char *fmt,
+                  va_list args) __attribute__((format(printf, 4, 0)));
 int toml_wrong(struct toml_reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int toml_key(struct toml_reader *r, char **key);     /* one part, bare or quoted */
 int toml_string(struct toml_reader *r, char **text); /* at its quote */

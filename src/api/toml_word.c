@@ -42,13 +42,13 @@ void toml_blanks(struct toml_reader *r)
 
 int toml_wrong(struct toml_reader *r, const char *fmt, ...)
 {
-    char text[300];
     va_list args;
+    int code;
 
     va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
+    code = toml_error_va(r->err, r->name, (struct toml_place){r->line, r->column}, fmt, args);
     va_end(args);
-    return error_set(r->err, -EINVAL, "%.180s:%u:%u: %s", r->name, r->line, r->column, text);
+    return code;
 }
 
 /* The word that stands here, or what else it is, for a message. */

@@ -29,14 +29,14 @@ static int place_clear(const struct sockaddr_un *at, const char *option, struct 
     return 0;
 }
 
-/* Nobody can connect before listen, and then the mode is right. */
+/* The name is the owner's alone from its first moment on, whatever the umask takes away. */
 static int socket_make(struct listen_place *p, const struct sockaddr_un *at, int backlog)
 {
     struct stat st;
 
     p->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (p->fd < 0 || bind(p->fd, (const struct sockaddr *)at, sizeof(*at)))
-        return -errno;
+    if (p->fd < 0 || fchmod(p->fd, 0600) || bind(p->fd, (const struct sockaddr *)at, sizeof(*at)))
+        return -errno; /* Linux gives the name the mode that the socket has */
     if (chmod(at->sun_path, 0600) || listen(p->fd, backlog) || lstat(at->sun_path, &st)) {
         int code = -errno;
 

@@ -98,20 +98,29 @@ void share_disk_sent(struct share_disk *d, uint64_t cost)
     d->left -= cost < d->left ? cost : d->left;
 }
 
-/* One batch's average time. A look begins once a second: its first batch was still sent into the
- * old window. */
-static void batch(struct share_window *w, uint64_t average, uint64_t now)
+/* One batch's usual time, its median. A look begins once a second: its first batch was still sent
+ * into the old window. */
+static void batch(struct share_window *w, uint64_t usual, uint64_t now)
 {
     if (w->look == LOOK_TAKE) {
-        w->least = average;
+        w->least = usual;
         w->look = LOOK_NOT;
         w->look_at = now + SHARE_LOOK_NS;
     } else if (now >= w->look_at)
         w->look = LOOK_EMPTY;
-    else if (average > w->least + w->least / 4 && w->room > 1)
+    else if (usual > w->least + w->least / 4 && w->room > 1)
         w->room -= (w->room + 3) / 4;
-    else if (average < w->least + w->least / 8 && w->room < SHARE_REQUESTS)
+    else if (usual < w->least + w->least / 8 && w->room < SHARE_REQUESTS)
         w->room++;
+}
+
+static void sample(struct share_window *w, uint64_t ns)
+{
+    unsigned at = w->samples++;
+
+    for (; at && w->took[at - 1] > ns; at--)
+        w->took[at] = w->took[at - 1];
+    w->took[at] = ns;
 }
 
 void share_disk_took(struct share_disk *d, uint64_t ns, uint64_t now)
@@ -122,11 +131,11 @@ void share_disk_took(struct share_disk *d, uint64_t ns, uint64_t now)
         w->look = d->requests > 1 ? LOOK_EMPTY : LOOK_TAKE;
         return;
     }
-    w->sum += ns;
-    if (++w->samples < SHARE_BATCH)
+    sample(w, ns);
+    if (w->samples < SHARE_BATCH)
         return;
-    batch(w, w->sum / SHARE_BATCH, now);
-    w->sum = w->samples = 0;
+    w->samples = 0;
+    batch(w, w->took[SHARE_BATCH / 2], now);
 }
 
 /* Later: this may be inside of a backend that reaps its results. */

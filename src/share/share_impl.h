@@ -10,7 +10,7 @@
 
 #define SHARE_PIECES  8u  /* in flight of one disk */
 #define SHARE_SMALL   32u /* sectors of a read whose time says how long the host disk's queue is */
-#define SHARE_BATCH   8u  /* of those are averaged */
+#define SHARE_BATCH   9u  /* of those are looked at together */
 #define SHARE_LOOK_NS 1000000000ull
 
 struct share_blk;
@@ -48,8 +48,9 @@ struct share_disk {
     unsigned requests; /* in flight */
     uint64_t cost;     /* theirs */
     struct share_window {
-        unsigned room;       /* requests in flight, 1 to SHARE_REQUESTS */
-        uint64_t least, sum; /* ns: an average with one in flight; of this batch */
+        unsigned room;              /* requests in flight, 1 to SHARE_REQUESTS */
+        uint64_t least;             /* ns: the usual time with one in flight */
+        uint64_t took[SHARE_BATCH]; /* by length; one that strays is no queue */
         unsigned samples;
         enum { LOOK_NOT, LOOK_EMPTY, LOOK_TAKE } look; /* with one in flight */
         uint64_t look_at;

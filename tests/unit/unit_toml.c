@@ -154,11 +154,22 @@ static void has_bounds(void **state)
     free(big);
 }
 
+/* A file's words can't move a terminal's cursor, or make two lines of a log's one. */
+static void messages_are_plain(void **state)
+{
+    struct error err = {{0}};
+
+    (void)state;
+    toml_error(&err, "f", (struct toml_place){1, 2}, "found '%s'", "a\n\x1b[31m\x7f\xc3\xa9");
+    assert_string_equal(err.text, "f:1:2: found 'a??[31m?\xc3\xa9'");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_values), cmocka_unit_test(reads_tables),
-        cmocka_unit_test(says_what_is_wrong), cmocka_unit_test(has_bounds)};
+        cmocka_unit_test(says_what_is_wrong), cmocka_unit_test(has_bounds),
+        cmocka_unit_test(messages_are_plain)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
