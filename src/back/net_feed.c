@@ -4,8 +4,9 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
-#define PADDED  60u    /* frames up to this length may have padding */
-#define LOOK_NS 50000u /* how soon we look again whether passt has read */
+#define PADDED  60u      /* frames up to this length may have padding */
+#define LOOK_NS 50000u   /* how soon we look again whether passt has read, */
+#define SEEN_NS 1600000u /* and how seldom, when it goes on not reading */
 #define FULL_AT (NET_HOLD_MAX / 2)
 #define ROOM_AT (NET_HOLD_MAX / 4)
 
@@ -63,8 +64,10 @@ static void release(struct net_feed *f)
 static void look(void *arg)
 {
     struct net_feed *f = arg;
+    unsigned waiting = f->hold.n;
 
     release(f);
+    f->wait = f->hold.n < waiting ? LOOK_NS : f->wait < SEEN_NS ? 2 * f->wait : SEEN_NS;
     net_feed_flush(f);
     if (f->was_full && f->hold.n <= ROOM_AT) {
         f->was_full = false;
@@ -111,7 +114,7 @@ void net_feed_flush(struct net_feed *f)
 {
     net_sock_flush(&f->sock->net);
     if (f->hold.n && !f->later.due)
-        loop_timer_set(&f->later, loop_now(f->sock->net.loop) + LOOK_NS);
+        loop_timer_set(&f->later, loop_now(f->sock->net.loop) + f->wait);
 }
 
 bool net_feed_full(struct net_feed *f)
@@ -125,6 +128,7 @@ bool net_feed_full(struct net_feed *f)
 void net_feed_init(struct net_feed *f, struct net_sock *sock)
 {
     f->sock = sock;
+    f->wait = LOOK_NS;
     loop_timer_init(&f->later, sock->net.loop, look, f);
 }
 

@@ -17,6 +17,7 @@ struct net_feed {
     struct net_acks acks;
     struct net_hold hold;    /* datagrams; segments that may not go are sent again by TCP */
     struct loop_timer later; /* has passt read? nobody tells us */
+    uint64_t wait;           /* ns until then */
     bool was_full;
 };
 
