@@ -86,12 +86,18 @@ static void on_more(void *arg)
     sw_drain(p);
 }
 
+static void turn_begin(struct sw_port *p)
+{
+    p->turn = 0;
+    p->turn_frames = 0;
+}
+
 static void on_go(void *arg)
 {
     struct sw_port *p = arg;
 
     p->s->now = loop_now(p->s->loop);
-    p->turn = 0;
+    turn_begin(p);
     if (p->plug.go)
         p->plug.go(p->ctx);
 }
@@ -222,6 +228,7 @@ void sw_heard(struct sw_port *p, unsigned frames, size_t len)
     if (now >= p->flood_until)
         p->quiet_until = now + SW_FLOOD_NS;
     p->turn += len + frames * SW_TURN_FRAME;
+    p->turn_frames += frames;
     if (p->turn >= SW_TURN) {
         p->flood_until = now + SW_FLOOD_NS;
         p->quiet_until = 0;
@@ -256,7 +263,7 @@ bool sw_port_may(struct sw_port *p)
         return true;
     if (when > now)
         when = bucket_when(&p->from, now, p->from.burst / 8); /* not a timer a frame */
-    else if (neighbours(p))
+    else if (p->turn_frames >= SW_REST_FRAMES && neighbours(p))
         when = now + SW_REST_NS;
     if (!p->go.due)
         loop_timer_set(&p->go, when);
@@ -284,7 +291,7 @@ void sw_port_from_end(struct sw_port *p)
         q->plug.end(q->ctx);
     }
     if (!turn_over(p)) /* else it is over until go */
-        p->turn = 0;
+        turn_begin(p);
     s->busy = false;
 }
 

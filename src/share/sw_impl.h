@@ -10,14 +10,16 @@
 
 /* What may come from one port in one go: bytes, and a frame is so many more. A port that fills its
  * turn is a flood for SW_FLOOD_NS. While another that is none has said something within that time,
- * turns are short and a flood rests after each: who says little waits for a short turn at most. */
-#define SW_TURN       (16u << 10)
-#define SW_TURN_LONG  (256u << 10)
-#define SW_TURN_FRAME NET_COST
-#define SW_REST_NS    10000u
-#define SW_FLOOD_NS   10000000u
-#define SW_NAME       48
-#define SW_RUN_IOVS   4 /* of a frame with more pieces nobody makes a run */
+ * turns are short and a flood rests after each: who says little waits for a short turn at most. One
+ * of SW_REST_FRAMES and more: segments of 64 KiB come as often as TCP's windows allow. */
+#define SW_TURN        (16u << 10)
+#define SW_TURN_LONG   (256u << 10)
+#define SW_TURN_FRAME  NET_COST
+#define SW_REST_NS     10000u
+#define SW_REST_FRAMES 4u
+#define SW_FLOOD_NS    10000000u
+#define SW_NAME        48
+#define SW_RUN_IOVS    4 /* of a frame with more pieces nobody makes a run */
 
 struct ledger_row;
 
@@ -64,7 +66,8 @@ struct sw_port {
     uint64_t pin; /* its owner's address; 0: not known */
     /* from it */
     struct bucket from, storm;
-    size_t turn;          /* bytes in this round of the loop */
+    size_t turn;          /* bytes in this round of the loop, */
+    unsigned turn_frames; /* in so many */
     uint64_t flood_until; /* it has filled a turn */
     uint64_t quiet_until; /* it has said something, and was no flood */
     struct loop_timer go;
