@@ -256,12 +256,18 @@ static void calls_forbid(void)
     };
     unsigned from = S->narrow ? 0 : NARROW;
     struct sock_fprog prog = {(unsigned short)(sizeof(f) / sizeof(*f) - from), f + from};
+
+    must(!call3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&prog));
+}
+
+/* The program's calls come here, but for those of the monitor itself. */
+static void calls_divert(void)
+{
     uint64_t text = (uint64_t)monitor_text;
 
     must(!monitor_call(__NR_prctl, SUD_SET, SUD_ON, (long)text, (long)monitor_text_end - (long)text,
                        0, 0));
     must(!monitor_call(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0));
-    must(!call3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&prog));
 }
 
 /* 32-bit code needs data segments, which the frames of 64-bit signals leave alone; and a host
@@ -284,6 +290,7 @@ void monitor_main(void)
     must(!monitor_call(__NR_prlimit64, 0, RLIMIT_CORE, (long)&none, 0, 0, 0));
     maps_make();
     signals_take();
+    calls_divert();
     calls_forbid();
     if (S->narrow)
         narrow_begin();
