@@ -22,10 +22,16 @@
  */
 #define FRONT_NET (1ull << 2 | 1ull << 5 | 0x3full << 16 | 1ull << 23)
 
+/* A front end asks for this before it chooses its rings, and not all have indirect tables: QEMU's
+ * have 128 entries, of which header and status take two. */
+enum { SEG_MAX = 126 };
+
 static int disk_create(struct domain_device *d, const struct dev_env *env)
 {
-    struct vblk_opts o = {
-        .serial = d->disk.serial, .queues = d->disk.queues, .packed = d->disk.packed};
+    struct vblk_opts o = {.serial = d->disk.serial,
+                          .queues = d->disk.queues,
+                          .seg_max = SEG_MAX,
+                          .packed = d->disk.packed};
 
     return vblk_create(&d->vblk, env, d->blk, &o);
 }

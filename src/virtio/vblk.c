@@ -82,6 +82,7 @@ struct vblk {
     struct virtio v;
     struct blk *blk;
     char id[ID_LEN];
+    unsigned seg_max;
     bool writeback;
     unsigned spare; /* requests not in use: a stack, so that warm ones go first */
     uint16_t *spares;
@@ -296,7 +297,7 @@ static void vblk_cfg_read(void *dev, uint8_t *cfg)
     memset(cfg, 0, CFG_LEN);
     le64_put(cfg + CFG_CAPACITY, d->blk->sectors);
     le32_put(cfg + CFG_SIZE_MAX, SIZE_MAX_BYTES);
-    le32_put(cfg + CFG_SEG_MAX, SEG_MAX);
+    le32_put(cfg + CFG_SEG_MAX, d->seg_max);
     le32_put(cfg + CFG_BLK_SIZE, BLK_SECTOR);
     cfg[CFG_PHYSICAL_BLOCK_EXP] = PHYSICAL_BLOCK_EXP;
     le16_put(cfg + CFG_MIN_IO_SIZE, 1u << PHYSICAL_BLOCK_EXP);
@@ -423,6 +424,7 @@ int vblk_create(struct vblk **out, const struct dev_env *env, struct blk *blk,
     if (err)
         goto out;
     d->blk = blk;
+    d->seg_max = o->seg_max ? o->seg_max : SEG_MAX;
     d->writeback = true;
     strncpy(d->id, o->serial ? o->serial : "", ID_LEN);
     virtio_init(&d->v, &vblk_virtio, d, features(blk, o), queues);

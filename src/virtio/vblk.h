@@ -15,6 +15,7 @@ struct vblk_opts {
     const char *serial; /* at most 20 bytes are shown; or NULL */
     unsigned queues;    /* 0: one */
     uint64_t mmio;      /* where its registers go; 0: a PCI function */
+    unsigned seg_max;   /* segments a request may have; 0: what a chain has room for */
     bool packed;        /* offer packed rings: a driver that knows them takes them */
 };
 

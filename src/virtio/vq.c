@@ -10,8 +10,8 @@
  * What is trusted: nothing. The areas are checked to be RAM once, when the queue starts, and the
  * pointers are ours from then on. Each descriptor is copied once and the copy is judged; nothing
  * is read twice. A head that is out of range or still in flight, a loop, a chain longer than the
- * ring: the queue is broken and stays so until the driver resets the device. The addresses in a
- * chain are not judged here; dma_* does, and a bad one fails that one request.
+ * ring or 256 segments: the queue is broken and stays so until the driver resets the device. The
+ * addresses in a chain are not judged here; dma_* does, and a bad one fails that one request.
  */
 #include "virtio/vq.h"
 #include "core/state.h"
@@ -98,6 +98,27 @@ int vq_pop(struct vq *q, struct vq_chain *c)
         vq_flight_took(q, c->head);
     popped(q, c->head);
     return 1;
+}
+
+/*
+ * 2.7.5.3, 2.8.7. A table may have as many entries as a chain has segments here, however small the
+ * ring is. The specification allows no more than the ring's size, but stock drivers go by what the
+ * device said that a request may have (blk's seg_max) and keep the ring they got: a front end that
+ * chose a smaller one, or a driver that found no memory for all of it. --check virtio reports it.
+ */
+const char *vq_table(const struct vq *q, const struct vq_seg *at, uint16_t flags,
+                     const uint8_t **table)
+{
+    if (!q->conf.indirect)
+        return "an indirect descriptor, which was not agreed on";
+    if (flags & DESC_F_NEXT)
+        return "an indirect descriptor that has a next one";
+    if (!at->len || at->len % DESC_LEN)
+        return "an indirect table that is no number of descriptors";
+    if (at->len / DESC_LEN > VQ_SEGS_MAX)
+        return "an indirect table of more than 256 entries";
+    *table = ram_ptr(q->dma->ram, at->gpa, at->len);
+    return *table ? NULL : "an indirect table that is not in RAM";
 }
 
 void vq_ahead(const struct vq *q, unsigned n, bool write)

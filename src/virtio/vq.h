@@ -21,7 +21,7 @@ struct vq_flight;
 struct vq_ring;
 
 #define VQ_SIZE_MAX 256u        /* the largest ring offered to drivers */
-#define VQ_SEGS_MAX VQ_SIZE_MAX /* 2.6.5.3.1: no chain is longer than its ring */
+#define VQ_SEGS_MAX VQ_SIZE_MAX /* no chain is longer than the largest ring: vq_table */
 
 struct vq_seg {
     gpa_t gpa;

@@ -92,17 +92,11 @@ static struct pk_desc desc_read(const struct vq *q, const uint8_t *at)
 /* 2.8.7: every entry of the table is part of the chain, and only WRITE means something in it. */
 static const char *indirect_walk(struct vq *q, const struct pk_desc *d, struct vq_chain *c)
 {
-    const uint8_t *table;
+    const uint8_t *table = NULL;
     unsigned entries = d->len / DESC_LEN;
-    const char *why = NULL;
+    const char *why = vq_table(q, &(struct vq_seg){d->addr, d->len}, d->flags, &table);
 
-    if (!q->conf.indirect || d->flags & DESC_F_NEXT || !d->len || d->len % DESC_LEN ||
-        entries > q->conf.size)
-        return "a bad indirect descriptor";
-    table = ram_ptr(q->dma->ram, d->addr, d->len);
-    if (!table)
-        return "an indirect table that is not in RAM";
-    for (unsigned i = 0; i < entries && !why; i++) { /* at most the ring's size, see above */
+    for (unsigned i = 0; i < entries && !why; i++) { /* vq_table's bound */
         struct pk_desc e = desc_read(q, table + (size_t)DESC_LEN * i);
 
         why = ring_seg_add(c, e.addr, e.len, e.flags & DESC_F_WRITE);

@@ -130,33 +130,28 @@ static struct desc desc_read(const struct vq *q, const uint8_t *table, unsigned 
     return d;
 }
 
-/* 2.7.5.3: the table that an indirect descriptor names, or NULL. */
-static const uint8_t *indirect_table(struct vq *q, const struct desc *d, unsigned *entries)
-{
-    if (!q->conf.indirect || d->flags & DESC_F_NEXT || !d->len || d->len % DESC_LEN)
-        return NULL;
-    *entries = d->len / DESC_LEN;
-    return *entries <= q->conf.size ? ram_ptr(q->dma->ram, d->addr, d->len) : NULL;
-}
-
 static int split_walk(struct vq *q, struct vq_chain *c)
 {
     const uint8_t *table = q->desc;
-    unsigned entries = q->conf.size, index = c->head, read = 0;
+    unsigned entries = q->conf.size, index = c->head, read = 0, most = q->conf.size;
 
     c->outs = c->ins = 0;
     c->out_len = c->in_len = 0;
-    /* Bound: a chain has at most `size` descriptors (2.7.5.3.1), and one may be indirect. */
-    while (c->outs + c->ins < q->conf.size) {
+    /* Bound: in the ring a chain has at most `size` descriptors, and one may name a table, whose
+     * own bound is vq_table's. */
+    while (c->outs + c->ins < most) {
         struct desc d = desc_read(q, table, index);
 
         read++;
         if (d.flags & DESC_F_INDIRECT) {
-            table = table == q->desc ? indirect_table(q, &d, &entries) : NULL;
-            if (!table) {
-                q->broken = "a bad indirect descriptor";
+            if (table != q->desc)
+                q->broken = "an indirect table in an indirect table";
+            else
+                q->broken = vq_table(q, &(struct vq_seg){d.addr, d.len}, d.flags, &table);
+            if (q->broken)
                 return -EINVAL;
-            }
+            entries = d.len / DESC_LEN;
+            most = VQ_SEGS_MAX;
             index = 0;
             continue;
         }

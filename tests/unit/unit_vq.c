@@ -216,10 +216,21 @@ static void indirect_tables(void **state)
     for (unsigned i = 0; i < SIZE - 1; i++)
         desc(w, TABLE, i, DATA + i, 1, i < SIZE - 2 ? WRITE | NEXT : WRITE, (uint16_t)(i + 1));
     offer(w, 0);
-    assert_int_equal(vq_pop(&w->q, &w->c), 1); /* as long as the ring: the most there may be */
+    assert_int_equal(vq_pop(&w->q, &w->c), 1); /* as long as the ring */
     assert_int_equal(w->c.outs, 1);
     assert_int_equal(w->c.ins, SIZE - 1);
     start(w, false);
+
+    desc(w, DESC, 0, TABLE, 16 * VQ_SEGS_MAX, INDIRECT, 0); /* longer: the most there may be */
+    for (unsigned i = 0; i < VQ_SEGS_MAX; i++)
+        desc(w, TABLE, i, DATA + i, 1, i < VQ_SEGS_MAX - 1 ? NEXT : 0, (uint16_t)(i + 1));
+    offer(w, 0);
+    assert_int_equal(vq_pop(&w->q, &w->c), 1);
+    assert_int_equal(w->c.outs, VQ_SEGS_MAX);
+    start(w, false);
+    desc(w, DESC, 0, DATA, 1, NEXT, 1); /* the same, and one more in the ring */
+    desc(w, DESC, 1, TABLE, 16 * VQ_SEGS_MAX, INDIRECT, 0);
+    breaks(w, 0);
 
     desc(w, DESC, 0, TABLE, 32, INDIRECT | NEXT, 1); /* both flags */
     breaks(w, 0);
@@ -227,7 +238,7 @@ static void indirect_tables(void **state)
     breaks(w, 0);
     desc(w, DESC, 0, TABLE, 0, INDIRECT, 0);
     breaks(w, 0);
-    desc(w, DESC, 0, TABLE, 16 * SIZE + 16, INDIRECT, 0); /* longer than the ring */
+    desc(w, DESC, 0, TABLE, 16 * VQ_SEGS_MAX + 16, INDIRECT, 0); /* too long */
     breaks(w, 0);
     desc(w, DESC, 0, (1 << 20) - 16, 32, INDIRECT, 0); /* not all RAM */
     breaks(w, 0);

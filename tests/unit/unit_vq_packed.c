@@ -333,10 +333,18 @@ static void drivers_that_break_rules(void **state)
     le16_put(desc_at(w, 0) + 14, AVAIL);
     assert_string_equal(broken(w), "a chain over descriptors that are still in flight");
     vq_push(&w->q, c.head, 0);
-    start(w, 4, false); /* indirect: too long, then with a next */
-    desc_put(desc_at(w, 0), TABLES, 16 * 5, 0);
+    start(w, 4, false); /* indirect: longer than the ring, then too long, then with a next */
+    for (unsigned i = 0; i < VQ_SEGS_MAX; i++)
+        desc_put(ram_ptr(&w->ram, TABLES + 16 * i, 16), DATA + i, 1, 0);
+    desc_put(desc_at(w, 0), TABLES, 16 * VQ_SEGS_MAX, 0);
     le16_put(desc_at(w, 0) + 14, AVAIL | INDIRECT);
-    broken(w);
+    assert_int_equal(vq_pop(&w->q, &c), 1);
+    assert_int_equal(c.outs, VQ_SEGS_MAX);
+    vq_push(&w->q, c.head, 0);
+    start(w, 4, false);
+    desc_put(desc_at(w, 0), TABLES, 16 * (VQ_SEGS_MAX + 1), 0);
+    le16_put(desc_at(w, 0) + 14, AVAIL | INDIRECT);
+    assert_string_equal(broken(w), "an indirect table of more than 256 entries");
     start(w, 4, false);
     desc_put(desc_at(w, 0), TABLES, 16, 0);
     le16_put(desc_at(w, 0) + 14, AVAIL | INDIRECT | NEXT);
