@@ -39,6 +39,7 @@ void drr_wake(struct drr *d, struct drr_flow *f, uint64_t cost)
     f->in_turn = false;
     link_last(d, f);
     d->awake++;
+    d->weight += f->weight;
 }
 
 void drr_sleep(struct drr *d, struct drr_flow *f)
@@ -49,6 +50,7 @@ void drr_sleep(struct drr *d, struct drr_flow *f)
     f->deficit = 0;
     f->in_turn = false;
     d->awake--;
+    d->weight -= f->weight;
 }
 
 static uint64_t turn(const struct drr *d, const struct drr_flow *f)

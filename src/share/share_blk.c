@@ -214,7 +214,7 @@ static void piece_send(struct share_blk *s)
 void share_send(struct share_blk *s)
 {
     if (s->disk)
-        share_disk_sent(s->disk, share_next_cost(s));
+        share_disk_sent(s, share_next_cost(s));
     if (s->pieces)
         piece_send(s);
     else
@@ -254,7 +254,7 @@ static void share_ended(struct blk *b, struct blk_req *req)
         now = loop_now(b->loop);
         share_disk_took(s->disk, now - req->sent, now);
     }
-    share_disk_ended(s->disk, cost_of(req));
+    share_disk_ended(s, cost_of(req));
 }
 
 static void on_timer(void *arg)

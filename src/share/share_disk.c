@@ -7,9 +7,12 @@
  *
  * How many requests keep a host disk busy is its own affair: one for a disk with one arm, dozens
  * for others. What is more than that only waits inside of the disk, where nobody's turn counts. So
- * the window is found by time: small reads that take a quarter longer than they do with one in
+ * the window is found by time: small reads that take a sixth longer than they do with one in
  * flight say that the disk has a queue, and the window shrinks; while they don't, it grows. How
  * long they take with one in flight is looked at once a second, for a moment.
+ *
+ * Who asks for little, one request at a time, does not wait for the window of those who ask for a
+ * lot: one of its requests goes past it, as often as its share lasts.
  */
 #include "share/share_impl.h"
 
@@ -66,13 +69,28 @@ static void on_turn(void *arg)
     pump(d);
 }
 
+/* One that has nothing in the host disk, and of whose last the others have had their shares since,
+ * goes past a full window: who asks for little waits for nobody. */
+static bool early(const struct share_disk *d, struct share_blk *s)
+{
+    uint64_t others = d->served - s->sent_at;
+
+    return d->crowded && d->left && !s->flying && d->window.look == LOOK_NOT &&
+           others >= share_next_cost(s) * drr_others(&d->drr, &s->turn) / s->turn.weight;
+}
+
 void share_flow_wake(struct share_blk *s)
 {
-    if (!s->disk || s->draining)
+    struct share_disk *d = s->disk;
+
+    if (!d || s->draining)
         return;
-    if (s->head && (!s->pieces || s->spare))
-        drr_wake(&s->disk->drr, &s->turn, share_next_cost(s));
-    pump(s->disk);
+    if (s->head && (!s->pieces || s->spare) && !drr_is_awake(&s->turn)) {
+        drr_wake(&d->drr, &s->turn, share_next_cost(s));
+        if (early(d, s))
+            serve(d, s);
+    }
+    pump(d);
 }
 
 void share_flow_sleep(struct share_blk *s)
@@ -91,26 +109,43 @@ void share_disk_asked(struct share_disk *d, const struct share_blk *s)
     look(d, now);
 }
 
-void share_disk_sent(struct share_disk *d, uint64_t cost)
+void share_disk_sent(struct share_blk *s, uint64_t cost)
 {
+    struct share_disk *d = s->disk;
+
+    s->flying++;
     d->requests++;
     d->cost += cost;
+    d->served += cost;
+    s->sent_at = d->served;
     d->left -= cost < d->left ? cost : d->left;
 }
 
-/* One batch's usual time, its median. A look begins once a second: its first batch was still sent
- * into the old window. */
+/* What a look found says little, as it is one batch: less is believed sooner than more, for what
+ * else happens on the host only makes it longer. */
+static void looked(struct share_window *w, uint64_t usual, uint64_t now)
+{
+    if (!w->least)
+        w->least = usual;
+    else if (usual < w->least)
+        w->least = (w->least + usual) / 2;
+    else
+        w->least = (7 * w->least + usual) / 8;
+    w->look = LOOK_NOT;
+    w->look_at = now + SHARE_LOOK_NS;
+}
+
+/* One batch's usual time. A look begins once a second: its first batch was still sent into the old
+ * window. */
 static void batch(struct share_window *w, uint64_t usual, uint64_t now)
 {
-    if (w->look == LOOK_TAKE) {
-        w->least = usual;
-        w->look = LOOK_NOT;
-        w->look_at = now + SHARE_LOOK_NS;
-    } else if (now >= w->look_at)
+    if (w->look == LOOK_TAKE)
+        looked(w, usual, now);
+    else if (now >= w->look_at)
         w->look = LOOK_EMPTY;
-    else if (usual > w->least + w->least / 4 && w->room > 1)
-        w->room -= (w->room + 3) / 4;
-    else if (usual < w->least + w->least / 8 && w->room < SHARE_REQUESTS)
+    else if (usual > w->least + w->least / 6 && w->room > 1)
+        w->room -= (w->room + 7) / 8;
+    else if (usual < w->least + w->least / 12 && w->room < SHARE_REQUESTS)
         w->room++;
 }
 
@@ -121,6 +156,16 @@ static void sample(struct share_window *w, uint64_t ns)
     for (; at && w->took[at - 1] > ns; at--)
         w->took[at] = w->took[at - 1];
     w->took[at] = ns;
+}
+
+/* The mean of the middle half. */
+static uint64_t middle(const struct share_window *w)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = SHARE_BATCH / 4; i < SHARE_BATCH - SHARE_BATCH / 4; i++)
+        sum += w->took[i];
+    return sum / (SHARE_BATCH - SHARE_BATCH / 4 * 2);
 }
 
 void share_disk_took(struct share_disk *d, uint64_t ns, uint64_t now)
@@ -135,12 +180,15 @@ void share_disk_took(struct share_disk *d, uint64_t ns, uint64_t now)
     if (w->samples < SHARE_BATCH)
         return;
     w->samples = 0;
-    batch(w, w->took[SHARE_BATCH / 2], now);
+    batch(w, middle(w), now);
 }
 
 /* Later: this may be inside of a backend that reaps its results. */
-void share_disk_ended(struct share_disk *d, uint64_t cost)
+void share_disk_ended(struct share_blk *s, uint64_t cost)
 {
+    struct share_disk *d = s->disk;
+
+    s->flying--;
     d->requests--;
     d->cost -= cost;
     if (d->drr.awake && !d->pumping)

@@ -10,7 +10,7 @@
 
 #define SHARE_PIECES  8u  /* in flight of one disk */
 #define SHARE_SMALL   32u /* sectors of a read whose time says how long the host disk's queue is */
-#define SHARE_BATCH   9u  /* of those are looked at together */
+#define SHARE_BATCH   64u /* of those are looked at together */
 #define SHARE_LOOK_NS 1000000000ull
 
 struct share_blk;
@@ -27,6 +27,8 @@ struct share_blk {
     struct blk *inner;
     struct share_disk *disk; /* or NULL */
     struct drr_flow turn;
+    unsigned flying;  /* its requests in the host disk */
+    uint64_t sent_at; /* what the host disk had served when it sent its last */
     struct bucket iops, bps;
     struct loop_timer timer; /* when the buckets let head in */
     struct blk_req *head, **end;
@@ -47,10 +49,11 @@ struct share_disk {
     struct loop_work turn;
     unsigned requests; /* in flight */
     uint64_t cost;     /* theirs */
+    uint64_t served;   /* the cost of all that was ever sent */
     struct share_window {
         unsigned room;              /* requests in flight, 1 to SHARE_REQUESTS */
         uint64_t least;             /* ns: the usual time with one in flight */
-        uint64_t took[SHARE_BATCH]; /* by length; one that strays is no queue */
+        uint64_t took[SHARE_BATCH]; /* by length; those that stray are no queue */
         unsigned samples;
         enum { LOOK_NOT, LOOK_EMPTY, LOOK_TAKE } look; /* with one in flight */
         uint64_t look_at;
@@ -71,8 +74,8 @@ void share_send(struct share_blk *s);
 void share_flow_wake(struct share_blk *s); /* it has something, perhaps; serves who is next */
 void share_flow_sleep(struct share_blk *s);
 void share_disk_asked(struct share_disk *d, const struct share_blk *s);
-void share_disk_sent(struct share_disk *d, uint64_t cost);
-void share_disk_ended(struct share_disk *d, uint64_t cost);
+void share_disk_sent(struct share_blk *s, uint64_t cost);
+void share_disk_ended(struct share_blk *s, uint64_t cost);
 /* How long a small read took that came from the host disk itself. */
 void share_disk_took(struct share_disk *d, uint64_t ns, uint64_t now);
 void share_disk_forget(struct share_disk *d, struct share_blk *s);

@@ -8,7 +8,7 @@
  * environment's FAIR_PID waited for a CPU meanwhile (waits.h).
  *
  * At most four; all run for the same SECONDS.
- * bench/fair_disk and tests/fault/domain_fair use it.
+ * bench/fair_disk, tests/fault/domain_limits and tests/api/service use it.
  */
 #include "vu_front.h"
 #include "waits.h"
