@@ -148,9 +148,8 @@ void vq_unpop(struct vq *q, const struct vq_chain *c)
         q->line.count--;
     if (__builtin_expect(q->check != NULL, 0))
         vq_check_unpop(q->check, c->head);
-    if (__builtin_expect(q->flight != NULL, 0))
-        vq_flight_unpop(q, c->head);
-    q->ring->unpop(q, c->head);
+    if (!q->flight || !vq_flight_unpop(q, c->head))
+        q->ring->unpop(q, c->head);
 }
 
 /* Walks [off, off+len) of a part of a chain, piece by piece. */

@@ -177,6 +177,7 @@ void vq_flight_took(struct vq *q, uint16_t head)
         f->served++; /* is in the record */
         return;
     }
+    f->popped++;
     if (q->conf.packed) {
         vq_flight_packed_took(f, head);
         return;
@@ -185,12 +186,20 @@ void vq_flight_took(struct vq *q, uint16_t head)
     flight_put8(entry(f, head) + INFLIGHT, 1);
 }
 
-void vq_flight_unpop(struct vq *q, uint16_t head)
+bool vq_flight_unpop(struct vq *q, uint16_t head)
 {
+    struct vq_flight *f = q->flight;
+
+    if (!f->popped) { /* so the last pop was of the record */
+        f->served--;
+        return true;
+    }
+    f->popped--;
     if (q->conf.packed)
-        vq_flight_packed_unpop(q->flight, head);
+        vq_flight_packed_unpop(f, head);
     else
-        flight_put8(entry(q->flight, head) + INFLIGHT, 0);
+        flight_put8(entry(f, head) + INFLIGHT, 0);
+    return false;
 }
 
 void vq_flight_gave(struct vq *q, uint16_t head)

@@ -24,6 +24,7 @@ struct vq_flight {
     uint64_t counter; /* chains ever taken */
     /* To be served again, oldest first: heads, or entries of a packed ring's record. */
     uint16_t again[VQ_SIZE_MAX], agains, served;
+    uint64_t popped; /* chains of the ring that were popped since: all after those of the record */
     /* split: given back and not yet shown */
     uint16_t last, batch[VQ_SIZE_MAX], batched;
     /* packed: the list of free entries; a chain's first entry, by its head; its length, by its
@@ -48,9 +49,10 @@ int vq_flight_start(struct vq *q, struct vq_flight *f, uint8_t *at, uint16_t ent
                     const struct vq_place *fresh);
 
 /* ---- for the ring files; q->flight is there ---- */
-bool vq_flight_again(const struct vq *q);          /* a chain of the record comes next */
-void vq_flight_took(struct vq *q, uint16_t head);  /* popped, before anything is done for it */
-void vq_flight_unpop(struct vq *q, uint16_t head); /* undoes that */
+bool vq_flight_again(const struct vq *q);         /* a chain of the record comes next */
+void vq_flight_took(struct vq *q, uint16_t head); /* popped, before anything is done for it */
+/* Undoes that. True: it comes from the record, and stays there; the ring did not move for it. */
+bool vq_flight_unpop(struct vq *q, uint16_t head);
 /* split: head was given back; the next two around the moment when the driver sees the batch */
 void vq_flight_gave(struct vq *q, uint16_t head);
 void vq_flight_show(struct vq *q);

@@ -179,12 +179,17 @@ static void begin(struct place *p, const struct vq_chain *c)
     p->d->order[p->d->begun++ % (8 * MADE)] = (uint16_t)number;
 }
 
-/* Takes what there is, answers some of it in any order, shows it at times. */
+/* Takes what there is, now and then at the second try; answers some of it in any order, shows it at
+ * times. */
 static void device_turn(struct place *p, uint16_t *held, unsigned *n, bool all)
 {
     static struct vq_chain c;
 
     while (*n < SIZE && vq_pop(&p->q, &c) == 1) {
+        if (!roll(p, 4)) {
+            vq_unpop(&p->q, &c);
+            continue;
+        }
         begin(p, &c);
         held[(*n)++] = c.head;
     }
@@ -233,7 +238,7 @@ static void judge_successor(struct place *p, struct place *from)
     struct driver *d = p->d;
 
     memcpy(p->mem, from->mem, MEM);
-    p->seed = 5;
+    p->seed = 5 + from->d->begun;
     take(p);
     for (unsigned i = 0; i < SIZE; i++)
         if (d->flying[i])
