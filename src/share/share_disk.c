@@ -9,7 +9,8 @@
  * for others. What is more than that only waits inside of the disk, where nobody's turn counts. So
  * the window is found by time: small reads that take a sixth longer than they do with one in
  * flight say that the disk has a queue, and the window shrinks; while they don't, it grows. How
- * long they take with one in flight is looked at once a second, for a moment.
+ * long they take with one in flight is looked at once a second, for a moment; less often on a slow
+ * disk, where a moment is long.
  *
  * Who asks for little, one request at a time, does not wait for the window of those who ask for a
  * lot: one of its requests goes past it, as often as its share lasts.
@@ -125,6 +126,8 @@ void share_disk_sent(struct share_blk *s, uint64_t cost)
  * else happens on the host only makes it longer. */
 static void looked(struct share_window *w, uint64_t usual, uint64_t now)
 {
+    uint64_t took = usual * SHARE_BATCH * SHARE_LOOK; /* one after the other */
+
     if (!w->least)
         w->least = usual;
     else if (usual < w->least)
@@ -132,10 +135,10 @@ static void looked(struct share_window *w, uint64_t usual, uint64_t now)
     else
         w->least = (7 * w->least + usual) / 8;
     w->look = LOOK_NOT;
-    w->look_at = now + SHARE_LOOK_NS;
+    w->look_at = now + (took > SHARE_LOOK_NS ? took : SHARE_LOOK_NS);
 }
 
-/* One batch's usual time. A look begins once a second: its first batch was still sent into the old
+/* One batch's usual time. A look's first requests are those that were still sent into the old
  * window. */
 static void batch(struct share_window *w, uint64_t usual, uint64_t now)
 {
@@ -144,7 +147,7 @@ static void batch(struct share_window *w, uint64_t usual, uint64_t now)
     else if (now >= w->look_at)
         w->look = LOOK_EMPTY;
     else if (usual > w->least + w->least / 6 && w->room > 1)
-        w->room -= (w->room + 7) / 8;
+        w->room -= usual > 2 * w->least ? w->room / 2 : (w->room + 7) / 8;
     else if (usual < w->least + w->least / 12 && w->room < SHARE_REQUESTS)
         w->room++;
 }

@@ -12,6 +12,7 @@
 #define SHARE_SMALL   32u /* sectors of a read whose time says how long the host disk's queue is */
 #define SHARE_BATCH   64u /* of those are looked at together */
 #define SHARE_LOOK_NS 1000000000ull
+#define SHARE_LOOK    64u /* looks take this part of the time at most */
 
 struct share_blk;
 
