@@ -60,7 +60,7 @@ void ap_main(void)
 
 static bool ap_go(void)
 {
-    uint64_t end = rdtsc() + 500 * tsc_10ms();
+    uint64_t end = rdtsc() + 3000 * tsc_10ms(); /* a nested machine on a busy host */
 
     mem_copy((void *)(uintptr_t)ENTRY, ap_start, (size_t)(ap_start_end - ap_start));
     ap_efer = (uint32_t)rdmsr(0xc0000080);

@@ -13,14 +13,24 @@
 #include <string.h>
 #include <sys/mman.h>
 
+static void count(struct engine *e, unsigned by)
+{
+    __atomic_fetch_add(&e->guards, by, __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&e->guard_changes, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Counted before the page is taken, and after it is given back: another vCPU that finds it taken
+ * finds the count, too. */
 static void guard(void *arg, gpa_t page, bool on)
 {
     struct engine *e = arg;
     uint8_t *at = kvm_slot_host(e, ram_ptr(e->env.ram, page, RAM_PAGE_SIZE));
 
+    if (on)
+        count(e, 1);
     (void)mprotect(at, RAM_PAGE_SIZE, on ? PROT_READ : PROT_READ | PROT_WRITE);
-    __atomic_fetch_add(&e->guards, on ? 1 : -1u, __ATOMIC_SEQ_CST);
-    __atomic_fetch_add(&e->guard_changes, 1, __ATOMIC_SEQ_CST);
+    if (!on)
+        count(e, -1u);
 }
 
 static void *map(void *at, uint64_t len, int fd)

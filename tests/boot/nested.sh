@@ -197,5 +197,6 @@ $(printf '%s linux 0\n' pc-{linux,vda,sda,ticks,cpus,doorbell} micro-{linux,vda,
 pc-split linux split
 micro-user linux user
 EOF
+[ $bad = 0 ] || grep -aE "^FAIL|^viaduct: error" "$work/log" | sed 's/^/# /'
 echo "1..$count"
 exit $bad
