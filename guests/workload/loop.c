@@ -148,6 +148,8 @@ bool work_set(const struct work *o, const struct way *w)
 
 void work_run(const struct work *o, const struct way *w)
 {
+    if (!flush(w, o->warm))
+        return;
     for (uint32_t i = 0; i < o->rounds; i++) {
         uint64_t t = rdtsc();
 

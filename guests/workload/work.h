@@ -36,7 +36,7 @@ extern const struct way way_regdisk_pio, way_regdisk_mmio, way_ide_pio, way_ide_
     way_virtio_split, way_virtio_packed, way_hypercall, way_batch, way_ring, way_ring_polled;
 
 struct work { /* what is asked for */
-    uint32_t size, read, blocks, depth, n, rounds, flushes, seed;
+    uint32_t size, read, blocks, depth, n, rounds, flushes, warm, seed;
     bool polled;
 };
 

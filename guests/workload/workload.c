@@ -2,8 +2,8 @@
  * The workload on bare metal, for viaduct compare: one of the ways to a disk, and loop.c over it.
  *
  * Options: way=NAME; size=N bytes, a power of two; read=P percent; depth=N; n=N requests a round;
- * rounds=N; flushes=N at the end; blocks=N of that size on the disk; seed=N; poll: completion
- * without interrupts.
+ * rounds=N; flushes=N at the end, warm=N before; blocks=N of that size on the disk; seed=N; poll:
+ * completion without interrupts.
  */
 #include "work.h"
 
@@ -84,6 +84,7 @@ void guest_main(const uint8_t *mbi)
         .n = number(mbi, "n", 100),
         .rounds = number(mbi, "rounds", 1),
         .flushes = number(mbi, "flushes", 0),
+        .warm = number(mbi, "warm", 0),
         .seed = number(mbi, "seed", 1),
         .polled = guest_has(mbi, "poll"),
     };

@@ -138,7 +138,8 @@ static void ring_start(struct vhost_back *b, struct vhost_ring *r)
     r->runs = true;
     virtio_set_status(b->v, b->v->status | VIRTIO_DRIVER_OK);
     loop_fd(b->loop, r->kick, EPOLLIN, on_kick, r);
-    virtio_again(b->v, r->index); /* for what came before we listened */
+    /* For what came before we listened; before the peer has its answer and goes on. */
+    virtio_notify(b->v, r->index);
 }
 
 /* With nobody to serve, the device is as before DRIVER_OK: a driver that broke the rules has
