@@ -1,11 +1,13 @@
 /*
  * viaduct ctl: speaks to the control socket of a running machine. Each verb is one command of the
- * protocol (docs/control.md) in the words of a command line.
+ * protocol (docs/control.md) in the words of a command line. What it needs once it is connected,
+ * and has nothing read yet: that socket, the standard streams, and the file of a picture.
  */
-#include "cli/cli.h"
+#include "cli/client_box.h"
 #include "cli/ctl_call.h"
 #include "cli/lab_ask.h"
 #include "cli/screen.h"
+#include "cli/screen_file.h"
 #include "core/error.h"
 #include "core/log.h"
 #include <errno.h>
@@ -13,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define HOLD_MS    20 /* how long a chord is held */
 #define WAIT_MS    10
@@ -303,7 +306,8 @@ static int screendump(struct ctl_call *c, int argc, char **argv, struct error *e
     cJSON_Delete(got);
     if (code)
         return code;
-    code = screen_save(&s, argv[1], err);
+    code = screen_save(&s, c->file, argv[1], err);
+    c->file = NULL;
     screen_unmap(&s);
     return code;
 }
@@ -356,9 +360,12 @@ static const struct word words[] = {
 
 /* ---- the verb ---- */
 
+static const struct opt options[] = {CLIENT_OPTIONS, {0}};
+
 static void help(void)
 {
-    printf("viaduct %s %s\n    %s\n\n", verb_ctl.name, verb_ctl.args, verb_ctl.summary);
+    opt_help(&verb_ctl, options);
+    printf("\n");
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         printf("  %s%s%s\n      %s\n", words[i].name, *words[i].args ? " " : "", words[i].args,
                words[i].help);
@@ -372,33 +379,90 @@ static const struct word *word_find(const char *name)
     return NULL;
 }
 
+/* Of system calls. */
+static uint64_t sets_of(const struct word *w)
+{
+    uint64_t all = BOX_BIT(BOX_FEW) | BOX_BIT(BOX_ASK);
+
+    if (w->run == screendump)
+        return all | BOX_BIT(BOX_OUTPUT) | BOX_BIT(BOX_PICTURE);
+    return all | BOX_BIT(BOX_TELL) | (w->run == wait_idle ? BOX_BIT(BOX_PAUSE) : 0);
+}
+
 static int usage(const char *why)
 {
     log_error("%s; viaduct ctl --help lists the words", why);
     return EXIT_USAGE;
 }
 
+/* Of labs, files and descriptors all is done when this returns. */
+static int reach(const char *name, struct error *err)
+{
+    char path[128];
+
+    return ctl_dial(lab_ctl_path(path, sizeof(path), name) ? path : name, 0, err);
+}
+
+static int speak(struct client *client, int argc, char **argv, struct error *err)
+{
+    const struct word *w = word_find(argv[2]);
+    struct ctl_call c = {.fd = -1, .passed = -1};
+    int code = 0, fd = reach(argv[1], err);
+
+    if (fd < 0)
+        return fd;
+    client->sets = sets_of(w);
+    if (w->run == screendump) {
+        c.file = screen_file_open(argv[3], err);
+        code = c.file ? 0 : -EIO;
+    }
+    if (!code)
+        code = client_box_enter(client, err);
+    if (code)
+        close(fd);
+    else
+        code = ctl_greet(&c, fd, err);
+    if (!code)
+        code = w->run(&c, argc - 2, argv + 2, err);
+    ctl_hang_up(&c);
+    return code;
+}
+
+/* Options stand before all words: behind them, words may begin with dashes. */
+static int options_take(struct client *client, int *argc, char ***argv, bool *help,
+                        struct error *err)
+{
+    int n = 1, code;
+
+    while (n < *argc && !strncmp((*argv)[n], "-", 1))
+        n += strcmp((*argv)[n], "--sandbox") ? 1 : 2;
+    n = n < *argc ? n : *argc;
+    code = opt_parse(options, n, *argv, client, NULL, help, err);
+    (*argv)[n - 1] = (*argv)[0];
+    *argc -= n - 1;
+    *argv += n - 1;
+    return code;
+}
+
 static int ctl_run(int argc, char **argv)
 {
-    const struct word *w = argc > 2 ? word_find(argv[2]) : NULL;
+    struct client client = {.role = "ctl"};
+    const struct word *w;
     struct error err = {0};
-    struct ctl_call c;
-    char path[128];
-    int code;
+    bool wants_help;
+    int code = options_take(&client, &argc, &argv, &wants_help, &err);
 
-    if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+    if (!code && wants_help) {
         help();
         return EXIT_OFF;
     }
-    if (!w)
+    w = argc > 2 ? word_find(argv[2]) : NULL;
+    if (!code && !w)
         return usage(argc > 2 ? "no such word" : "usage: viaduct ctl PATH WORD…");
-    if (argc - 3 < w->min || (w->max >= 0 && argc - 3 > w->max))
+    if (!code && (argc - 3 < w->min || (w->max >= 0 && argc - 3 > w->max)))
         return usage("too few or too many words");
-    code = lab_ctl_path(path, sizeof(path), argv[1]) ? ctl_connect(&c, path, &err)
-                                                     : ctl_connect(&c, argv[1], &err);
     if (!code)
-        code = w->run(&c, argc - 2, argv + 2, &err);
-    ctl_hang_up(&c);
+        code = speak(&client, argc, argv, &err);
     if (code)
         log_error("%s", err.text);
     return !code ? EXIT_OFF : code == -EINVAL ? EXIT_USAGE : EXIT_VMM;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -71,6 +72,8 @@ static int line_read(struct ctl_call *c, struct error *err)
             return error_set(err, -EPIPE, "the machine has ended the connection");
         end = memchr(c->buf + c->at, '\n', c->len - c->at);
         n = end ? (size_t)(end - c->buf) - c->at : c->len - c->at;
+        if (n > CTL_LINE - len)
+            return error_set(err, -EPROTO, "the machine says too much");
         if (line_add(c, &len, c->buf + c->at, n))
             return error_set(err, -ENOMEM, "not enough memory");
         whole = end;
@@ -105,20 +108,20 @@ int ctl_raw(struct ctl_call *c, const char *json, struct error *err)
 {
     int code = line_write(c, json, err);
 
-    while (!code) {
+    for (unsigned i = 0; !code && i < CTL_EVENTS; i++) {
         cJSON *o;
         bool event;
 
         code = line_read(c, err);
         if (code)
-            break;
+            return code;
         o = cJSON_Parse(c->line);
         event = cJSON_HasObjectItem(o, "event");
         cJSON_Delete(o);
         if (!event)
             return 0;
     }
-    return code;
+    return code ? code : error_set(err, -EPROTO, "the machine does not answer");
 }
 
 /* An answer: what it returns, or the reason that it doesn't. */
@@ -162,20 +165,39 @@ int ctl_event(struct ctl_call *c, struct error *err)
     return line_read(c, err); /* nothing else comes: no command is open */
 }
 
-int ctl_connect(struct ctl_call *c, const char *path, struct error *err)
+/* Both ways, also of connect(2): socket(7). */
+static bool patient(int fd, unsigned seconds)
+{
+    const struct timeval t = {.tv_sec = (time_t)seconds};
+
+    return !seconds || (!setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) &&
+                        !setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)));
+}
+
+int ctl_dial(const char *path, unsigned patience, struct error *err)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    int code;
+    int fd;
 
-    *c = (struct ctl_call){.fd = -1, .passed = -1};
     if (strlen(path) >= sizeof(at.sun_path))
         return error_set(err, -EINVAL, "%s: too long for a socket", path);
     memcpy(at.sun_path, path, strlen(path));
-    c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (c->fd < 0 || connect(c->fd, (const struct sockaddr *)&at, sizeof(at)))
-        return error_set(err, -EINVAL, "%s: %s; is a machine running with --ctl %s?", path,
-                         strerror(errno), path);
-    code = line_read(c, err); /* the greeting */
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && patient(fd, patience) && !connect(fd, (const struct sockaddr *)&at, sizeof(at)))
+        return fd;
+    error_set(err, -EINVAL, "%s: %s; is a machine running with --ctl %s?", path, strerror(errno),
+              path);
+    if (fd >= 0)
+        close(fd);
+    return -EINVAL;
+}
+
+int ctl_greet(struct ctl_call *c, int fd, struct error *err)
+{
+    int code;
+
+    c->fd = fd;
+    code = line_read(c, err);
     return code ? code : ctl_call(c, "qmp_capabilities", NULL, NULL, err);
 }
 
@@ -185,5 +207,7 @@ void ctl_hang_up(struct ctl_call *c)
         close(c->fd);
     if (c->passed >= 0)
         close(c->passed);
+    if (c->file)
+        fclose(c->file);
     free(c->line);
 }

@@ -16,10 +16,18 @@ struct ctl_call {
     char buf[4096]; /* what came and was not looked at yet */
     size_t at, len;
     char said[256]; /* what the machine said of the newest failure */
+    FILE *file;     /* where a picture goes, open since before it was called; or NULL */
 };
 
+#define CTL_LINE   (64u << 20) /* bytes: a ledger of thousands of rows has less than one of it */
+#define CTL_EVENTS 65536u      /* before an answer comes: more is no machine of ours */
+
+/* Connected, and nothing was read: a descriptor, or -errno with err filled. patience: seconds that
+ * the other end may take to say or hear anything, 0 for ever. */
+int ctl_dial(const char *path, unsigned patience, struct error *err);
+
 /* Each: 0 or -errno with err filled. */
-int ctl_connect(struct ctl_call *c, const char *path, struct error *err); /* and negotiates */
+int ctl_greet(struct ctl_call *c, int fd, struct error *err); /* reads who is there; takes fd */
 void ctl_hang_up(struct ctl_call *c);
 /* args (may be NULL) is taken; *got, if asked for, is what came back. -EPROTO: it was refused. */
 int ctl_call(struct ctl_call *c, const char *name, cJSON *args, cJSON **got, struct error *err);

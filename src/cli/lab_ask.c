@@ -1,6 +1,7 @@
 /* lab_ask.h tells. The supervisor is a process of its own session, so that the terminal that
  * started it may go. */
 #include "cli/lab_ask.h"
+#include "cli/client_box.h"
 #include "cli/lab_boss.h"
 #include "core/error.h"
 #include <dirent.h>
@@ -85,11 +86,27 @@ static int boss_reach(const char *name, int *fd, struct error *err)
                             name, run, LAB_ERR);
 }
 
-int lab_ask(const char *lab, const char *request, struct error *err)
+/* What it says, to its last line, which is how it went. */
+static int hear(const char *lab, FILE *f, struct error *err)
 {
-    int fd, code = boss_reach(lab, &fd, err);
+    int code = error_set(err, -EPIPE, "lab %s: its supervisor has gone", lab);
     char *line = NULL;
     size_t room = 0;
+
+    while (getline(&line, &room, f) > 0) {
+        line[strcspn(line, "\n")] = 0;
+        if (*line == '.')
+            fprintf(stderr, "%s: %s\n", lab, line + 1);
+        else
+            code = *line == '+' ? 0 : error_set(err, -EIO, "%s: %.450s", lab, line + 1);
+    }
+    free(line);
+    return code;
+}
+
+int lab_ask(const struct client *client, const char *lab, const char *request, struct error *err)
+{
+    int fd, code = boss_reach(lab, &fd, err);
     FILE *f;
 
     if (code)
@@ -97,19 +114,15 @@ int lab_ask(const char *lab, const char *request, struct error *err)
     if (send(fd, request, strlen(request), MSG_NOSIGNAL) < 0 || send(fd, "\n", 1, MSG_NOSIGNAL) < 0)
         code = error_set(err, -errno, "lab %s: %s", lab, strerror(errno));
     f = fdopen(fd, "r");
-    if (!f)
+    if (!f) {
         close(fd);
-    code = code ? code : error_set(err, -EPIPE, "lab %s: its supervisor has gone", lab);
-    while (f && getline(&line, &room, f) > 0) {
-        line[strcspn(line, "\n")] = 0;
-        if (*line == '.')
-            fprintf(stderr, "%s: %s\n", lab, line + 1);
-        else
-            code = *line == '+' ? 0 : error_set(err, -EIO, "%s: %.450s", lab, line + 1);
+        return error_set(err, -ENOMEM, "not enough memory");
     }
-    if (f)
-        fclose(f);
-    free(line);
+    if (!code)
+        code = client_box_enter(client, err);
+    if (!code)
+        code = hear(lab, f, err);
+    fclose(f);
     return code;
 }
 

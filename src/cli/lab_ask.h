@@ -4,10 +4,12 @@
 
 #include "core/types.h"
 
+struct client;
 struct error;
 
-/* Says what it is told on the way on stderr. 0, or -errno with err filled. */
-int lab_ask(const char *lab, const char *request, struct error *err);
+/* Says what it is told on the way on stderr; in client's jail, once the request is out. 0, or
+ * -errno with err filled. */
+int lab_ask(const struct client *client, const char *lab, const char *request, struct error *err);
 /* The name of the lab that a word means: a name, or the file that describes it. */
 int lab_meant(char *name, const char *word, struct error *err);
 /* VM, or LAB/VM: finds the only lab that has it. 0 or -errno with err filled. */

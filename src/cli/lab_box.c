@@ -21,7 +21,7 @@ int boss_box_enter(const char *run, struct error *err)
 {
     struct box b = {.role = "up",
                     .sets = BOX_BIT(BOX_CORE) | BOX_BIT(BOX_LOOP) | BOX_BIT(BOX_LAB),
-                    .reads = "/",
+                    .reads = {"/"},
                     .changes = run};
 
     return box_enter(&b, err);

@@ -1,8 +1,12 @@
 /*
  * viaduct console and viaduct logs. A console is a dedicated device: a lock in the run directory
  * lets one in at a time, and tells the next who is there. What was said before is in the log.
+ * Before the first byte of it is read both are in a jail (sandbox/rows_client.c), with the socket
+ * or the log and the standard streams; that a machine which is followed has ended, another process
+ * sees (eye.h).
  */
-#include "cli/cli.h"
+#include "cli/client_box.h"
+#include "cli/eye.h"
 #include "cli/lab_ask.h"
 #include "cli/lab_boss.h"
 #include "core/log.h"
@@ -16,7 +20,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ESCAPE   0x1d /* Ctrl-] */
@@ -24,6 +27,7 @@
 #define PAUSE_MS 100
 
 struct console {
+    struct client client;
     const char *word;
     bool follow, vmm;
     int lock, fd;
@@ -141,22 +145,26 @@ static bool converse(const struct console *c, bool terminal)
 
 static int attach(struct console *c, const char *name, struct error *err)
 {
-    bool terminal = isatty(0), gone;
-    struct termios was, raw;
+    struct termios was = {0}, raw;
+    bool terminal = isatty(0) && !tcgetattr(0, &was), gone;
+    int code;
 
-    if (terminal && !tcgetattr(0, &was)) {
+    signal(SIGPIPE, SIG_IGN);
+    c->client.sets = BOX_BIT(BOX_CORE) | BOX_BIT(BOX_WAIT) | (terminal ? BOX_BIT(BOX_RAW) : 0);
+    code = client_box_enter(&c->client, err);
+    if (code)
+        return code;
+    if (terminal) {
         fprintf(stderr, "console of %s; Ctrl-] leaves it\n", name);
         raw = was;
         cfmakeraw(&raw);
         tcsetattr(0, TCSADRAIN, &raw);
     }
-    signal(SIGPIPE, SIG_IGN);
     gone = converse(c, terminal);
     if (terminal) {
         tcsetattr(0, TCSADRAIN, &was);
         fprintf(stderr, "\r\n%s\n", gone ? "the machine has ended" : "left; the machine goes on");
     }
-    (void)err;
     return 0;
 }
 
@@ -179,6 +187,8 @@ static int console_open(struct console *c, struct error *err)
         code = reach(c, &v, u->name, err);
     if (!code)
         code = attach(c, u->name, err);
+    if (c->fd >= 0)
+        close(c->fd);
     lab_view_free(&v);
     return code;
 }
@@ -220,58 +230,74 @@ static bool copy_new(int fd, off_t *at)
 }
 
 /* As long as the machine runs, and what it said last. */
-static void follow(const char *word, int fd, off_t at)
+static void follow(int eye, int fd, off_t at)
 {
-    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000l};
-    struct lab_view_unit *u;
-    struct lab_view v;
-    struct error none;
-    bool lives = true;
+    struct pollfd ended = {.fd = eye, .events = POLLIN};
+    int seen;
 
-    while (lives) {
-        nanosleep(&pause, NULL);
-        lives = !lab_unit_meant(&v, &u, word, &none) && (u->pid || u->state == LAB_WAITING);
-        lab_view_free(&v);
-        if (!copy_new(fd, &at))
-            return;
-    }
+    do
+        seen = poll(&ended, 1, PAUSE_MS);
+    while (copy_new(fd, &at) && (!seen || (seen < 0 && errno == EINTR)));
+}
+
+static int log_open(const struct console *c, const struct lab_view *v,
+                    const struct lab_view_unit *u, struct error *err)
+{
+    char *path = lab_path(v->run, u->name, c->vmm || strcmp(u->kind, "vm") ? LAB_ERR : LAB_LOG);
+    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+
+    free(path);
+    return fd >= 0 ? fd : error_set(err, -ENOENT, "%s: has said nothing yet", u->name);
+}
+
+static int copy(struct console *c, int fd, const char *unit, struct error *err)
+{
+    int eye = c->follow ? eye_open(&c->client, unit) : -1, code = 0;
+    off_t at = 0;
+
+    c->client.sets = BOX_BIT(BOX_FEW) | BOX_BIT(BOX_COPY) | (c->follow ? BOX_BIT(BOX_WAIT) : 0);
+    if (c->follow && eye < 0)
+        code = error_set(err, eye, "no process to look after it: %s", strerror(-eye));
+    if (!code)
+        code = client_box_enter(&c->client, err);
+    if (!code && copy_new(fd, &at) && c->follow)
+        follow(eye, fd, at);
+    if (eye >= 0)
+        close(eye);
+    return code;
 }
 
 static int logs_show(struct console *c, struct error *err)
 {
+    char unit[2 * LAB_NAME + 2];
     struct lab_view_unit *u;
     struct lab_view v;
     int code = lab_unit_meant(&v, &u, c->word, err), fd;
-    off_t at = 0;
-    char *path;
 
     if (code)
         return code;
-    path = lab_path(v.run, u->name, c->vmm || strcmp(u->kind, "vm") ? LAB_ERR : LAB_LOG);
-    fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd < 0)
-        code = error_set(err, -ENOENT, "%s: has said nothing yet", u->name);
-    else if (copy_new(fd, &at) && c->follow)
-        follow(c->word, fd, at);
+    snprintf(unit, sizeof(unit), "%s/%s", v.name, u->name);
+    fd = log_open(c, &v, u, err);
+    code = fd < 0 ? fd : copy(c, fd, unit, err);
     if (fd >= 0)
         close(fd);
-    free(path);
     lab_view_free(&v);
     return code;
 }
 
 /* ---- the verbs ---- */
 
-static const struct opt console_options[] = {{0}};
+static const struct opt console_options[] = {CLIENT_OPTIONS, {0}};
 static const struct opt logs_options[] = {
     {"follow", NULL, "go on until the machine ends (-f)", take_follow},
     {"vmm", NULL, "what viaduct says of it, not what its console says", take_vmm},
+    CLIENT_OPTIONS,
     {0}};
 
 static int verb_go(const struct verb *verb, const struct opt *opts, int argc, char **argv,
                    int (*go)(struct console *c, struct error *err))
 {
-    struct console c = {.lock = -1, .fd = -1};
+    struct console c = {.client.role = verb->name, .lock = -1, .fd = -1};
     struct error err = {0};
     bool help;
     int code = opt_parse(opts, argc, argv, &c, take_word, &help, &err);

@@ -1,6 +1,7 @@
 /* viaduct ps: what runs, how long, and what it costs: CPU time, and MiB of memory beyond guest RAM,
- * a page that several share counted in parts (proc(5), smaps: Pss). */
-#include "cli/cli.h"
+ * a page that several share counted in parts (proc(5), smaps: Pss). In a jail from before the first
+ * state file on: it reads those and /proc, and writes to the standard streams. */
+#include "cli/client_box.h"
 #include "cli/lab_ask.h"
 #include "cli/lab_boss.h"
 #include "cli/lab_tell.h"
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 struct ps {
+    struct client client;
     const char *lab; /* or NULL: all */
     bool json;
     cJSON *list;
@@ -156,8 +158,8 @@ static int take_lab(void *ctx, const char *word, struct error *err)
     return 0;
 }
 
-static const struct opt options[] = {{"json", NULL, "for programs: an array of objects", take_json},
-                                     {0}};
+static const struct opt options[] = {
+    {"json", NULL, "for programs: an array of objects", take_json}, CLIENT_OPTIONS, {0}};
 
 static int show(struct ps *p, struct error *err)
 {
@@ -165,6 +167,8 @@ static int show(struct ps *p, struct error *err)
     struct lab_view v;
     int code = p->lab ? lab_meant(name, p->lab, err) : 0;
 
+    if (!code)
+        code = client_box_enter(&p->client, err);
     if (code)
         return code;
     if (p->lab) {
@@ -189,7 +193,9 @@ static int show(struct ps *p, struct error *err)
 static int ps_run(int argc, char **argv)
 {
     struct error err = {0};
-    struct ps p = {0};
+    struct ps p = {.client = {.role = "ps",
+                              .sets = BOX_BIT(BOX_CORE) | BOX_BIT(BOX_TELL) | BOX_BIT(BOX_LOOK) |
+                                      BOX_BIT(BOX_COST)}};
     bool help;
     int code = opt_parse(options, argc, argv, &p, take_lab, &help, &err);
 

@@ -1,5 +1,7 @@
-/* viaduct up and viaduct down: what the file says runs, or nothing of it does. */
-#include "cli/cli.h"
+/* viaduct up and viaduct down: what the file says runs, or nothing of it does. Once the supervisor
+ * is asked, they are in a jail (sandbox/rows_client.c): they read its answer, and with --wait the
+ * lab's state and consoles' logs. */
+#include "cli/client_box.h"
 #include "cli/lab_ask.h"
 #include "cli/lab_boss.h"
 #include "cli/lab_tell.h"
@@ -15,6 +17,7 @@
 #define PAUSE_MS     50
 
 struct options {
+    struct client client;
     const char *word[LAB_UNITS];
     unsigned words;
     bool wait;
@@ -36,6 +39,7 @@ static int take_wait(void *ctx, const char *value, struct error *err)
     (void)value;
     (void)err;
     ((struct options *)ctx)->wait = true;
+    ((struct options *)ctx)->client.sets |= BOX_BIT(BOX_LOOK) | BOX_BIT(BOX_PAUSE);
     return 0;
 }
 
@@ -131,6 +135,7 @@ static const struct opt up_options[] = {
     {"wait", NULL, "until each machine with ready = \"text\" has said so on its console",
      take_wait},
     {"timeout", "SECONDS", "how long to wait for that (120)", take_timeout},
+    CLIENT_OPTIONS,
     {0},
 };
 
@@ -163,7 +168,7 @@ static int lab_up(const struct options *o, struct error *err)
         code = image_make(l, &l->image[i], err);
     snprintf(request, sizeof(request), "up %s", l->file);
     if (!code)
-        code = lab_ask(l->name, request, err);
+        code = lab_ask(&o->client, l->name, request, err);
     if (!code && o->wait)
         code = wait_ready(o, l->name, err);
     if (!code)
@@ -181,7 +186,9 @@ static int status_of(int code)
 static int verb_go(const struct verb *v, const struct opt *opts, int argc, char **argv,
                    int (*go)(const struct options *o, struct error *err), unsigned most)
 {
-    struct options o = {.timeout = WAIT_DEFAULT};
+    struct options o = {
+        .client = {.role = v->name, .sets = BOX_BIT(BOX_CORE) | BOX_BIT(BOX_OUTPUT)},
+        .timeout = WAIT_DEFAULT};
     struct error err = {0};
     bool help;
     int code = opt_parse(opts, argc, argv, &o, take_word, &help, &err);
@@ -209,7 +216,7 @@ const struct verb verb_up = {"up", "LAB.toml [options]", "start what a lab's fil
 
 /* ---- down ---- */
 
-static const struct opt down_options[] = {{0}};
+static const struct opt down_options[] = {CLIENT_OPTIONS, {0}};
 
 static int lab_down(const struct options *o, struct error *err)
 {
@@ -229,7 +236,7 @@ static int lab_down(const struct options *o, struct error *err)
             sizeof(request) - n)
             return error_set(err, -EINVAL, "too many names at once");
     }
-    code = lab_ask(name, request, err);
+    code = lab_ask(&o->client, name, request, err);
     if (!code)
         fprintf(stderr, "%s: is down\n", name);
     return code;

@@ -1,7 +1,7 @@
 /*
  * viaduct metrics: what machines have counted, as Prometheus reads it, all in one text. In that
  * format the lines of one metric stand together, so the machines' texts are taken apart and joined
- * by metric.
+ * by metric: in a jail (sandbox/rows_client.c), with connected sockets and the standard streams.
  */
 #include "cli/cli.h"
 #include "cli/top.h"
@@ -21,6 +21,7 @@ struct family { /* the head of one, and its lines of all machines */
 };
 
 struct options {
+    struct client client;
     const char *word[WORDS];
     unsigned words;
 };
@@ -76,14 +77,15 @@ static int text_take(struct family *all, const char *text)
     return 0;
 }
 
-static int machine_take(struct family *all, struct top_machine *m, struct error *err)
+static int machine_take(struct family *all, struct top_set *s, struct top_machine *m,
+                        struct error *err)
 {
     cJSON *args = cJSON_CreateObject(), *got = NULL;
     const char *text;
     int code;
 
     cJSON_AddStringToObject(args, "name", m->name);
-    if (!top_reach(m)) {
+    if (!top_reach(s, m)) {
         cJSON_Delete(args);
         return error_set(err, -EIO, "%s: does not answer", m->name);
     }
@@ -135,8 +137,10 @@ static int collect(const struct options *o, struct family *all, struct error *er
     int code = top_set_open(&s, o->word, o->words, err);
     unsigned good = 0;
 
+    if (!code)
+        code = client_box_enter(&o->client, err);
     for (unsigned i = 0; i < s.machines && !code; i++)
-        if (machine_take(all, &s.machine[i], err))
+        if (machine_take(all, &s, &s.machine[i], err))
             log_warn("%s", err->text);
         else
             good++;
@@ -158,12 +162,14 @@ static int take_word(void *ctx, const char *word, struct error *err)
     return 0;
 }
 
-static const struct opt options[] = {{0}};
+static const struct opt options[] = {CLIENT_OPTIONS, {0}};
 
 static int metrics_run(int argc, char **argv)
 {
     struct family all[FAMILIES] = {{0}};
-    struct options o = {0};
+    struct options o = {
+        .client = {.role = "metrics",
+                   .sets = BOX_BIT(BOX_FEW) | BOX_BIT(BOX_TELL) | BOX_BIT(BOX_ASK)}};
     struct error err = {0};
     bool help;
     int code = opt_parse(options, argc, argv, &o, take_word, &help, &err);

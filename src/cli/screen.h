@@ -4,6 +4,7 @@
 
 #include "core/types.h"
 #include <cJSON.h>
+#include <stdio.h>
 
 struct error;
 
@@ -20,7 +21,8 @@ int screen_map(struct screen *s, const cJSON *said, int fd, struct error *err);
 /* The same, with width, height and stride in *s. */
 int screen_take(struct screen *s, int fd, struct error *err);
 void screen_unmap(struct screen *s);
-/* A picture of it; PNG if the name ends in .png, else PPM. 0 or -errno. */
-int screen_save(const struct screen *s, const char *path, struct error *err);
+/* A picture of it is all that the file has, then; PNG if its name ends in .png, else PPM. Closes f.
+ * 0 or -errno. */
+int screen_save(const struct screen *s, FILE *f, const char *name, struct error *err);
 
 #endif

@@ -85,16 +85,19 @@ static bool ppm(FILE *f, const struct screen *s)
     return ok;
 }
 
-int screen_save(const struct screen *s, const char *path, struct error *err)
+/* What is no regular file, a pipe for one, has no length. */
+static bool empty(FILE *f)
 {
-    size_t n = strlen(path);
-    FILE *f = fopen(path, "we");
-    bool ok;
+    return !ftruncate(fileno(f), 0) || errno == EINVAL;
+}
 
-    if (!f)
-        return error_set(err, -errno, "%s: %s", path, strerror(errno));
-    ok = n > 4 && !strcmp(path + n - 4, ".png") ? png(f, s) : ppm(f, s);
+int screen_save(const struct screen *s, FILE *f, const char *name, struct error *err)
+{
+    size_t n = strlen(name);
+    bool is_png = n > 4 && !strcmp(name + n - 4, ".png");
+    bool ok = empty(f) && (is_png ? png(f, s) : ppm(f, s));
+
     if (fclose(f) || !ok)
-        return error_set(err, -EIO, "%s: could not be written", path);
+        return error_set(err, -EIO, "%s: could not be written", name);
     return 0;
 }

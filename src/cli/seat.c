@@ -166,7 +166,7 @@ static int sit(struct seating *s, const struct options *o)
 
 /* ---- options ---- */
 
-static bool name_good(const char *name, size_t len)
+bool seat_name_good(const char *name, size_t len)
 {
     for (size_t i = 0; i < len; i++)
         if (!isalnum((unsigned char)name[i]) && !strchr("._-", name[i]))
@@ -192,7 +192,7 @@ static int take_vm(void *ctx, const char *word, struct error *err)
     const char *eq = strchr(word, '='), *console;
     int code;
 
-    if (!eq || !name_good(word, (size_t)(eq - word)))
+    if (!eq || !seat_name_good(word, (size_t)(eq - word)))
         return error_set(err, -EINVAL, "seat %s: must be NAME=CONTROLSOCKET[,console=SOCKET]",
                          word);
     if (s->vms == SEAT_VMS)
@@ -257,20 +257,6 @@ static const struct opt options[] = {
     {0},
 };
 
-static int asked(int argc, char **argv)
-{
-    char line[64];
-
-    if (!strcmp(argv[1], "list") && argc == 3)
-        return seat_ctl_ask(argv[2], "list\n");
-    if (strcmp(argv[1], "switch") || argc != 4 || !name_good(argv[3], strlen(argv[3]))) {
-        log_error("seat: viaduct seat switch PATH NAME, or viaduct seat list PATH");
-        return EXIT_USAGE;
-    }
-    snprintf(line, sizeof(line), "switch %s\n", argv[3]);
-    return seat_ctl_ask(argv[2], line);
-}
-
 static int options_check(const struct options *o, struct error *err)
 {
     if (!o->s->vms)
@@ -305,7 +291,7 @@ static int seat_run(int argc, char **argv)
     int status = EXIT_VMM;
 
     if (argc > 1 && (!strcmp(argv[1], "switch") || !strcmp(argv[1], "list")))
-        return asked(argc, argv);
+        return seat_ask(argc, argv);
     o.s = calloc(1, sizeof(*o.s));
     if (o.s) {
         o.s->signals = o.s->ctl.fd = -1;

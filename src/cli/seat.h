@@ -110,6 +110,10 @@ void seat_view_show(
 /* seat_ctl.c */
 int seat_ctl_open(struct seating *s, const char *path, struct error *err);
 void seat_ctl_close(struct seating *s);
-int seat_ctl_ask(const char *path, const char *line); /* as a client; an exit status */
+
+/* seat.c: letters, digits, dot, underscore, dash. */
+bool seat_name_good(const char *name, size_t n);
+/* seat_ask.c: the verbs that ask a seat; an exit status. */
+int seat_ask(int argc, char **argv);
 
 #endif

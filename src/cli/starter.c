@@ -5,6 +5,7 @@
  */
 #include "cli/starter.h"
 #include "cli/cli.h"
+#include "cli/pass.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -23,11 +24,6 @@
 #define WORDS 4096u
 #define ABOVE 64 /* descriptors wait there for their places */
 
-union control {
-    struct cmsghdr align;
-    char room[CMSG_SPACE(STARTER_FDS * sizeof(int))];
-};
-
 struct asked {
     size_t len;
     unsigned fds;
@@ -35,62 +31,6 @@ struct asked {
     char *argv[WORDS + 1];
     char words[ROOM];
 };
-
-/* ---- messages ---- */
-
-static void fds_attach(struct msghdr *m, union control *control, const int *fd, unsigned n)
-{
-    struct cmsghdr *c;
-
-    if (!n)
-        return;
-    m->msg_control = control->room;
-    m->msg_controllen = CMSG_SPACE(n * sizeof(int));
-    c = CMSG_FIRSTHDR(m);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(n * sizeof(int));
-    memcpy(CMSG_DATA(c), fd, n * sizeof(int));
-}
-
-static unsigned fds_take(struct msghdr *m, int fd[STARTER_FDS])
-{
-    struct cmsghdr *c = CMSG_FIRSTHDR(m);
-    unsigned n;
-
-    if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-        return 0;
-    n = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-    memcpy(fd, CMSG_DATA(c), n * sizeof(int)); /* control has room for no more than STARTER_FDS */
-    return n;
-}
-
-static int message_send(int sock, const void *bytes, size_t len, const int *fd, unsigned fds)
-{
-    union control control = {0};
-    struct iovec io = {(void *)(uintptr_t)bytes, len};
-    struct msghdr m = {.msg_iov = &io, .msg_iovlen = 1};
-
-    fds_attach(&m, &control, fd, fds);
-    return sendmsg(sock, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-/* Its length; 0: nobody is there any more; or -errno. */
-static ssize_t message_take(int sock, void *bytes, size_t room, int fd[STARTER_FDS], unsigned *fds)
-{
-    union control control = {0};
-    struct iovec io = {bytes, room};
-    struct msghdr m = {.msg_iov = &io, .msg_iovlen = 1};
-    ssize_t n;
-
-    m.msg_control = control.room;
-    m.msg_controllen = sizeof(control.room);
-    do
-        n = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
-    *fds = n < 0 ? 0 : fds_take(&m, fd);
-    return n < 0 ? -errno : n;
-}
 
 /* ---- the process that starts others ---- */
 
@@ -147,12 +87,12 @@ _Noreturn static void serve(int sock, const struct starter_opts *o)
     struct asked a;
     ssize_t n;
 
-    while ((n = message_take(sock, a.words, sizeof(a.words), a.fd, &a.fds)) > 0) {
+    while ((n = pass_take(sock, a.words, sizeof(a.words), a.fd, &a.fds)) > 0) {
         int pidfd = -1, pid;
 
         a.len = (size_t)n;
         pid = start(o, &a, &pidfd);
-        if (message_send(sock, &pid, sizeof(pid), &pidfd, pidfd >= 0))
+        if (pass_send(sock, &pid, sizeof(pid), &pidfd, pidfd >= 0))
             break;
         if (pidfd >= 0)
             close(pidfd);
@@ -215,10 +155,10 @@ int starter_start(const struct starter *s, char *const argv[], const int *fd, un
         memcpy(words + len, *w, more);
         len += more;
     }
-    code = message_send(s->sock, words, len, fd, fds);
+    code = pass_send(s->sock, words, len, fd, fds);
     if (code)
         return code;
-    code = (int)message_take(s->sock, &pid, sizeof(pid), passed, &n);
+    code = (int)pass_take(s->sock, &pid, sizeof(pid), passed, &n);
     if (code != (int)sizeof(pid) || pid <= 0 || n != 1)
         return code < 0 ? code : pid < 0 ? pid : -EPIPE;
     *out = (struct started){.pid = pid, .pidfd = passed[0]};

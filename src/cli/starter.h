@@ -6,10 +6,9 @@
 #ifndef CLI_STARTER_H
 #define CLI_STARTER_H
 
-#include "core/types.h"
-#include <sys/types.h>
+#include "cli/pass.h"
 
-#define STARTER_FDS 8u
+#define STARTER_FDS PASS_FDS
 
 struct starter_opts {
     const char *program;             /* the one that is started */

@@ -1,7 +1,9 @@
 /*
  * viaduct top: what each device of each machine does now, per second, from the machines' ledgers,
  * and how long disk requests took in that second. On a terminal the picture is drawn anew each
- * time; elsewhere one follows the other.
+ * time; elsewhere one follows the other. Machines may lie: before the first is heard, top is in a
+ * jail (sandbox/rows_client.c) with its sockets and the standard streams; one that was lost is
+ * dialled by another process (dial.h).
  */
 #include "cli/top.h"
 #include "cli/cli.h"
@@ -18,6 +20,7 @@
 #define WORDS 64u
 
 struct options {
+    struct client client;
     const char *word[WORDS];
     unsigned words;
     double interval;
@@ -226,23 +229,35 @@ static const struct opt options[] = {
     {"interval", "SECONDS", "between two pictures (1)", take_interval},
     {"all", NULL, "idle devices too", take_all},
     {"json", NULL, "for programs: an array of machines a picture, one a line", take_json},
+    CLIENT_OPTIONS,
     {0}};
 
-static int watch(const struct options *o, struct error *err)
+static int set_open(struct top_set *s, struct options *o, struct error *err)
+{
+    int code = top_set_open(s, o->word, o->words, err);
+
+    if (!code)
+        code = top_set_again(s, &o->client, err);
+    if (isatty(1))
+        o->client.sets |= BOX_BIT(BOX_WINDOW);
+    return code ? code : client_box_enter(&o->client, err);
+}
+
+static int watch(struct options *o, struct error *err)
 {
     const struct timespec pause = {.tv_sec = (time_t)o->interval,
                                    .tv_nsec =
                                        (long)((o->interval - (double)(time_t)o->interval) * 1e9)};
     struct top_set s = {0};
-    int code = top_set_open(&s, o->word, o->words, err);
+    int code = set_open(&s, o, err);
 
     for (unsigned i = 0; i < s.machines && !code; i++)
-        if (!top_ask(&s.machine[i]) && s.machines == 1)
+        if (!top_ask(&s, &s.machine[i]) && s.machines == 1)
             code = error_set(err, -EINVAL, "%s: no machine answers there", s.machine[i].name);
     for (unsigned long n = 0; !code && (!o->times || n < o->times) && !ferror(stdout); n++) {
         nanosleep(&pause, NULL);
         for (unsigned i = 0; i < s.machines; i++)
-            top_ask(&s.machine[i]);
+            top_ask(&s, &s.machine[i]);
         if (o->json)
             json(o, &s);
         else
@@ -254,7 +269,10 @@ static int watch(const struct options *o, struct error *err)
 
 static int top_run(int argc, char **argv)
 {
-    struct options o = {.interval = 1};
+    struct options o = {.client = {.role = "top",
+                                   .sets = BOX_BIT(BOX_FEW) | BOX_BIT(BOX_TELL) | BOX_BIT(BOX_ASK) |
+                                           BOX_BIT(BOX_PAUSE)},
+                        .interval = 1};
     struct error err = {0};
     char times[] = "--times";
     bool help;

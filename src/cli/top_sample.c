@@ -84,14 +84,14 @@ static void times_take(struct top_sample *s, const cJSON *o)
     }
 }
 
-bool top_ask(struct top_machine *m)
+bool top_ask(struct top_set *s, struct top_machine *m)
 {
     struct top_sample next = {0};
     struct error none;
     const cJSON *e;
     cJSON *got;
 
-    if (!top_reach(m))
+    if (!top_reach(s, m))
         return false;
     if (ctl_call(&m->call, "query-ledger", NULL, &got, &none)) {
         top_lose(m);

@@ -5,10 +5,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
+#include <unistd.h>
 
-#define PATIENCE_S 3 /* a machine that is stopped is waited for so long */
+#define PATIENCE_S 3u /* a machine that is stopped is waited for so long */
 
 static int add(struct top_set *s, const char *lab, const char *name, const char *path,
                struct error *err)
@@ -19,7 +18,7 @@ static int add(struct top_set *s, const char *lab, const char *name, const char 
         return error_set(err, -ENOMEM, "not enough memory");
     s->machine = m;
     m += s->machines++;
-    *m = (struct top_machine){.call = {.fd = -1}};
+    *m = (struct top_machine){.fd = -1, .call = {.fd = -1}};
     snprintf(m->name, sizeof(m->name), "%s%s%.70s", lab ? lab : "", lab ? "/" : "", name);
     snprintf(m->path, sizeof(m->path), "%s", path);
     return 0;
@@ -85,14 +84,34 @@ static int add_word(struct top_set *s, const char *word, struct error *err)
 int top_set_open(struct top_set *s, const char *const *word, unsigned words, struct error *err)
 {
     struct adding all = {.s = s, .err = err};
-    int code = words ? 0 : lab_each(add_lab, &all, err);
+    int code;
 
+    s->dial.sock = -1;
+    code = words ? 0 : lab_each(add_lab, &all, err);
     for (unsigned i = 0; i < words && !code; i++)
         code = add_word(s, word[i], err);
     if (!code && !s->machines)
         code = error_set(err, -ENOENT,
                          "no machine runs; viaduct up starts some, or name a --ctl socket");
+    for (unsigned i = 0; i < s->machines && !code; i++) {
+        struct error none;
+
+        s->machine[i].fd = ctl_dial(s->machine[i].path, PATIENCE_S, &none);
+    }
     return code;
+}
+
+int top_set_again(struct top_set *s, const struct client *client, struct error *err)
+{
+    const char **path = calloc(s->machines, sizeof(*path));
+    int code = -ENOMEM;
+
+    for (unsigned i = 0; path && i < s->machines; i++)
+        path[i] = s->machine[i].path;
+    if (path)
+        code = dial_open(&s->dial, client, path, s->machines, PATIENCE_S);
+    free(path); /* the other process has a copy of all */
+    return code ? error_set(err, code, "no process to dial again: %s", strerror(-code)) : 0;
 }
 
 void top_lose(struct top_machine *m)
@@ -103,28 +122,35 @@ void top_lose(struct top_machine *m)
     m->there = false;
 }
 
-bool top_reach(struct top_machine *m)
+bool top_reach(struct top_set *s, struct top_machine *m)
 {
-    const struct timeval patience = {.tv_sec = PATIENCE_S};
     struct error none;
+    int fd = m->fd;
 
     if (m->there)
         return true;
-    m->there = true;
-    if (ctl_connect(&m->call, m->path, &none)) {
-        top_lose(m);
+    m->fd = -1;
+    if (fd < 0 && s->dial.sock >= 0)
+        fd = dial_again(&s->dial, (unsigned)(m - s->machine));
+    if (fd < 0)
         return false;
-    }
-    setsockopt(m->call.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    return true;
+    m->there = true;
+    m->call = (struct ctl_call){.fd = -1, .passed = -1};
+    if (!ctl_greet(&m->call, fd, &none))
+        return true;
+    top_lose(m);
+    return false;
 }
 
 void top_set_close(struct top_set *s)
 {
     for (unsigned i = 0; i < s->machines; i++) {
         top_lose(&s->machine[i]);
+        if (s->machine[i].fd >= 0)
+            close(s->machine[i].fd);
         top_sample_free(&s->machine[i].was);
         top_sample_free(&s->machine[i].is);
     }
+    dial_close(&s->dial);
     free(s->machine);
 }

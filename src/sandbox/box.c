@@ -50,12 +50,24 @@ static const struct box_list *list_of(enum box_set set)
     case BOX_TERMINAL:
     case BOX_CHR:
     case BOX_REPORT:
+    case BOX_FEW:
     case BOX_OUTPUT: return &box_lists_base[set];
     case BOX_SERVE:
     case BOX_TREE:
     case BOX_CHANGE: return &box_lists_exec[set];
     case BOX_SEAT:
     case BOX_LAB: return &box_lists_lab[set];
+    case BOX_TELL:
+    case BOX_ASK:
+    case BOX_PAUSE:
+    case BOX_WINDOW:
+    case BOX_PICTURE:
+    case BOX_WAIT:
+    case BOX_RAW:
+    case BOX_COPY:
+    case BOX_LOOK:
+    case BOX_COST:
+    case BOX_DIAL: return &box_lists_client[set];
     default: return &box_lists_io[set];
     }
 }

@@ -47,6 +47,18 @@ enum box_set {
     BOX_CHANGE,      /* and changes there */
     BOX_SEAT,        /* machines' sockets, a terminal, what serves VNC */
     BOX_LAB,         /* a lab's processes, its run directory */
+    BOX_FEW,         /* core, for who reads no stream */
+    BOX_TELL,        /* stdout, by stdio */
+    BOX_ASK,         /* control sockets that are connected */
+    BOX_PAUSE,       /* time between questions */
+    BOX_WINDOW,      /* a terminal of some size */
+    BOX_PICTURE,     /* a screen that is lent, into a file that is open */
+    BOX_WAIT,        /* for one of two */
+    BOX_RAW,         /* a terminal, each key by itself */
+    BOX_COPY,        /* a log that grows */
+    BOX_LOOK,        /* labs' state files */
+    BOX_COST,        /* what processes take */
+    BOX_DIAL,        /* connects to some sockets, for one that may not */
     BOX_SETS
 };
 #define BOX_BIT(set) (1ull << (set))
@@ -63,8 +75,8 @@ struct box {
     int tree;                       /* BOX_TREE: that directory, open */
     char gone[BOX_PATHS][BOX_PATH]; /* sockets that are taken away at the end */
     unsigned gones;
-    const char *reads;   /* all files below it may be read; or NULL */
-    const char *changes; /* all below it, and itself, may be changed; or NULL */
+    const char *reads[2]; /* all files below them may be read; or NULL */
+    const char *changes;  /* all below it, and itself, may be changed; or NULL */
 };
 
 /*

@@ -3,7 +3,8 @@
  * can come back (no_new_privs, which the filter needs too). Bounding and ambient sets are emptied
  * as far as they may be. Who serves a directory as root keeps those by which root reads, writes and
  * gives away other's files; that these are none but the directory's is Landlock's. Who reads files
- * anywhere keeps the one for that.
+ * anywhere keeps the one for that, who dials sockets the one by which root may connect to others',
+ * who reads what processes take the one for processes that have some themselves.
  */
 #include "sandbox/impl.h"
 #include <errno.h>
@@ -18,7 +19,11 @@ static uint32_t kept(const struct box *b)
 {
     if (b->sets & BOX_BIT(BOX_CHANGE))
         return CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(CHOWN);
-    return b->sets & BOX_BIT(BOX_TREE) || b->reads ? CAP(DAC_READ_SEARCH) : 0;
+    if (b->sets & BOX_BIT(BOX_DIAL))
+        return CAP(DAC_OVERRIDE);
+    if (b->sets & BOX_BIT(BOX_COST))
+        return CAP(DAC_READ_SEARCH) | CAP(SYS_PTRACE);
+    return b->sets & BOX_BIT(BOX_TREE) || b->reads[0] ? CAP(DAC_READ_SEARCH) : 0;
 }
 
 int caps_drop(const struct box *b)

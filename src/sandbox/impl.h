@@ -45,6 +45,6 @@ struct box_list {
 
 /* rows_*.c */
 extern const struct box_list box_lists_base[], box_lists_engine[], box_lists_io[], box_lists_exec[];
-extern const struct box_list box_lists_lab[];
+extern const struct box_list box_lists_lab[], box_lists_client[];
 
 #endif

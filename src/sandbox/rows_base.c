@@ -14,6 +14,7 @@
 
 #define CLOCK_UNSEEN "the vDSO answers, unless the host's clock is one that it can't read"
 
+/* The first is not for who reads no stream, nor what the user types: "few" is core without it. */
 static const struct box_row core[] = {
     {CALL(read), .why = "events, terminals, sockets and files that are open"},
     {CALL(write), .why = "the same, and messages"},
@@ -92,8 +93,12 @@ static const struct box_row report[] = {
 };
 
 const struct box_list box_lists_base[] = {
-    [BOX_CORE] = BOX_LIST("core", core),          [BOX_LOOP] = BOX_LIST("loop", loop),
-    [BOX_THREADS] = BOX_LIST("threads", threads), [BOX_TERMINAL] = BOX_LIST("terminal", terminal),
-    [BOX_OUTPUT] = BOX_LIST("output", output),    [BOX_CHR] = BOX_LIST("chr", chr),
+    [BOX_CORE] = BOX_LIST("core", core),
+    [BOX_LOOP] = BOX_LIST("loop", loop),
+    [BOX_THREADS] = BOX_LIST("threads", threads),
+    [BOX_TERMINAL] = BOX_LIST("terminal", terminal),
+    [BOX_OUTPUT] = BOX_LIST("output", output),
+    [BOX_CHR] = BOX_LIST("chr", chr),
     [BOX_REPORT] = BOX_LIST("report", report),
+    [BOX_FEW] = {"few", core + 1, ARRAY_LEN(core) - 1},
 };

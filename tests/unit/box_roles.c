@@ -1,5 +1,6 @@
 /* Roles by their command lines, as verbs hand them on: box_roles.h. */
 #include "box_roles.h"
+#include "cli/client_box.h"
 #include "cli/domain.h"
 #include "cli/domain_small.h"
 #include "cli/domain_switch.h"
@@ -108,6 +109,27 @@ static int enter_up(const void *run)
     return boss_box_enter(run, &err);
 }
 
+/* What the user calls: each as wide as it can be. */
+static int enter_client(const void *client)
+{
+    struct error err = {0};
+
+    return client_box_enter(client, &err);
+}
+
+/* Those who only speak, in one: ctl, top, metrics, console and logs have less each. */
+#define SPEAKS                                                                                     \
+    (BOX_BIT(BOX_FEW) | BOX_BIT(BOX_TELL) | BOX_BIT(BOX_ASK) | BOX_BIT(BOX_PAUSE) |                \
+     BOX_BIT(BOX_WINDOW) | BOX_BIT(BOX_PICTURE) | BOX_BIT(BOX_WAIT) | BOX_BIT(BOX_RAW) |           \
+     BOX_BIT(BOX_COPY))
+#define READS (BOX_BIT(BOX_CORE) | BOX_BIT(BOX_TELL) | BOX_BIT(BOX_LOOK))
+
+static const struct client speaker = {"speaker", SPEAKS, BOX_AUTO};
+static const struct client dialler = {"top's dialler", BOX_BIT(BOX_CORE) | BOX_BIT(BOX_DIAL),
+                                      BOX_AUTO};
+static const struct client eye = {"logs' eye", READS, BOX_AUTO};
+static const struct client ps = {"ps", READS | BOX_BIT(BOX_COST), BOX_AUTO};
+
 const struct role roles[ROLES] = {
     {"run/dbt", enter_dbt, "/dev/null/disk",
      RUN | BOX_BIT(BOX_DBT) | BOX_BIT(BOX_DISK) | BOX_BIT(BOX_RING)},
@@ -121,5 +143,9 @@ const struct role roles[ROLES] = {
     {"exec/dbt", enter_exec, "/dev/null/disk", EXEC | BOX_BIT(BOX_DBT)},
     {"seat", enter_seat, NULL,
      BOX_BIT(BOX_CORE) | BOX_BIT(BOX_LOOP) | BOX_BIT(BOX_SEAT) | BOX_BIT(BOX_LISTEN)},
+    {"speaker", enter_client, &speaker, SPEAKS},
+    {"top's dialler", enter_client, &dialler, BOX_BIT(BOX_CORE) | BOX_BIT(BOX_DIAL)},
+    {"logs' eye", enter_client, &eye, READS},
+    {"ps", enter_client, &ps, READS | BOX_BIT(BOX_COST)},
     {"up", enter_up, BOX_RUN, BOX_BIT(BOX_CORE) | BOX_BIT(BOX_LOOP) | BOX_BIT(BOX_LAB)},
 };
