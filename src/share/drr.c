@@ -39,7 +39,6 @@ void drr_wake(struct drr *d, struct drr_flow *f, uint64_t cost)
     f->in_turn = false;
     link_last(d, f);
     d->awake++;
-    d->weight += f->weight;
 }
 
 void drr_sleep(struct drr *d, struct drr_flow *f)
@@ -50,7 +49,6 @@ void drr_sleep(struct drr *d, struct drr_flow *f)
     f->deficit = 0;
     f->in_turn = false;
     d->awake--;
-    d->weight -= f->weight;
 }
 
 static uint64_t turn(const struct drr *d, const struct drr_flow *f)
@@ -99,6 +97,16 @@ struct drr_flow *drr_next(struct drr *d)
         return f;
     rounds_skip(d);
     return round_find(d);
+}
+
+/* Bound: who is awake. */
+uint64_t drr_others(const struct drr *d, const struct drr_flow *f)
+{
+    uint64_t sum = 0;
+
+    for (const struct drr_flow *o = d->list.next; o != &d->list; o = o->next)
+        sum += o == f ? 0 : o->weight;
+    return sum;
 }
 
 void drr_spend(struct drr *d, struct drr_flow *f, uint64_t cost, uint64_t next)

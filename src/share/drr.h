@@ -29,7 +29,6 @@ struct drr {
     struct drr_flow list; /* list.next: whose turn it is */
     uint64_t quantum;     /* units a turn for weight 1 */
     unsigned awake;
-    uint64_t weight; /* of those that are awake */
 };
 
 /* quantum: about as much as one thing costs; shares are exact with any, turns are longer. */
@@ -39,13 +38,9 @@ void drr_wake(struct drr *d, struct drr_flow *f,
               uint64_t cost);                      /* awake already: nothing happens */
 void drr_sleep(struct drr *d, struct drr_flow *f); /* its deficit is forfeit */
 struct drr_flow *drr_next(struct drr *d);          /* the same one until drr_spend or drr_sleep */
+uint64_t drr_others(const struct drr *d,
+                    const struct drr_flow *f); /* their weights; who is awake */
 void drr_spend(struct drr *d, struct drr_flow *f, uint64_t cost, uint64_t next);
-
-/* The weight of all others that are awake. */
-static inline uint64_t drr_others(const struct drr *d, const struct drr_flow *f)
-{
-    return d->weight - (f->next ? f->weight : 0);
-}
 
 static inline bool drr_is_awake(const struct drr_flow *f)
 {
