@@ -254,7 +254,7 @@ static int take_metrics(void *ctx, const char *value, struct error *err)
 static int take_ledger(void *ctx, const char *value, struct error *err)
 {
     ((struct domain *)ctx)->ledger_path = value;
-    return opt_output("ledger", value, err);
+    return strcmp(value, "-") ? opt_output("ledger", value, err) : 0;
 }
 
 static int take_sandbox(void *ctx, const char *value, struct error *err)

@@ -236,7 +236,7 @@ static int take_stats(void *ctx, const char *value, struct error *err)
 static int take_ledger(void *ctx, const char *value, struct error *err)
 {
     ((struct serve *)ctx)->ledger_path = value;
-    return opt_output("ledger", value, err);
+    return strcmp(value, "-") ? opt_output("ledger", value, err) : 0;
 }
 
 /* The socket that everybody may come to. */

@@ -117,6 +117,7 @@ int ledger_json(const struct ledger *l, FILE *out)
     const char *sep = "\n";
     unsigned kind;
 
+    errno = 0; /* then it is that of the last write that failed */
     fputs("{\n  \"version\": 1,\n  \"rows\": [", out);
     for (row = ledger_first(l); row; row = row->next) {
         fputs(sep, out);
@@ -131,7 +132,7 @@ int ledger_json(const struct ledger *l, FILE *out)
         sep = ",\n";
     }
     fputs("\n  }\n}\n", out);
-    return ferror(out) ? -EIO : 0;
+    return ferror(out) ? -(errno ? errno : EIO) : 0;
 }
 
 FILE *ledger_place(const char *path)
@@ -143,6 +144,13 @@ FILE *ledger_place(const char *path)
 
     if (fd >= 0 && !out)
         close(fd);
+    /* The buffer is taken now: at a first write stdio asks whether it writes to a terminal, an ioctl
+     * that is in no list of the jails. */
+    if (out && setvbuf(out, NULL, _IOFBF, BUFSIZ)) {
+        fclose(out);
+        errno = ENOMEM;
+        return NULL;
+    }
     return out;
 }
 
