@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PATIENCE_S 3u /* a machine that is stopped is waited for so long */
@@ -59,6 +60,13 @@ static int add_lab(struct lab_view *v, void *arg)
     return code;
 }
 
+static bool is_socket(const char *path)
+{
+    struct stat st;
+
+    return !stat(path, &st) && S_ISSOCK(st.st_mode);
+}
+
 static int add_word(struct top_set *s, const char *word, struct error *err)
 {
     struct adding a = {.s = s, .lab = word, .err = err};
@@ -66,7 +74,8 @@ static int add_word(struct top_set *s, const char *word, struct error *err)
     struct lab_view v;
     int code;
 
-    if (*word == '/' || *word == '.' || strstr(word, ".sock") || strstr(word, ".ctl"))
+    if (*word == '/' || *word == '.' || strstr(word, ".sock") || strstr(word, ".ctl") ||
+        is_socket(word))
         return add(s, NULL, word, word, err);
     code = lab_each(add_lab, &a, err);
     if (code || a.found)
