@@ -1,5 +1,6 @@
 /* Lines of JSON over a Unix socket; events that come between are skipped. */
 #include "cli/ctl_call.h"
+#include "cli/plain.h"
 #include "core/error.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -81,6 +82,7 @@ static int line_read(struct ctl_call *c, struct error *err)
     }
     if (len && c->line[len - 1] == '\r')
         c->line[len - 1] = 0;
+    plain_text(c->line);
     return 0;
 }
 
@@ -132,6 +134,8 @@ static int judge(struct ctl_call *c, cJSON **got, struct error *err)
     const cJSON *desc = cJSON_GetObjectItemCaseSensitive(e, "desc");
     cJSON *value = cJSON_DetachItemFromObjectCaseSensitive(o, "return");
 
+    plain_tree(o);
+    plain_tree(value);
     snprintf(c->said, sizeof(c->said), "%s",
              cJSON_IsString(desc) ? desc->valuestring : "an answer that makes no sense");
     cJSON_Delete(o);

@@ -3,6 +3,7 @@
 #include "cli/lab_ask.h"
 #include "cli/client_box.h"
 #include "cli/lab_boss.h"
+#include "cli/plain.h"
 #include "core/error.h"
 #include <dirent.h>
 #include <errno.h>
@@ -95,6 +96,7 @@ static int hear(const char *lab, FILE *f, struct error *err)
 
     while (getline(&line, &room, f) > 0) {
         line[strcspn(line, "\n")] = 0;
+        plain_text(line); /* it may repeat what a machine's process said last */
         if (*line == '.')
             fprintf(stderr, "%s: %s\n", lab, line + 1);
         else

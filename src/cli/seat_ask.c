@@ -1,6 +1,7 @@
 /* viaduct seat list and switch: they ask a seat (seat_ctl.c), and are in a jail before its answer
  * comes (sandbox/rows_client.c). */
 #include "cli/client_box.h"
+#include "cli/plain.h"
 #include "cli/seat.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -25,6 +26,7 @@ static int answer_print(FILE *f)
     char line[LINE];
 
     while (fgets(line, sizeof(line), f)) {
+        plain_text(line);
         if (!strcmp(line, "ok\n"))
             return EXIT_OFF;
         if (!strncmp(line, "no ", 3)) {
