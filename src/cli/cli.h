@@ -30,6 +30,10 @@ extern const struct verb verb_run, verb_exec, verb_compare, verb_ctl, verb_repla
 extern const struct verb verb_up, verb_down, verb_ps, verb_console, verb_logs; /* lab*.c */
 extern const struct verb verb_top, verb_metrics;
 
+/* Would the verb take these words? 0, or -EINVAL with err filled. Nothing is opened. */
+typedef int verb_judge(int argc, char **argv, struct error *err);
+verb_judge run_judge, domain_judge, switch_judge, seat_judge;
+
 /* ---- options: --name VALUE, --name=VALUE, --flag ---- */
 
 struct opt {

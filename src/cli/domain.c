@@ -294,18 +294,29 @@ static const struct opt options[] = {
     {0},
 };
 
+static int words_take(struct domain *d, int argc, char **argv, struct error *err)
+{
+    if (!d)
+        return error_set(err, -ENOMEM, "domain: not enough memory");
+    d->signals = -1;
+    d->poll_ns = POLL_US * 1000;
+    return opt_parse(options, argc, argv, d, NULL, &d->help, err);
+}
+
+int domain_judge(int argc, char **argv, struct error *err)
+{
+    struct domain *d = calloc(1, sizeof(*d));
+    int code = words_take(d, argc, argv, err);
+
+    free(d);
+    return code;
+}
+
 static int domain_run(int argc, char **argv)
 {
     struct domain *d = calloc(1, sizeof(*d));
     struct error err = {0};
-    int code;
-
-    if (d) {
-        d->signals = -1;
-        d->poll_ns = POLL_US * 1000;
-    }
-    code = d ? opt_parse(options, argc, argv, d, NULL, &d->help, &err)
-             : error_set(&err, -ENOMEM, "domain: not enough memory");
+    int code = words_take(d, argc, argv, &err);
 
     if (!code && d->help)
         opt_help(&verb_domain, options);

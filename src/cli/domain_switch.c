@@ -34,7 +34,9 @@ int domain_switch_take(struct domain_switches *d, const char *value, struct erro
     else if (value[len])
         end = "?";
     if (!len || len >= sizeof(w->name) || *end || !age || age > 1000000)
-        return error_set(err, -EINVAL, "--switch %s: must be NAME[,age=SECONDS]", value);
+        return error_set(err, -EINVAL,
+                         "--switch %s: must be NAME[,age=SECONDS], NAME of up to %zu characters",
+                         value, sizeof(w->name) - 1);
     if (find(d, value, len))
         return error_set(err, -EINVAL, "--switch %s: there is one of that name already", value);
     if (d->switches == DOMAIN_SWITCHES)

@@ -21,16 +21,25 @@ struct toml;
 /* In the order of starting. */
 enum lab_kind { LAB_NETWORK, LAB_DOMAIN, LAB_VM, LAB_SEAT, LAB_KINDS };
 
+struct lab_mark { /* a text in a word of a command, and where the file says it */
+    unsigned word, line, column;
+    char *text; /* ",iops=5" of a list of words, else the value; "": the word as a whole */
+    bool there; /* a path at which something is to be */
+};
+
 struct lab_unit { /* one process */
     enum lab_kind kind;
     char name[LAB_NAME + 1];
     char **argv; /* "viaduct", "run", …; ends with NULL */
     unsigned argc;
-    char **socket;   /* which listen when it is up; ends with NULL */
-    char *ready;     /* what a machine's console says when it is of use; NULL: not known */
-    bool restart;    /* when it fails */
-    bool button;     /* stop: the power button first */
-    unsigned stop_s; /* how long it may take over that */
+    struct lab_mark *mark; /* of argv; of who was there before the supervisor: none */
+    unsigned marks;
+    unsigned line, column; /* of its table in the file */
+    char **socket;         /* which listen when it is up; ends with NULL */
+    char *ready;           /* what a machine's console says when it is of use; NULL: not known */
+    bool restart;          /* when it fails */
+    bool button;           /* stop: the power button first */
+    unsigned stop_s;       /* how long it may take over that */
 };
 
 struct lab_image { /* a disk that is made if it isn't there */
@@ -55,7 +64,14 @@ struct lab {
 int lab_open(struct lab **out, const char *path, struct error *err);
 /* The same of a text; fuzzers and tests. file: its path, which need not be there. */
 int lab_read(struct lab **out, const char *file, const char *text, size_t len, struct error *err);
-void lab_close(struct lab *l); /* NULL is fine */
+void lab_close(struct lab *l);          /* NULL is fine */
+void lab_unit_free(struct lab_unit *u); /* what it points to */
+
+/* ---- lab_mark.c ---- */
+
+/* What a message about a command is about; NULL: nothing that the file says. */
+const struct lab_mark *lab_mark_meant(const struct lab_unit *u, const char *message);
+const char *lab_mark_text(const struct lab_mark *m); /* as the message has it: without the comma */
 
 /* ---- lab_dir.c ---- */
 

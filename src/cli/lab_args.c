@@ -84,13 +84,17 @@ static int option(struct lab_build *b, const struct lab_key *key, const struct t
     char *text, *word;
     int code;
 
+    if (v->kind == TOML_BOOL && !v->flag)
+        return 0;
     if (v->kind == TOML_BOOL)
-        return v->flag ? lab_arg_copy(b, key->option) : 0;
+        return lab_mark(b, key, v, "") ? -ENOMEM : lab_arg_copy(b, key->option);
     text = lab_text(b, v, key->file);
     if (!text)
         return -ENOMEM;
     /* One word, since the value may start with a dash, and of some options it may be left out. */
-    code = asprintf(&word, "%s=%s", key->option, text) < 0 ? lab_nomem(b) : lab_arg(b, word);
+    code = lab_mark(b, key, v, text);
+    if (!code)
+        code = asprintf(&word, "%s=%s", key->option, text) < 0 ? lab_nomem(b) : lab_arg(b, word);
     free(text);
     return code;
 }
@@ -114,7 +118,10 @@ static int raw(struct lab_build *b, const struct lab_key *key, const struct toml
 {
     char *text = lab_text(b, v, key->file);
 
-    return text ? lab_arg(b, text) : -ENOMEM;
+    if (text && !lab_mark(b, key, v, text))
+        return lab_arg(b, text);
+    free(text);
+    return -ENOMEM;
 }
 
 int lab_options(struct lab_build *b, const struct lab_key *keys, const struct toml *table)

@@ -7,12 +7,27 @@
 #include "cli/lab_keys.h"
 #include "core/error.h"
 
+struct lab_device {   /* of a domain */
+    const char *path; /* its socket */
+    bool is_net;
+    const struct toml *lock; /* the machine's address shall be the port's; or NULL */
+    struct lab_unit *port;   /* whose command has that port, */
+    unsigned word;           /* and which word it is */
+    const struct toml *user; /* the key that plugged a machine in; NULL: none yet */
+    char user_name[LAB_NAME + 1];
+};
+
 struct lab_build {
     struct lab *lab;
     const char *file; /* for messages, as the user named it */
     const struct toml *top;
-    struct lab_unit *unit; /* that is being made */
-    unsigned number;       /* of those that one table makes, from 1; stands for {n} */
+    const struct toml *table; /* what the file says of the unit */
+    struct lab_unit *unit;    /* that is being made */
+    struct lab_unit *into;    /* whose next word it is that is being made; NULL: the unit's */
+    struct lab_unit *port;    /* a network on which this device got a port just now; or NULL */
+    struct lab_device *device;
+    unsigned devices;
+    unsigned number; /* of those that one table makes, from 1; stands for {n} */
     struct error *err;
 };
 
@@ -45,9 +60,28 @@ int lab_tables(struct lab_build *b, const struct lab_key *key, const struct toml
 void lab_mac(struct lab_build *b, const struct toml *card, unsigned number, char *buf, size_t room);
 int lab_words_of(struct lab_build *b, const struct lab_key *k, const struct toml *v, FILE *out);
 
+/* ---- lab_mark.c: where words are from ---- */
+
+/* That text of the next word (b->into) is said at v; k: by that key, or NULL. */
+int lab_mark(struct lab_build *b, const struct lab_key *k, const struct toml *v, const char *text);
+/* The same of a word that is there already. */
+int lab_mark_at(struct lab_build *b, struct lab_unit *u, unsigned word, const struct toml *v,
+                const char *text);
+
+/* ---- lab_device.c: what domains serve ---- */
+
+/* The domain's next word makes one. path is kept, and somebody else's. */
+int lab_device_add(struct lab_build *b, const struct lab_key *key, const struct toml *t,
+                   const char *path);
+/* domain = "DOMAIN/DEVICE": the first word, 1; or an error. */
+int lab_device_use(struct lab_build *b, const struct lab_key *key, const struct toml *t,
+                   unsigned number, FILE *out);
+int lab_devices_check(struct lab_build *b); /* all machines are made */
+
 /* ---- lab_plug.c: where a disk's or card's other end is, in the lab ---- */
 
-/* network = "…", domain = "…/…": the first word. 1: it was there; 0; or an error. */
+/* network = "…", domain = "…/…", a domain's own switch: the first word. 1: it was there; 0; or an
+ * error. */
 int lab_plug(struct lab_build *b, const struct lab_key *key, const struct toml *t, unsigned number,
              FILE *out);
 

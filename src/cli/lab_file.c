@@ -48,7 +48,11 @@ static struct lab_unit *unit_new(struct lab_build *b, enum lab_kind kind, const 
                                        : ", expected a name of up to 32 letters, digits, - and _");
         return NULL;
     }
-    *u = (struct lab_unit){.kind = kind, .button = true, .stop_s = STOP_DEFAULT};
+    *u = (struct lab_unit){.kind = kind,
+                           .button = true,
+                           .stop_s = STOP_DEFAULT,
+                           .line = toml_key_at(t).line,
+                           .column = toml_key_at(t).column};
     snprintf(u->name, sizeof(u->name), "%.32s", name);
     u->argv = calloc(LAB_ARGS + 1, sizeof(*u->argv));
     u->socket = calloc(LAB_ARGS + 1, sizeof(*u->socket));
@@ -256,6 +260,7 @@ static int table_take(struct lab_build *b, enum lab_kind kind, const struct lab_
         else
             snprintf(name, sizeof(name), "%.40s", t->key);
         b->number = i;
+        b->table = t;
         b->unit = unit_new(b, kind, name, t);
         code = b->unit ? unit_make(b, kind, keys, t) : -EINVAL;
     }
@@ -346,7 +351,12 @@ static int build(struct lab *l, const char *file, const struct toml *top, struct
 
     if (!code)
         code = name_take(&b);
-    return code ? code : tables_take(&b);
+    if (!code)
+        code = tables_take(&b);
+    if (!code)
+        code = lab_devices_check(&b);
+    free(b.device);
+    return code;
 }
 
 int lab_read(struct lab **out, const char *file, const char *text, size_t len, struct error *err)
@@ -406,21 +416,29 @@ int lab_open(struct lab **out, const char *path, struct error *err)
     return code;
 }
 
+static void words_free(char **words)
+{
+    for (char **w = words; w && *w; w++)
+        free(*w);
+    free(words);
+}
+
+void lab_unit_free(struct lab_unit *u)
+{
+    words_free(u->argv);
+    words_free(u->socket);
+    for (unsigned i = 0; i < u->marks; i++)
+        free(u->mark[i].text);
+    free(u->mark);
+    free(u->ready);
+}
+
 void lab_close(struct lab *l)
 {
     if (!l)
         return;
-    for (unsigned i = 0; i < l->units; i++) {
-        struct lab_unit *u = &l->unit[i];
-
-        for (char **s = u->socket; s && *s; s++)
-            free(*s);
-        for (char **a = u->argv; a && *a; a++)
-            free(*a);
-        free(u->socket);
-        free(u->argv);
-        free(u->ready);
-    }
+    for (unsigned i = 0; i < l->units; i++)
+        lab_unit_free(&l->unit[i]);
     for (unsigned i = 0; i < l->images; i++)
         free(l->image[i].path);
     free(l->image);

@@ -5,6 +5,7 @@
  *
  * Each line to a client starts with a sign: "." tells what was done, "+" ends well, "-" doesn't.
  */
+#include "cli/cli.h"
 #include "cli/lab_boss.h"
 #include "cli/lab_tell.h"
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void line_send(struct boss *b, char sign, const char *text)
@@ -154,13 +156,28 @@ void job_up(struct boss *b, const char *file)
         job_end(b, b->job.err.text);
 }
 
+/* "FILE:LINE:COLUMN: " of the key that the process found wrong; "": it was another matter. */
+static void place_tell(const struct boss *b, const struct boss_unit *u, const char *said,
+                       char *place, size_t room)
+{
+    const char *last = strrchr(said, '|');
+    const struct lab_mark *m = last ? lab_mark_meant(&u->plan, last) : NULL;
+
+    m = m ? m : lab_mark_meant(&u->plan, said);
+    *place = 0;
+    if (u->status != -1 && WIFEXITED(u->status) && WEXITSTATUS(u->status) == EXIT_USAGE)
+        snprintf(place, room, "%.180s:%u:%u: ", b->file, m ? m->line : u->plan.line,
+                 m ? m->column : u->plan.column);
+}
+
 static void up_failed(struct boss *b, const struct boss_unit *u, const char *why)
 {
-    char tail[500];
+    char tail[500], place[220];
 
     lab_tell_tail(b->run, u->plan.name, tail, sizeof(tail));
-    error_set(&b->job.err, -EIO, "%s %s %s%s%s", lab_kind_name(u->plan.kind), u->plan.name, why,
-              *tail ? ": " : "", tail);
+    place_tell(b, u, tail, place, sizeof(place));
+    error_set(&b->job.err, -EIO, "%s%s %s %s%s%s", place, lab_kind_name(u->plan.kind), u->plan.name,
+              why, *tail ? ": " : "", tail);
     b->job.kind = JOB_UNDO;
 }
 

@@ -7,161 +7,195 @@
 #define BOOL   KEY_BOOL
 #define LIST   KEY_LIST
 #define TABLE  KEY_TABLE
+#define NO     KEY_NO_PATH
+#define PATH   KEY_PATH
+#define THERE  KEY_THERE
 
 /* One line a key; the words of a disk or card come in this order. */
 /* clang-format off */
 static const struct lab_key disk_keys[] = {
-    {"file",     TEXT,          KEY_FIRST, "", true, NULL, NULL},
-    {"mem",      TEXT,          KEY_FIRST, "mem:", false, NULL, NULL},
-    {"domain",   TEXT,          KEY_OWN,   NULL, false, NULL, NULL},
-    {"vhost-user", TEXT,        KEY_FIRST, "vhost-user=", true, NULL, NULL},
-    {"wait",     BOOL,          KEY_WORD,  "wait", false, NULL, NULL},
-    {"size",     TEXT,          KEY_OWN,   NULL, false, NULL, NULL},
-    {"extent",   TEXT,          KEY_WORD,  "extent", false, NULL, NULL},
-    {"iops",     NUMBER,        KEY_WORD,  "iops", false, NULL, NULL},
-    {"bps",      TEXT | NUMBER, KEY_WORD,  "bps", false, NULL, NULL},
-    {"burst",    NUMBER,        KEY_WORD,  "burst", false, NULL, NULL},
-    {"via",      TEXT,          KEY_WORD,  "via", false, NULL, NULL},
-    {"readonly", BOOL,          KEY_WORD,  "readonly", false, NULL, NULL},
-    {"serial",   TEXT,          KEY_WORD,  "serial", false, NULL, NULL},
-    {"queues",   NUMBER,        KEY_WORD,  "queues", false, NULL, NULL},
-    {"packed",   BOOL,          KEY_WORD,  "packed", false, NULL, NULL},
-    {"trap",     TEXT,          KEY_WORD,  "trap", false, NULL, NULL},
+    {"file",     TEXT,          KEY_FIRST, "", THERE, NULL, NULL},
+    {"mem",      TEXT,          KEY_FIRST, "mem:", NO, NULL, NULL},
+    {"domain",   TEXT,          KEY_OWN,   NULL, NO, NULL, NULL},
+    {"vhost-user", TEXT,        KEY_FIRST, "vhost-user=", PATH, NULL, NULL},
+    {"wait",     BOOL,          KEY_WORD,  "wait", NO, NULL, NULL},
+    {"size",     TEXT,          KEY_OWN,   NULL, NO, NULL, NULL},
+    {"extent",   TEXT,          KEY_WORD,  "extent", NO, NULL, NULL},
+    {"iops",     NUMBER,        KEY_WORD,  "iops", NO, NULL, NULL},
+    {"bps",      TEXT | NUMBER, KEY_WORD,  "bps", NO, NULL, NULL},
+    {"burst",    NUMBER,        KEY_WORD,  "burst", NO, NULL, NULL},
+    {"via",      TEXT,          KEY_WORD,  "via", NO, NULL, NULL},
+    {"readonly", BOOL,          KEY_WORD,  "readonly", NO, NULL, NULL},
+    {"serial",   TEXT,          KEY_WORD,  "serial", NO, NULL, NULL},
+    {"queues",   NUMBER,        KEY_WORD,  "queues", NO, NULL, NULL},
+    {"packed",   BOOL,          KEY_WORD,  "packed", NO, NULL, NULL},
+    {"trap",     TEXT,          KEY_WORD,  "trap", NO, NULL, NULL},
     {0}};
 
+/* What is said about a port of a switch: share/sw_policy.h. */
+#define PORT_RULES(DOES) \
+    {"ip",       TEXT | LIST,   DOES,  "ip", NO, NULL, NULL}, \
+    {"vlan",     NUMBER,        DOES,  "vlan", NO, NULL, NULL}, \
+    {"vlans",    TEXT,          DOES,  "vlans", NO, NULL, NULL}, \
+    {"native",   NUMBER,        DOES,  "native", NO, NULL, NULL}, \
+    {"rate",     TEXT,          DOES,  "rate", NO, NULL, NULL}, \
+    {"rate-from", TEXT,         DOES,  "rate-from", NO, NULL, NULL}, \
+    {"rate-to",  TEXT,          DOES,  "rate-to", NO, NULL, NULL}, \
+    {"burst",    TEXT,          DOES,  "burst", NO, NULL, NULL}, \
+    {"weight",   NUMBER,        DOES,  "weight", NO, NULL, NULL}, \
+    {"storm",    NUMBER,        DOES,  "storm", NO, NULL, NULL}, \
+    {"macs",     NUMBER,        DOES,  "macs", NO, NULL, NULL}, \
+    {"queue",    TEXT,          DOES,  "queue", NO, NULL, NULL}, \
+    {"isolate",  BOOL,          DOES,  "isolate", NO, NULL, NULL}
+
 static const struct lab_key net_keys[] = {
-    {"network",  TEXT,          KEY_OWN,   NULL, false, NULL, NULL},
-    {"user",     BOOL,          KEY_FIRST, "user", false, NULL, NULL},
-    {"tap",      TEXT,          KEY_FIRST, "tap=", false, NULL, NULL},
-    {"switch",   TEXT,          KEY_FIRST, "switch=", true, NULL, NULL},
-    {"null",     BOOL,          KEY_FIRST, "null", false, NULL, NULL},
-    {"domain",   TEXT,          KEY_OWN,   NULL, false, NULL, NULL},
-    {"vhost-user", TEXT,        KEY_FIRST, "vhost-user=", true, NULL, NULL},
-    {"wait",     BOOL,          KEY_WORD,  "wait", false, NULL, NULL},
-    {"forward",  TEXT | LIST,   KEY_WORD,  "forward", false, NULL, NULL},
-    {"host",     TEXT,          KEY_WORD,  "host", false, NULL, NULL},
-    {"via",      TEXT,          KEY_WORD,  "via", false, NULL, NULL},
-    {"queues",   NUMBER,        KEY_WORD,  "queues", false, NULL, NULL},
-    {"packed",   BOOL,          KEY_WORD,  "packed", false, NULL, NULL},
-    {"offload",  TEXT,          KEY_WORD,  "offload", false, NULL, NULL},
-    {"mac",      TEXT,          KEY_WORD,  "mac", false, NULL, NULL},
-    {"pcap",     TEXT,          KEY_WORD,  "pcap", true, NULL, NULL},
-    {"snaplen",  NUMBER,        KEY_WORD,  "snaplen", false, NULL, NULL},
-    {"lock",     BOOL,          KEY_PORT,  NULL, false, NULL, NULL}, /* mac= of this very card */
-    {"ip",       TEXT | LIST,   KEY_PORT,  "ip", false, NULL, NULL},
-    {"vlan",     NUMBER,        KEY_PORT,  "vlan", false, NULL, NULL},
-    {"vlans",    TEXT,          KEY_PORT,  "vlans", false, NULL, NULL},
-    {"native",   NUMBER,        KEY_PORT,  "native", false, NULL, NULL},
-    {"rate",     TEXT,          KEY_PORT,  "rate", false, NULL, NULL},
-    {"rate-from", TEXT,         KEY_PORT,  "rate-from", false, NULL, NULL},
-    {"rate-to",  TEXT,          KEY_PORT,  "rate-to", false, NULL, NULL},
-    {"burst",    TEXT,          KEY_PORT,  "burst", false, NULL, NULL},
-    {"weight",   NUMBER,        KEY_PORT,  "weight", false, NULL, NULL},
-    {"storm",    NUMBER,        KEY_PORT,  "storm", false, NULL, NULL},
-    {"macs",     NUMBER,        KEY_PORT,  "macs", false, NULL, NULL},
-    {"queue",    TEXT,          KEY_PORT,  "queue", false, NULL, NULL},
-    {"isolate",  BOOL,          KEY_PORT,  "isolate", false, NULL, NULL},
+    {"network",  TEXT,          KEY_OWN,   NULL, NO, NULL, NULL},
+    {"user",     BOOL,          KEY_FIRST, "user", NO, NULL, NULL},
+    {"tap",      TEXT,          KEY_FIRST, "tap=", NO, NULL, NULL},
+    {"switch",   TEXT,          KEY_FIRST, "switch=", PATH, NULL, NULL},
+    {"null",     BOOL,          KEY_FIRST, "null", NO, NULL, NULL},
+    {"domain",   TEXT,          KEY_OWN,   NULL, NO, NULL, NULL},
+    {"vhost-user", TEXT,        KEY_FIRST, "vhost-user=", PATH, NULL, NULL},
+    {"wait",     BOOL,          KEY_WORD,  "wait", NO, NULL, NULL},
+    {"forward",  TEXT | LIST,   KEY_WORD,  "forward", NO, NULL, NULL},
+    {"host",     TEXT,          KEY_WORD,  "host", NO, NULL, NULL},
+    {"via",      TEXT,          KEY_WORD,  "via", NO, NULL, NULL},
+    {"queues",   NUMBER,        KEY_WORD,  "queues", NO, NULL, NULL},
+    {"packed",   BOOL,          KEY_WORD,  "packed", NO, NULL, NULL},
+    {"offload",  TEXT,          KEY_WORD,  "offload", NO, NULL, NULL},
+    {"mac",      TEXT,          KEY_WORD,  "mac", NO, NULL, NULL},
+    {"pcap",     TEXT,          KEY_WORD,  "pcap", PATH, NULL, NULL},
+    {"snaplen",  NUMBER,        KEY_WORD,  "snaplen", NO, NULL, NULL},
+    {"lock",     BOOL,          KEY_PORT,  NULL, NO, NULL, NULL}, /* mac= of this very card */
+    PORT_RULES(KEY_PORT),
     {0}};
 
 static const struct lab_key share_keys[] = {
-    {"dir",      TEXT,          KEY_FIRST, "", true, NULL, NULL},
-    {"tag",      TEXT,          KEY_WORD,  "tag", false, NULL, NULL},
-    {"readonly", BOOL,          KEY_WORD,  "readonly", false, NULL, NULL},
-    {"via",      TEXT,          KEY_WORD,  "via", false, NULL, NULL},
-    {"packed",   BOOL,          KEY_WORD,  "packed", false, NULL, NULL},
+    {"dir",      TEXT,          KEY_FIRST, "", THERE, NULL, NULL},
+    {"tag",      TEXT,          KEY_WORD,  "tag", NO, NULL, NULL},
+    {"readonly", BOOL,          KEY_WORD,  "readonly", NO, NULL, NULL},
+    {"via",      TEXT,          KEY_WORD,  "via", NO, NULL, NULL},
+    {"packed",   BOOL,          KEY_WORD,  "packed", NO, NULL, NULL},
     {0}};
 
 static const struct lab_key domain_disk_keys[] = {
-    {"name",     TEXT,          KEY_OWN,   NULL, false, NULL, NULL},
-    {"file",     TEXT,          KEY_FIRST, "", true, NULL, NULL},
-    {"mem",      TEXT,          KEY_FIRST, "mem:", false, NULL, NULL},
-    {"size",     TEXT,          KEY_OWN,   NULL, false, NULL, NULL},
-    {"readonly", BOOL,          KEY_WORD,  "readonly", false, NULL, NULL},
-    {"extent",   TEXT,          KEY_WORD,  "extent", false, NULL, NULL},
-    {"iops",     NUMBER,        KEY_WORD,  "iops", false, NULL, NULL},
-    {"bps",      TEXT | NUMBER, KEY_WORD,  "bps", false, NULL, NULL},
-    {"burst",    NUMBER,        KEY_WORD,  "burst", false, NULL, NULL},
-    {"weight",   NUMBER,        KEY_WORD,  "weight", false, NULL, NULL},
-    {"queues",   NUMBER,        KEY_WORD,  "queues", false, NULL, NULL},
-    {"packed",   BOOL,          KEY_WORD,  "packed", false, NULL, NULL},
-    {"in-order", BOOL,          KEY_WORD,  "in-order", false, NULL, NULL},
-    {"serial",   TEXT,          KEY_WORD,  "serial", false, NULL, NULL},
+    {"name",     TEXT,          KEY_OWN,   NULL, NO, NULL, NULL},
+    {"file",     TEXT,          KEY_FIRST, "", THERE, NULL, NULL},
+    {"mem",      TEXT,          KEY_FIRST, "mem:", NO, NULL, NULL},
+    {"size",     TEXT,          KEY_OWN,   NULL, NO, NULL, NULL},
+    {"readonly", BOOL,          KEY_WORD,  "readonly", NO, NULL, NULL},
+    {"extent",   TEXT,          KEY_WORD,  "extent", NO, NULL, NULL},
+    {"iops",     NUMBER,        KEY_WORD,  "iops", NO, NULL, NULL},
+    {"bps",      TEXT | NUMBER, KEY_WORD,  "bps", NO, NULL, NULL},
+    {"burst",    NUMBER,        KEY_WORD,  "burst", NO, NULL, NULL},
+    {"weight",   NUMBER,        KEY_WORD,  "weight", NO, NULL, NULL},
+    {"queues",   NUMBER,        KEY_WORD,  "queues", NO, NULL, NULL},
+    {"packed",   BOOL,          KEY_WORD,  "packed", NO, NULL, NULL},
+    {"in-order", BOOL,          KEY_WORD,  "in-order", NO, NULL, NULL},
+    {"serial",   TEXT,          KEY_WORD,  "serial", NO, NULL, NULL},
     {0}};
 
 static const struct lab_key domain_net_keys[] = {
-    {"name",     TEXT,          KEY_OWN,   NULL, false, NULL, NULL},
-    {"network",  TEXT,          KEY_OWN,   NULL, false, NULL, NULL},
-    {"user",     BOOL,          KEY_FIRST, "user", false, NULL, NULL},
-    {"tap",      TEXT,          KEY_FIRST, "tap=", false, NULL, NULL},
-    {"null",     BOOL,          KEY_FIRST, "null", false, NULL, NULL},
-    {"packed",   BOOL,          KEY_WORD,  "packed", false, NULL, NULL},
-    {"in-order", BOOL,          KEY_WORD,  "in-order", false, NULL, NULL},
-    {"pcap",     TEXT,          KEY_WORD,  "pcap", true, NULL, NULL},
+    {"name",     TEXT,          KEY_OWN,   NULL, NO, NULL, NULL},
+    {"port",     TEXT,          KEY_OWN,   NULL, NO, NULL, NULL},
+    {"network",  TEXT,          KEY_OWN,   NULL, NO, NULL, NULL},
+    {"user",     BOOL,          KEY_FIRST, "user", NO, NULL, NULL},
+    {"tap",      TEXT,          KEY_FIRST, "tap=", NO, NULL, NULL},
+    {"null",     BOOL,          KEY_FIRST, "null", NO, NULL, NULL},
+    {"packed",   BOOL,          KEY_WORD,  "packed", NO, NULL, NULL},
+    {"in-order", BOOL,          KEY_WORD,  "in-order", NO, NULL, NULL},
+    {"pcap",     TEXT,          KEY_WORD,  "pcap", PATH, NULL, NULL},
+    {"lock",     BOOL,          KEY_PORT,  NULL, NO, NULL, NULL}, /* mac= of the machine's card */
+    {"mac",      TEXT,          KEY_PORT,  "mac", NO, NULL, NULL},
+    PORT_RULES(KEY_PORT),
+    {0}};
+
+static const struct lab_key domain_switch_keys[] = {
+    {"name",     TEXT,          KEY_FIRST, "", NO, NULL, NULL},
+    {"age",      NUMBER,        KEY_WORD,  "age", NO, NULL, NULL},
+    {0}};
+
+static const struct lab_key domain_port_keys[] = {
+    {"switch",   TEXT,          KEY_OWN,   NULL, NO, NULL, NULL},
+    {"tap",      TEXT,          KEY_WORD,  "tap", NO, NULL, NULL},
+    {"user",     BOOL,          KEY_WORD,  "user", NO, NULL, NULL},
+    {"socket",   TEXT,          KEY_WORD,  "socket", PATH, NULL, NULL},
+    {"network",  TEXT,          KEY_OWN,   NULL, NO, NULL, NULL},
+    {"peers",    NUMBER,        KEY_WORD,  "peers", NO, NULL, NULL},
+    {"pcap",     TEXT,          KEY_WORD,  "pcap", PATH, NULL, NULL},
+    {"uplink",   BOOL,          KEY_WORD,  "uplink", NO, NULL, NULL},
+    {"name",     TEXT,          KEY_WORD,  "name", NO, NULL, NULL},
+    {"mac",      TEXT,          KEY_WORD,  "mac", NO, NULL, NULL},
+    PORT_RULES(KEY_WORD),
     {0}};
 
 #define DISK_FIRST  "file, mem, domain or vhost-user"
 #define NET_FIRST   "network, domain, user, tap, switch, vhost-user or null"
 #define SERVED_DISK "file or mem"
-#define SERVED_NET  "network, user, tap or null"
+#define SERVED_NET  "port, network, user, tap or null"
+#define SWITCH_NAME "name"
+#define PORT_ON     "switch"
 #define SHARE_FIRST "dir"
 
 const struct lab_key lab_vm_keys[] = {
-    {"count",    NUMBER,        KEY_OWN,    NULL, false, NULL, NULL},
-    {"ready",    TEXT,          KEY_OWN,    NULL, false, NULL, NULL},
-    {"restart",  TEXT,          KEY_OWN,    NULL, false, NULL, NULL},
-    {"stop",     TEXT,          KEY_OWN,    NULL, false, NULL, NULL},
-    {"stop-timeout", NUMBER,    KEY_OWN,    NULL, false, NULL, NULL},
-    {"engine",   TEXT,          KEY_OPTION, "--engine", false, NULL, NULL},
-    {"irqchip",  TEXT,          KEY_OPTION, "--irqchip", false, NULL, NULL},
-    {"board",    TEXT,          KEY_OPTION, "--board", false, NULL, NULL},
-    {"cpus",     NUMBER,        KEY_OPTION, "--cpus", false, NULL, NULL},
-    {"memory",   TEXT | NUMBER, KEY_OPTION, "--memory", false, NULL, NULL},
-    {"kernel",   TEXT,          KEY_OPTION, "--kernel", true, NULL, NULL},
-    {"initrd",   TEXT | LIST,   KEY_OPTION, "--initrd", true, NULL, NULL},
-    {"append",   TEXT,          KEY_OPTION, "--append", false, NULL, NULL},
-    {"boot",     TEXT,          KEY_OPTION, "--boot", false, NULL, NULL},
-    {"guest",    TEXT,          KEY_OPTION, "--guest", true, NULL, NULL},
-    {"disk",     LIST | TABLE,  KEY_TABLES, "--disk", false, disk_keys, DISK_FIRST},
-    {"net",      LIST | TABLE,  KEY_TABLES, "--net", false, net_keys, NET_FIRST},
-    {"share",    LIST | TABLE,  KEY_TABLES, "--share", false, share_keys, SHARE_FIRST},
-    {"input",    TEXT | LIST,   KEY_OPTION, "--input", false, NULL, NULL},
-    {"screen",   TEXT,          KEY_OPTION, "--screen", false, NULL, NULL},
-    {"rng",      TEXT | BOOL,   KEY_OPTION, "--rng", false, NULL, NULL},
-    {"balloon",  TEXT | BOOL,   KEY_OPTION, "--balloon", false, NULL, NULL},
-    {"vsock",    TEXT,          KEY_OPTION, "--vsock", false, NULL, NULL},
-    {"check",    TEXT,          KEY_OPTION, "--check", false, NULL, NULL},
-    {"ledger",   TEXT,          KEY_OPTION, "--ledger", true, NULL, NULL},
-    {"timeout",  TEXT | NUMBER, KEY_OPTION, "--timeout", false, NULL, NULL},
-    {"options",  LIST,          KEY_RAW,    NULL, false, NULL, NULL},
+    {"count",    NUMBER,        KEY_OWN,    NULL, NO, NULL, NULL},
+    {"ready",    TEXT,          KEY_OWN,    NULL, NO, NULL, NULL},
+    {"restart",  TEXT,          KEY_OWN,    NULL, NO, NULL, NULL},
+    {"stop",     TEXT,          KEY_OWN,    NULL, NO, NULL, NULL},
+    {"stop-timeout", NUMBER,    KEY_OWN,    NULL, NO, NULL, NULL},
+    {"engine",   TEXT,          KEY_OPTION, "--engine", NO, NULL, NULL},
+    {"irqchip",  TEXT,          KEY_OPTION, "--irqchip", NO, NULL, NULL},
+    {"board",    TEXT,          KEY_OPTION, "--board", NO, NULL, NULL},
+    {"cpus",     NUMBER,        KEY_OPTION, "--cpus", NO, NULL, NULL},
+    {"memory",   TEXT | NUMBER, KEY_OPTION, "--memory", NO, NULL, NULL},
+    {"kernel",   TEXT,          KEY_OPTION, "--kernel", THERE, NULL, NULL},
+    {"initrd",   TEXT | LIST,   KEY_OPTION, "--initrd", THERE, NULL, NULL},
+    {"append",   TEXT,          KEY_OPTION, "--append", NO, NULL, NULL},
+    {"boot",     TEXT,          KEY_OPTION, "--boot", NO, NULL, NULL},
+    {"guest",    TEXT,          KEY_OPTION, "--guest", THERE, NULL, NULL},
+    {"disk",     LIST | TABLE,  KEY_TABLES, "--disk", NO, disk_keys, DISK_FIRST},
+    {"net",      LIST | TABLE,  KEY_TABLES, "--net", NO, net_keys, NET_FIRST},
+    {"share",    LIST | TABLE,  KEY_TABLES, "--share", NO, share_keys, SHARE_FIRST},
+    {"input",    TEXT | LIST,   KEY_OPTION, "--input", NO, NULL, NULL},
+    {"screen",   TEXT,          KEY_OPTION, "--screen", NO, NULL, NULL},
+    {"rng",      TEXT | BOOL,   KEY_OPTION, "--rng", NO, NULL, NULL},
+    {"balloon",  TEXT | BOOL,   KEY_OPTION, "--balloon", NO, NULL, NULL},
+    {"vsock",    TEXT,          KEY_OPTION, "--vsock", NO, NULL, NULL},
+    {"check",    TEXT,          KEY_OPTION, "--check", NO, NULL, NULL},
+    {"ledger",   TEXT,          KEY_OPTION, "--ledger", PATH, NULL, NULL},
+    {"timeout",  TEXT | NUMBER, KEY_OPTION, "--timeout", NO, NULL, NULL},
+    {"options",  LIST,          KEY_RAW,    NULL, NO, NULL, NULL},
     {0}};
 
 const struct lab_key lab_network_keys[] = {
-    {"restart",  TEXT,          KEY_OWN,    NULL, false, NULL, NULL},
-    {"age",      NUMBER,        KEY_OPTION, "--age", false, NULL, NULL},
-    {"stats",    BOOL,          KEY_OPTION, "--stats", false, NULL, NULL},
-    {"port",     TEXT | LIST,   KEY_OPTION, "--port", false, NULL, NULL},
-    {"ledger",   TEXT,          KEY_OPTION, "--ledger", true, NULL, NULL},
-    {"options",  LIST,          KEY_RAW,    NULL, false, NULL, NULL},
+    {"restart",  TEXT,          KEY_OWN,    NULL, NO, NULL, NULL},
+    {"age",      NUMBER,        KEY_OPTION, "--age", NO, NULL, NULL},
+    {"stats",    BOOL,          KEY_OPTION, "--stats", NO, NULL, NULL},
+    {"port",     TEXT | LIST,   KEY_OPTION, "--port", NO, NULL, NULL},
+    {"ledger",   TEXT,          KEY_OPTION, "--ledger", PATH, NULL, NULL},
+    {"options",  LIST,          KEY_RAW,    NULL, NO, NULL, NULL},
     {0}};
 
 const struct lab_key lab_domain_keys[] = {
-    {"restart",  TEXT,          KEY_OWN,    NULL, false, NULL, NULL},
-    {"disk",     LIST | TABLE,  KEY_TABLES, "--disk", false, domain_disk_keys, SERVED_DISK},
-    {"net",      LIST | TABLE,  KEY_TABLES, "--net", false, domain_net_keys, SERVED_NET},
-    {"poll",     NUMBER,        KEY_OPTION, "--poll", false, NULL, NULL},
-    {"ledger",   TEXT,          KEY_OPTION, "--ledger", true, NULL, NULL},
-    {"options",  LIST,          KEY_RAW,    NULL, false, NULL, NULL},
+    {"restart",  TEXT,          KEY_OWN,    NULL, NO, NULL, NULL},
+    {"disk",     LIST | TABLE,  KEY_TABLES, "--disk", NO, domain_disk_keys, SERVED_DISK},
+    {"net",      LIST | TABLE,  KEY_TABLES, "--net", NO, domain_net_keys, SERVED_NET},
+    {"switch",   TEXT | LIST | TABLE, KEY_TABLES, "--switch", NO, domain_switch_keys, SWITCH_NAME},
+    {"port",     LIST | TABLE,  KEY_TABLES, "--port", NO, domain_port_keys, PORT_ON},
+    {"poll",     NUMBER,        KEY_OPTION, "--poll", NO, NULL, NULL},
+    {"ledger",   TEXT,          KEY_OPTION, "--ledger", PATH, NULL, NULL},
+    {"options",  LIST,          KEY_RAW,    NULL, NO, NULL, NULL},
     {0}};
 
 const struct lab_key lab_seat_keys[] = {
-    {"restart",  TEXT,          KEY_OWN,    NULL, false, NULL, NULL},
-    {"vms",      LIST,          KEY_OWN,    NULL, false, NULL, NULL},
-    {"vnc",      TEXT,          KEY_OPTION, "--vnc", false, NULL, NULL},
-    {"options",  LIST,          KEY_RAW,    NULL, false, NULL, NULL},
+    {"restart",  TEXT,          KEY_OWN,    NULL, NO, NULL, NULL},
+    {"vms",      LIST,          KEY_OWN,    NULL, NO, NULL, NULL},
+    {"vnc",      TEXT,          KEY_OPTION, "--vnc", NO, NULL, NULL},
+    {"options",  LIST,          KEY_RAW,    NULL, NO, NULL, NULL},
     {0}};
 
 const struct lab_key lab_keys[] = {
-    {"name",     TEXT,          KEY_OWN,    NULL, false, NULL, NULL},
+    {"name",     TEXT,          KEY_OWN,    NULL, NO, NULL, NULL},
     {0}};
 /* clang-format on */
 

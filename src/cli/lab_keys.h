@@ -20,8 +20,16 @@ enum key_does {
     KEY_RAW,    /* words of the command as they are */
     KEY_FIRST,  /* the first word of --disk, --net, …: option and value in one ("tap=" "NAME") */
     KEY_WORD,   /* ,option=VALUE; true: ,option */
-    KEY_PORT,   /* the same, of the port of the network that the card is plugged into */
-    KEY_TABLES, /* tables, each an --option made of words by the table of keys sub */
+    KEY_PORT,   /* the same, of the port of the switch that the card is plugged into */
+    KEY_TABLES, /* tables, each an --option made of words by the table of keys sub; a text, where it
+                   may be one, is the option's value */
+};
+
+/* Is it a path? Such a one starts from the lab's file. */
+enum key_path {
+    KEY_NO_PATH,
+    KEY_PATH,
+    KEY_THERE, /* and it is to be there before anything is started */
 };
 
 struct lab_key {
@@ -29,7 +37,7 @@ struct lab_key {
     unsigned kinds;
     enum key_does does;
     const char *option;
-    bool file; /* a path: relative to the lab's file */
+    enum key_path file;
     const struct lab_key *sub;
     const char *help; /* for KEY_TABLES: what the first word may be */
 };

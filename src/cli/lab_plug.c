@@ -1,12 +1,15 @@
 /*
  * What a disk or a card is plugged into inside the lab: a network's switch, a domain's device. A
  * card about which the file says more than the network's name, how fast it may be, which VLAN it is
- * in, gets a port of its own on the switch, with those rules.
+ * in, gets a port of its own on the switch, with those rules. A domain's own card may be on a
+ * switch inside the domain, where each has a port of its own.
  */
 #include "cli/lab_build.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define PORT_NAME 23u /* characters of one: sw_policy.h */
 
 /* ---- a network ---- */
 
@@ -18,17 +21,36 @@ static bool has_rules(const struct lab_key *keys, const struct toml *t)
     return false;
 }
 
+/* mac= of this very card. */
+static int lock(struct lab_build *b, const struct toml *t, unsigned number, FILE *out)
+{
+    const struct toml *l = toml_get(t, "lock"), *mac = toml_get(t, "mac");
+    char text[40] = ",mac=";
+
+    if (!l || !l->flag)
+        return 0;
+    lab_mac(b, t, number, text + 5, sizeof(text) - 5);
+    fputs(text, out);
+    return lab_mark(b, NULL, mac ? mac : l, text);
+}
+
+/* A domain's card has no address: it is the machine's (lab_device.c), or said here. */
+static int lock_alone(struct lab_build *b, const struct toml *t)
+{
+    const struct toml *l = toml_get(t, "lock");
+
+    return l && l->flag && toml_get(t, "mac")
+               ? toml_error(b->err, b->file, toml_key_at(l),
+                            "found 'lock' besides 'mac', expected one of them")
+               : 0;
+}
+
 /* The words of a port's rules. */
 static int rules(struct lab_build *b, const struct lab_key *keys, const struct toml *t,
                  unsigned number, FILE *out)
 {
-    const struct toml *lock = toml_get(t, "lock");
-    char mac[32];
-    int code = 0;
+    int code = b->unit->kind == LAB_VM ? lock(b, t, number, out) : lock_alone(b, t);
 
-    lab_mac(b, t, number, mac, sizeof(mac));
-    if (lock && lock->flag)
-        fprintf(out, ",mac=%s", mac);
     for (const struct lab_key *k = keys; k->name && !code; k++) {
         const struct toml *v = k->does == KEY_PORT && k->option ? toml_get(t, k->name) : NULL;
 
@@ -75,7 +97,11 @@ static int port_make(struct lab_build *b, const struct lab_key *keys, const stru
         return lab_nomem(b);
     }
     fprintf(out, "--port=socket=%s,name=%s-%u", *at, b->unit->name, number);
-    code = rules(b, keys, t, number, out);
+    b->into = b->port = net;
+    code = lab_mark(b, NULL, t, "");
+    if (!code)
+        code = rules(b, keys, t, number, out);
+    b->into = NULL;
     if (fclose(out) || code) {
         free(word);
         free(*at);
@@ -104,48 +130,109 @@ static int network(struct lab_build *b, const struct lab_key *key, const struct 
     return code ? code : 1;
 }
 
-/* ---- a domain ---- */
+/* ---- a switch inside the domain ---- */
 
-/* "DOMAIN/DEVICE": one of the sockets that the domain will listen at. */
-static int device(struct lab_build *b, const struct toml *v, FILE *out)
+static bool is_named(const struct toml *t, const char *name)
 {
-    char name[LAB_NAME + 1], what[LAB_NAME + 16], *path = NULL;
-    const char *slash = strchr(v->text, '/');
-    struct lab_unit *u = NULL;
-    char **s;
+    const struct toml *n = t->kind == TOML_TABLE ? toml_get(t, "name") : t;
 
-    if (slash && slash - v->text <= (ptrdiff_t)LAB_NAME && lab_name_good(slash + 1)) {
-        snprintf(name, sizeof(name), "%.*s", (int)(slash - v->text), v->text);
-        snprintf(what, sizeof(what), "%.32s." LAB_SOCKET, slash + 1);
-        u = lab_unit_find(b, LAB_DOMAIN, name);
-        path = u ? lab_path(b->lab->run, name, what) : NULL;
-    }
-    for (s = u ? u->socket : NULL; s && path && *s && strcmp(*s, path);)
-        s++;
-    if (!s || !path || !*s) {
+    return n && n->kind == TOML_STRING && strlen(name) == strcspn(n->text, ",") &&
+           !strncmp(n->text, name, strlen(name));
+}
+
+/* switch = "lan", or {name = "lan", …}, or a list of either. */
+static bool has_switch(const struct toml *domain, const char *name)
+{
+    const struct toml *all = toml_get(domain, "switch");
+
+    if (!all || all->kind != TOML_ARRAY)
+        return all && is_named(all, name);
+    for (const struct toml *t = all->first; t; t = t->next)
+        if (is_named(t, name))
+            return true;
+    return false;
+}
+
+/* A card's port = "lan", a port's switch = "lan". */
+static int on_switch(struct lab_build *b, const struct toml *name, const char *before, FILE *out)
+{
+    char text[80];
+
+    if (!has_switch(b->table, name->text))
+        return toml_error(b->err, b->file, toml_at(name),
+                          "found \"%.60s\", expected the name of a switch of this domain: it has "
+                          "no switch = \"%.60s\"",
+                          name->text, name->text);
+    snprintf(text, sizeof(text), "%s%.60s", before, name->text);
+    fputs(text, out);
+    return lab_mark(b, NULL, name, text);
+}
+
+static int card(struct lab_build *b, const struct lab_key *key, const struct toml *t, FILE *out)
+{
+    const struct toml *name = toml_get(t, "name");
+    int code = on_switch(b, toml_get(t, "port"), "port=", out);
+
+    if (!code && name && strlen(name->text) <= PORT_NAME)
+        fprintf(out, ",name=%s", name->text);
+    if (!code)
+        code = rules(b, key->sub, t, 0, out);
+    return code ? code : 1;
+}
+
+/* A domain's [[port]]: its switch, and perhaps a network of the lab's. */
+static int port(struct lab_build *b, const struct lab_key *key, const struct toml *t, FILE *out)
+{
+    const struct toml *sw = toml_get(t, "switch"), *net = toml_get(t, "network");
+    char *path;
+    int code = sw ? on_switch(b, sw, "", out)
+                  : toml_error(b->err, b->file, toml_at(t),
+                               "found a %s of nothing, expected %s = \"…\"", key->name, key->help);
+
+    if (!code && net) {
+        path = lab_network_socket(b, net);
+        if (!path)
+            return -EINVAL;
+        fprintf(out, ",switch=%s", path);
         free(path);
-        return toml_error(b->err, b->file, toml_at(v),
-                          "found \"%.70s\", expected \"DOMAIN/DEVICE\" of a [domain.DOMAIN] with "
-                          "a disk or net of name = \"DEVICE\"",
-                          v->text);
     }
-    fprintf(out, "vhost-user=%s", path);
-    free(path);
-    return 1;
+    return code ? code : 1;
+}
+
+/* ---- any of them ---- */
+
+static int one_of(struct lab_build *b, const struct lab_key *key, const struct toml *t)
+{
+    static const char *const all[] = {"network", "domain", "port"};
+    unsigned found = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        const struct toml *v = toml_get(t, all[i]);
+
+        if (v && found++)
+            return toml_error(b->err, b->file, toml_key_at(v),
+                              "found '%s' besides another, expected one of %s", all[i], key->help);
+    }
+    return 0;
 }
 
 int lab_plug(struct lab_build *b, const struct lab_key *key, const struct toml *t, unsigned number,
              FILE *out)
 {
-    const struct toml *net = toml_get(t, "network"), *domain = toml_get(t, "domain");
+    const struct toml *net = toml_get(t, "network"), *on = toml_get(t, "port");
+    int code = one_of(b, key, t);
 
-    if (net && domain)
-        return toml_error(b->err, b->file, toml_key_at(domain),
-                          "found 'domain' besides another, expected one of %s", key->help);
-    if (!net && has_rules(key->sub, t))
+    if (code)
+        return code;
+    if (!strcmp(key->option, "--port"))
+        return port(b, key, t, out);
+    if (!net && !on && has_rules(key->sub, t))
         return toml_error(b->err, b->file, toml_at(t),
-                          "found rules for a port, expected network = \"…\" beside them");
+                          "found rules for a port, expected %s = \"…\" beside them",
+                          b->unit->kind == LAB_DOMAIN ? "port" : "network");
     if (net)
         return network(b, key, t, number, out);
-    return domain ? device(b, domain, out) : 0;
+    if (on)
+        return card(b, key, t, out);
+    return toml_get(t, "domain") ? lab_device_use(b, key, t, number, out) : 0;
 }

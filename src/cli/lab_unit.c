@@ -45,13 +45,6 @@ struct boss_unit *unit_add(struct boss *b)
     return u;
 }
 
-static void words_free(char **words)
-{
-    for (char **w = words; w && *w; w++)
-        free(*w);
-    free(words);
-}
-
 static void process_forget(struct boss_unit *u)
 {
     if (u->pidfd >= 0) {
@@ -69,9 +62,7 @@ void unit_drop(struct boss *b, unsigned n)
     struct boss_unit *u = b->unit[n];
 
     process_forget(u);
-    words_free(u->plan.argv);
-    words_free(u->plan.socket);
-    free(u->plan.ready);
+    lab_unit_free(&u->plan);
     free(u);
     memmove(b->unit + n, b->unit + n + 1, (b->units - n - 1) * sizeof(*b->unit));
     b->units--;

@@ -4,6 +4,7 @@
 #include "cli/client_box.h"
 #include "cli/lab_ask.h"
 #include "cli/lab_boss.h"
+#include "cli/lab_judge.h"
 #include "cli/lab_tell.h"
 #include "core/log.h"
 #include <errno.h>
@@ -164,6 +165,7 @@ static int lab_up(const struct options *o, struct error *err)
 
     if (code)
         return code;
+    code = lab_judge(l, err);
     for (unsigned i = 0; !code && i < l->images; i++)
         code = image_make(l, &l->image[i], err);
     snprintf(request, sizeof(request), "up %s", l->file);

@@ -19,17 +19,29 @@ int lab_size(struct lab_build *b, const struct toml *v, uint64_t *bytes)
 
 /* ---- one word ---- */
 
+/* The word, and a mark on it: of a path, on the path alone. */
+static int word_put(struct lab_build *b, const struct lab_key *k, const struct toml *v,
+                    const char *text, FILE *out)
+{
+    bool first = k->does == KEY_FIRST, flag = v->kind == TOML_BOOL;
+    char *all;
+    int code;
+
+    if (asprintf(&all, "%s%s%s%s", first ? "" : ",", k->option, first || flag ? "" : "=", text) < 0)
+        return lab_nomem(b);
+    fputs(all, out);
+    code = lab_mark(b, k, v, first && k->file == KEY_THERE ? text : all);
+    free(all);
+    return code;
+}
+
 static int word(struct lab_build *b, const struct lab_key *k, const struct toml *v, FILE *out)
 {
-    bool first = k->does == KEY_FIRST;
-    const char *sep = first ? "" : ",", *eq = first ? "" : "=";
     char *text;
+    int code;
 
-    if (v->kind == TOML_BOOL) {
-        if (v->flag)
-            fprintf(out, "%s%s", sep, k->option);
-        return 0;
-    }
+    if (v->kind == TOML_BOOL)
+        return v->flag ? word_put(b, k, v, "", out) : 0;
     text = lab_text(b, v, k->file);
     if (!text)
         return -ENOMEM;
@@ -39,9 +51,9 @@ static int word(struct lab_build *b, const struct lab_key *k, const struct toml 
                           "found %s, expected a value for '%s' without one",
                           *v->text ? "a comma" : "an empty string", k->name);
     }
-    fprintf(out, "%s%s%s%s", sep, k->option, eq, text);
+    code = word_put(b, k, v, text, out);
     free(text);
-    return 0;
+    return code;
 }
 
 int lab_words_of(struct lab_build *b, const struct lab_key *k, const struct toml *v, FILE *out)
@@ -116,10 +128,12 @@ static int size_take(struct lab_build *b, const struct toml *t)
 static int name_take(struct lab_build *b, const struct lab_key *key, const struct toml *t,
                      FILE *out)
 {
+    const struct lab_key *own = lab_key_find(key->sub, "name");
     const struct toml *name = toml_get(t, "name");
     char what[LAB_NAME + 8], *path;
+    int code;
 
-    if (!lab_key_find(key->sub, "name"))
+    if (!own || own->does != KEY_OWN)
         return 0;
     if (!name || !lab_name_good(name->text))
         return toml_error(b->err, b->file, name ? toml_at(name) : toml_at(t),
@@ -136,7 +150,8 @@ static int name_take(struct lab_build *b, const struct lab_key *key, const struc
         }
     if (path)
         fprintf(out, ",socket=%s", path);
-    return lab_socket_add(b, b->unit, path);
+    code = lab_socket_add(b, b->unit, path);
+    return code ? code : lab_device_add(b, key, t, path);
 }
 
 static int table_words(struct lab_build *b, const struct lab_key *key, const struct toml *t,
@@ -186,6 +201,22 @@ static void mac_put(struct lab_build *b, const struct toml *card, unsigned numbe
     fprintf(out, ",mac=%s", text);
 }
 
+/* A table; or, where it may be, a text, which is the value. */
+static int value_put(struct lab_build *b, const struct lab_key *key, const struct toml *t,
+                     unsigned number, FILE *out)
+{
+    bool table = t->kind != TOML_STRING || !(key->kinds & KEY_TEXT);
+    char *text = table ? NULL : lab_text(b, t, false);
+    int code = table || text ? lab_mark(b, NULL, t, text ? text : "") : -ENOMEM;
+
+    if (!code && table)
+        code = table_words(b, key, t, number, out);
+    else if (!code)
+        fputs(text, out);
+    free(text);
+    return code;
+}
+
 static int table_take(struct lab_build *b, const struct lab_key *key, const struct toml *t,
                       unsigned number)
 {
@@ -196,9 +227,10 @@ static int table_take(struct lab_build *b, const struct lab_key *key, const stru
 
     if (!out)
         return lab_nomem(b);
+    b->port = NULL;
     fprintf(out, "%s=", key->option);
-    code = table_words(b, key, t, number, out);
-    if (!code && lab_key_find(key->sub, "mac") && !toml_get(t, "mac"))
+    code = value_put(b, key, t, number, out);
+    if (!code && b->unit->kind == LAB_VM && lab_key_find(key->sub, "mac") && !toml_get(t, "mac"))
         mac_put(b, t, number, out);
     if (fclose(out) || code) {
         free(buf);
@@ -212,7 +244,7 @@ int lab_tables(struct lab_build *b, const struct lab_key *key, const struct toml
     unsigned n = 0;
     int code = 0;
 
-    if (v->kind == TOML_TABLE)
+    if (v->kind != TOML_ARRAY)
         return table_take(b, key, v, 0);
     for (const struct toml *t = v->first; t && !code; t = t->next)
         code = table_take(b, key, t, n++);

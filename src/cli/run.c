@@ -131,11 +131,26 @@ static int machine_run(struct run *r, struct error *err)
     return out && !code ? EXIT_VMM : code;
 }
 
+#define RUN_DEFAULTS                                                                               \
+    {                                                                                              \
+        .engine = "auto", .irqchip = "auto", .vm = {                                               \
+            .board = &board_pc,                                                                    \
+            .vcpus = 1,                                                                            \
+            .memory = RUN_MEMORY_DEFAULT                                                           \
+        }                                                                                          \
+    }
+
+int run_judge(int argc, char **argv, struct error *err)
+{
+    struct run r = RUN_DEFAULTS;
+    bool help;
+
+    return opt_parse(run_options, argc, argv, &r, NULL, &help, err);
+}
+
 static int run_run(int argc, char **argv)
 {
-    struct run r = {.engine = "auto",
-                    .irqchip = "auto",
-                    .vm = {.board = &board_pc, .vcpus = 1, .memory = RUN_MEMORY_DEFAULT}};
+    struct run r = RUN_DEFAULTS;
     struct error err = {0};
     bool help;
 

@@ -285,6 +285,19 @@ static int seat_main(struct options *o, int argc, char **argv)
     return sit(o->s, o);
 }
 
+int seat_judge(int argc, char **argv, struct error *err)
+{
+    struct options o = {.s = calloc(1, sizeof(*o.s))};
+    bool help;
+    int code = o.s ? opt_parse(options, argc, argv, &o, take_vm, &help, err)
+                   : error_set(err, -ENOMEM, "seat: not enough memory");
+
+    if (!code)
+        code = options_check(&o, err);
+    free(o.s);
+    return code;
+}
+
 static int seat_run(int argc, char **argv)
 {
     struct options o = {0};

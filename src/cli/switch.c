@@ -293,17 +293,30 @@ static const struct opt options[] = {
     {0},
 };
 
+static int words_take(struct serve *s, int argc, char **argv, struct error *err)
+{
+    if (!s)
+        return error_set(err, -ENOMEM, "switch: not enough memory");
+    s->age_ns = AGE_DEFAULT * NS;
+    s->signals = -1;
+    return opt_parse(options, argc, argv, s, take_path, &s->help, err);
+}
+
+int switch_judge(int argc, char **argv, struct error *err)
+{
+    struct serve *s = calloc(1, sizeof(*s));
+    int code = words_take(s, argc, argv, err);
+
+    free(s);
+    return code;
+}
+
 static int switch_run(int argc, char **argv)
 {
     struct serve *s = calloc(1, sizeof(*s));
     struct error err = {0};
-    int code = s ? 0 : error_set(&err, -ENOMEM, "switch: not enough memory");
+    int code = words_take(s, argc, argv, &err);
 
-    if (s) {
-        s->age_ns = AGE_DEFAULT * NS;
-        s->signals = -1;
-        code = opt_parse(options, argc, argv, s, take_path, &s->help, &err);
-    }
     if (!code && s->help)
         opt_help(&verb_switch, options);
     else if (!code && !s->places)

@@ -145,12 +145,20 @@ void front_lied(struct vfront *f, const char *why)
     loop_defer(f->loop, &f->hang_up);
 }
 
+/* Most back ends serve one at a time: who comes second is let in, and not heard. */
+static const char *silence(const struct vfront *f)
+{
+    return f->ask[f->ask_first].request == VU_GET_FEATURES
+               ? "it does not answer; perhaps another machine has it"
+               : "it does not answer";
+}
+
 static void on_impatient(void *arg)
 {
     struct vfront *f = arg;
 
     if (f->waiting)
-        front_lied(f, "it does not answer");
+        front_lied(f, silence(f));
 }
 
 void front_back(struct vfront *f)
@@ -279,7 +287,7 @@ void front_drain(struct vfront *f)
         now = now_ms();
     }
     if (f->bad || f->asks)
-        front_leave(f, f->bad ? f->bad : "it does not answer");
+        front_leave(f, f->bad ? f->bad : silence(f));
 }
 
 void vfront_settle(struct vfront *f)
