@@ -5,11 +5,10 @@
  */
 #include "cli/compare_child.h"
 #include "core/log.h"
+#include "core/spawn.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -23,8 +22,6 @@
 struct files {
     int out, err, ledger;
 };
-
-extern char **environ;
 
 static int memory_file(const char *name, struct error *err)
 {
@@ -53,20 +50,13 @@ static int files_open(struct files *f, struct error *err)
 
 static int start(pid_t *pid, char **argv, const struct files *f, const int given[2])
 {
-    posix_spawn_file_actions_t a;
-    int code = posix_spawn_file_actions_init(&a);
+    const struct spawn_fd fd[] = {{f->out, STDOUT_FILENO},
+                                  {f->err, STDERR_FILENO},
+                                  {f->ledger, FD_LEDGER},
+                                  {given[0], FD_IMAGE},
+                                  {given[1], FD_FILE}};
 
-    if (code)
-        return -code;
-    posix_spawn_file_actions_addopen(&a, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&a, f->out, 1);
-    posix_spawn_file_actions_adddup2(&a, f->err, 2);
-    posix_spawn_file_actions_adddup2(&a, f->ledger, FD_LEDGER);
-    posix_spawn_file_actions_adddup2(&a, given[0], FD_IMAGE);
-    posix_spawn_file_actions_adddup2(&a, given[1], FD_FILE);
-    code = posix_spawn(pid, "/proc/self/exe", &a, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&a);
-    return -code;
+    return child_start(pid, "/proc/self/exe", argv, fd, ARRAY_LEN(fd));
 }
 
 int child_wait(pid_t pid, int ms, int *status)

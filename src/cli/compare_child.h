@@ -34,6 +34,10 @@ struct child { /* one run of the guest */
 /* 0; -ENOTSUP: refused, err says why; else it failed, err says how. */
 int compare_child(struct compare *c, struct child *k, struct error *err);
 
+/* Another program, with fd and what it would inherit; stdin is empty. It is killed when we end:
+ * compare_start.c. 0 and its pid, or -errno. */
+struct spawn_fd;
+int child_start(pid_t *pid, const char *path, char **argv, const struct spawn_fd *fd, unsigned fds);
 /* Its wait status; -ETIMEDOUT if it had to be killed after so long. */
 int child_wait(pid_t pid, int ms, int *status);
 

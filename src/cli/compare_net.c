@@ -4,11 +4,11 @@
  */
 #include "cli/compare_net.h"
 #include "cli/compare_child.h"
+#include "core/spawn.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,8 +19,6 @@
 #define JSON_MAX   (1u << 20)
 #define ROUNDS_MAX 1000
 #define LADDER_MS  (20 * 60 * 1000) /* it has limits of its own */
-
-extern char **environ;
 
 static void text_take(const cJSON *o, const char *name, char *to, size_t room)
 {
@@ -141,17 +139,14 @@ static int start(pid_t *pid, const char *path, int json)
 {
     char *argv[] = {(char *)(uintptr_t)path,          "--rounds", "1", "--json",
                     (char *)(uintptr_t)CHILD_JSON_AT, NULL};
-    posix_spawn_file_actions_t a;
-    int code = posix_spawn_file_actions_init(&a);
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC), code;
+    const struct spawn_fd fd[] = {{null, STDOUT_FILENO}, {json, FD_LEDGER}};
 
-    if (code)
-        return -code;
-    posix_spawn_file_actions_addopen(&a, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&a, 1, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_adddup2(&a, json, FD_LEDGER);
-    code = posix_spawn(pid, path, &a, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&a);
-    return -code;
+    if (null < 0)
+        return -errno;
+    code = child_start(pid, path, argv, fd, ARRAY_LEN(fd));
+    close(null);
+    return code;
 }
 
 /* The machines it starts are this viaduct's. */

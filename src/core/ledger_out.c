@@ -144,8 +144,8 @@ FILE *ledger_place(const char *path)
 
     if (fd >= 0 && !out)
         close(fd);
-    /* The buffer is taken now: at a first write stdio asks whether it writes to a terminal, an ioctl
-     * that is in no list of the jails. */
+    /* The buffer is taken now: at a first write stdio asks whether it writes to a terminal, an
+     * ioctl that is in no list of the jails. */
     if (out && setvbuf(out, NULL, _IOFBF, BUFSIZ)) {
         fclose(out);
         errno = ENOMEM;

@@ -38,8 +38,8 @@ int rec_out_open(struct rec_out *o, const char *path, struct error *err)
     *o = (struct rec_out){.f = fopen(path, "we"), .path = strdup(path)};
     if (!o->f)
         return error_set(err, -errno, "--record %s: %s", path, strerror(errno));
-    /* Its buffer is taken now: at a first write stdio would ask whether this is a terminal, by a call
-     * that the jail does not let through. */
+    /* Its buffer is taken now: at a first write stdio would ask whether this is a terminal, by a
+     * call that the jail does not let through. */
     setvbuf(o->f, NULL, _IOFBF, BUFSIZ);
     if (!ends_with(path, ".zst"))
         return 0;
