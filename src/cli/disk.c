@@ -129,6 +129,8 @@ static int disk_run(int argc, char **argv)
     bool carves = argc > 1 && !strcmp(argv[1], "carve");
     int rc;
 
+    if (carves)
+        argv[1] = "disk carve"; /* as messages name it */
     if (argc > 1 && !carves && strcmp(argv[1], "--help") && strcmp(argv[1], "-h"))
         rc = error_set(&err, -EINVAL, "disk %s: no such command; viaduct disk " ARGS, argv[1]);
     else

@@ -300,6 +300,8 @@ static int guest_run(int argc, char **argv)
 
     if (argc > 1 && !strcmp(argv[1], "pack"))
         return guest_pack(argc - 1, argv + 1);
+    if (fetch)
+        argv[1] = "guest fetch"; /* as messages name it */
     if (opt_parse(options, fetch ? argc - 1 : argc, fetch ? argv + 1 : argv, &f, NULL, &help,
                   &err)) {
         log_error("%s", err.text);
