@@ -1,7 +1,7 @@
 /*
  * A lab's file: TOML that anybody may have written, and the plan that is made of it. What is read
  * is bounded; every process has a good name and a command that ends; what is refused is told with a
- * place in the file.
+ * place in the file, and each word that a key made has one too.
  */
 #include "cli/lab.h"
 #include "core/error.h"
@@ -25,6 +25,12 @@ static void unit_check(const struct lab_unit *u)
     PROMISE(u->argc >= 2 && u->argc <= LAB_ARGS && !u->argv[u->argc]);
     for (unsigned i = 0; i < u->argc; i++)
         PROMISE(u->argv[i]);
+    for (unsigned i = 0; i < u->marks; i++) {
+        const struct lab_mark *m = &u->mark[i];
+
+        PROMISE(m->word < u->argc && m->line && m->column && strstr(u->argv[m->word], m->text));
+        (void)lab_mark_meant(u, u->argv[m->word]);
+    }
     for (char **s = u->socket; *s; s++)
         PROMISE(**s == '/' && strlen(*s) < 108);
 }

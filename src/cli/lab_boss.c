@@ -195,6 +195,14 @@ static void on_signal(void *boss, uint32_t events)
 
 /* ---- start and end ---- */
 
+void boss_leave(struct boss *b)
+{
+    b->over = true;
+    if (b->door.fd >= 0)
+        loop_fd_drop(b->loop, b->door.fd);
+    listen_close(&b->door);
+}
+
 /* All files of the run directory, and itself. */
 void boss_clean(struct boss *b)
 {

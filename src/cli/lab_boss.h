@@ -82,6 +82,8 @@ struct boss {
 int boss_run(const char *name);
 /* Something has changed: look again, now. */
 void boss_wake(struct boss *b);
+/* It ends after this turn; its door is shut now. */
+void boss_leave(struct boss *b);
 struct boss_unit *boss_find(struct boss *b, const char *name);
 bool boss_lives(const struct boss_unit *u); /* has a process */
 void boss_clean(struct boss *b);            /* the run directory goes */

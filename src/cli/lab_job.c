@@ -55,11 +55,11 @@ static void job_end(struct boss *b, const char *text)
     state_save(b); /* before the client looks */
     if (b->job.all && b->job.kind == JOB_DOWN)
         boss_clean(b);
+    if (!any_lives(b)) /* who hears how it ended may come back at once: to another one */
+        boss_leave(b);
     line_send(b, text ? '-' : '+', text ? text : "");
     if (b->job.client >= 0)
         close(b->job.client);
-    if (!any_lives(b))
-        b->over = true;
     b->job = (struct boss_job){.client = -1};
 }
 
