@@ -129,12 +129,26 @@ static const struct lab_key domain_port_keys[] = {
     PORT_RULES(KEY_WORD),
     {0}};
 
+static const struct lab_key network_port_keys[] = {
+    {"tap",      TEXT,          KEY_FIRST, "tap=", NO, NULL, NULL},
+    {"user",     BOOL,          KEY_FIRST, "user", NO, NULL, NULL},
+    {"socket",   TEXT,          KEY_FIRST, "socket=", PATH, NULL, NULL},
+    {"switch",   TEXT,          KEY_FIRST, "switch=", PATH, NULL, NULL},
+    {"peers",    NUMBER,        KEY_WORD,  "peers", NO, NULL, NULL},
+    {"pcap",     TEXT,          KEY_WORD,  "pcap", PATH, NULL, NULL},
+    {"uplink",   BOOL,          KEY_WORD,  "uplink", NO, NULL, NULL},
+    {"name",     TEXT,          KEY_WORD,  "name", NO, NULL, NULL},
+    {"mac",      TEXT,          KEY_WORD,  "mac", NO, NULL, NULL},
+    PORT_RULES(KEY_WORD),
+    {0}};
+
 #define DISK_FIRST  "file, mem, domain or vhost-user"
 #define NET_FIRST   "network, domain, user, tap, switch, vhost-user or null"
 #define SERVED_DISK "file or mem"
 #define SERVED_NET  "port, network, user, tap or null"
 #define SWITCH_NAME "name"
 #define PORT_ON     "switch"
+#define PORT_OF     "tap, user, socket or switch"
 #define SHARE_FIRST "dir"
 
 const struct lab_key lab_vm_keys[] = {
@@ -171,7 +185,7 @@ const struct lab_key lab_network_keys[] = {
     {"restart",  TEXT,          KEY_OWN,    NULL, NO, NULL, NULL},
     {"age",      NUMBER,        KEY_OPTION, "--age", NO, NULL, NULL},
     {"stats",    BOOL,          KEY_OPTION, "--stats", NO, NULL, NULL},
-    {"port",     TEXT | LIST,   KEY_OPTION, "--port", NO, NULL, NULL},
+    {"port",     TEXT | LIST | TABLE, KEY_TABLES, "--port", NO, network_port_keys, PORT_OF},
     {"ledger",   TEXT,          KEY_OPTION, "--ledger", PATH, NULL, NULL},
     {"options",  LIST,          KEY_RAW,    NULL, NO, NULL, NULL},
     {0}};

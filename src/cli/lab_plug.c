@@ -224,7 +224,7 @@ int lab_plug(struct lab_build *b, const struct lab_key *key, const struct toml *
 
     if (code)
         return code;
-    if (!strcmp(key->option, "--port"))
+    if (b->unit->kind == LAB_DOMAIN && !strcmp(key->option, "--port"))
         return port(b, key, t, out);
     if (!net && !on && has_rules(key->sub, t))
         return toml_error(b->err, b->file, toml_at(t),

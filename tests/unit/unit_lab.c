@@ -111,6 +111,23 @@ static void test_domain_on_a_network(void **state)
     lab_close(l);
 }
 
+static void test_ports_of_a_network(void **state)
+{
+    struct lab *l = plan("[network.n]\n"
+                         "port = [\"tap=t0,uplink\", { socket = \"s.sock\", peers = 2, vlans = "
+                         "\"all\" }]\n"
+                         "[network.m]\n"
+                         "port = { tap = \"t1\", rate = \"1G\" }\n");
+
+    (void)state;
+    assert_string_equal(word(l, "n", "--port", 0), "--port=tap=t0,uplink");
+    assert_string_equal(word(l, "n", "--port", 1), "--port=socket=/d/s.sock,peers=2,vlans=all");
+    assert_string_equal(word(l, "m", "--port", 0), "--port=tap=t1,rate=1G");
+    lab_close(l);
+    refused("[network.n]\nport = { rate = \"1M\" }\n",
+            "f.toml:2:8: found a port of nothing, expected tap, user, socket or switch");
+}
+
 static void test_switch_refusals(void **state)
 {
     (void)state;
@@ -179,9 +196,9 @@ static void test_places_of_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_switch_of_a_domain), cmocka_unit_test(test_domain_on_a_network),
-        cmocka_unit_test(test_switch_refusals),    cmocka_unit_test(test_a_device_has_one_machine),
-        cmocka_unit_test(test_places_of_words),
+        cmocka_unit_test(test_switch_of_a_domain),       cmocka_unit_test(test_domain_on_a_network),
+        cmocka_unit_test(test_ports_of_a_network),       cmocka_unit_test(test_switch_refusals),
+        cmocka_unit_test(test_a_device_has_one_machine), cmocka_unit_test(test_places_of_words),
     };
 
     setenv("XDG_RUNTIME_DIR", "/run/test", 1);
