@@ -67,6 +67,7 @@ static const struct box_list *list_of(enum box_set set)
     case BOX_COPY:
     case BOX_LOOK:
     case BOX_COST:
+    case BOX_MAKE:
     case BOX_DIAL: return &box_lists_client[set];
     default: return &box_lists_io[set];
     }

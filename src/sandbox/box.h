@@ -58,6 +58,7 @@ enum box_set {
     BOX_COPY,        /* a log that grows */
     BOX_LOOK,        /* labs' state files */
     BOX_COST,        /* what processes take */
+    BOX_MAKE,        /* a machine that does not run: its memory, its loop */
     BOX_DIAL,        /* connects to some sockets, for one that may not */
     BOX_SETS
 };

@@ -1,14 +1,15 @@
 /*
  * What those need who look at machines for the user: ctl, top, metrics, console, logs, ps, up and
- * down. Sockets are connected and files open before the first byte of a machine is read; none of
- * them can make, connect or open another. Who must, later, asks a process that was made before and
- * reads nothing of a machine (cli/dial.h, cli/eye.h).
+ * down; and replay. Sockets are connected and files open before the first byte of a machine is
+ * read; none of them can make, connect or open another. Who must, later, asks a process that was
+ * made before and reads nothing of a machine (cli/dial.h, cli/eye.h).
  */
 #include "sandbox/impl.h"
 #include <asm/termbits.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -68,6 +69,17 @@ static const struct box_row cost[] = {
     {CALL(getdents64), .why = "which labs are there"},
 };
 
+/* A machine whose devices a recording is played against. */
+static const struct box_row make[] = {
+    {CALL(memfd_create), .why = "its memory"},
+    {CALL(ftruncate), .why = "how much of it"},
+    {CALL(fcntl), ONLY(WHEN(1, F_ADD_SEALS)), .why = "which it keeps"},
+    {CALL(madvise), ONLY(WHEN(2, MADV_HUGEPAGE)), .why = "in large pages"},
+    {CALL(epoll_create1), .why = "its loop, in which nothing runs"},
+    {CALL(eventfd2), .why = "the same"},
+    {CALL(epoll_ctl), .why = "the same"},
+};
+
 static const struct box_row dial[] = {
     {CALL(socket), ONLY(WHEN(0, AF_UNIX), WHEN_BITS(1, 0xf, SOCK_STREAM)),
      .why = "a machine that went is dialled anew"},
@@ -89,5 +101,6 @@ const struct box_list box_lists_client[] = {
     [BOX_COPY] = BOX_LIST("copy", copy),
     [BOX_LOOK] = BOX_LIST("look", look),
     [BOX_COST] = BOX_LIST("cost", cost),
+    [BOX_MAKE] = BOX_LIST("make", make),
     [BOX_DIAL] = BOX_LIST("dial", dial),
 };

@@ -122,9 +122,11 @@ static int enter_client(const void *client)
     (BOX_BIT(BOX_FEW) | BOX_BIT(BOX_TELL) | BOX_BIT(BOX_ASK) | BOX_BIT(BOX_PAUSE) |                \
      BOX_BIT(BOX_WINDOW) | BOX_BIT(BOX_PICTURE) | BOX_BIT(BOX_WAIT) | BOX_BIT(BOX_RAW) |           \
      BOX_BIT(BOX_COPY))
-#define READS (BOX_BIT(BOX_CORE) | BOX_BIT(BOX_TELL) | BOX_BIT(BOX_LOOK))
+#define REPLAYS (BOX_BIT(BOX_FEW) | BOX_BIT(BOX_TELL) | BOX_BIT(BOX_MAKE))
+#define READS   (BOX_BIT(BOX_CORE) | BOX_BIT(BOX_TELL) | BOX_BIT(BOX_LOOK))
 
 static const struct client speaker = {"speaker", SPEAKS, BOX_AUTO};
+static const struct client replay = {"replay", REPLAYS, BOX_AUTO};
 static const struct client dialler = {"top's dialler", BOX_BIT(BOX_CORE) | BOX_BIT(BOX_DIAL),
                                       BOX_AUTO};
 static const struct client eye = {"logs' eye", READS, BOX_AUTO};
@@ -144,6 +146,7 @@ const struct role roles[ROLES] = {
     {"seat", enter_seat, NULL,
      BOX_BIT(BOX_CORE) | BOX_BIT(BOX_LOOP) | BOX_BIT(BOX_SEAT) | BOX_BIT(BOX_LISTEN)},
     {"speaker", enter_client, &speaker, SPEAKS},
+    {"replay", enter_client, &replay, REPLAYS},
     {"top's dialler", enter_client, &dialler, BOX_BIT(BOX_CORE) | BOX_BIT(BOX_DIAL)},
     {"logs' eye", enter_client, &eye, READS},
     {"ps", enter_client, &ps, READS | BOX_BIT(BOX_COST)},

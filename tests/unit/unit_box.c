@@ -213,8 +213,10 @@ static void no_way(const struct asked *tried)
     for (unsigned i = 0; i < ROLES; i++) {
         struct jail j = jail_of(&roles[i]);
 
-        /* A record of what is in flight is one; that it can't be executed is tried too. */
-        if (tried->nr == SYS_memfd_create && roles[i].sets & BOX_BIT(BOX_BACK))
+        /* A record of what is in flight is one, and a replay's memory; that it can't be executed
+         * is tried too. */
+        if (tried->nr == SYS_memfd_create &&
+            roles[i].sets & (BOX_BIT(BOX_BACK) | BOX_BIT(BOX_MAKE)))
             continue;
         if (tried->nr == SYS_openat && roles[i].sets & BOX_BIT(BOX_LAB))
             continue; /* see files */
