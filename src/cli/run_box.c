@@ -152,9 +152,7 @@ int run_box_enter(const struct run *r, struct error *err)
 int switch_box_enter(const struct switch_place *place, unsigned places,
                      const struct service *service, enum box_mode mode, struct error *err)
 {
-    struct box b = {.role = "switch",
-                    .mode = mode,
-                    .sets = BOX_BIT(BOX_CORE) | BOX_BIT(BOX_LOOP) | BOX_BIT(BOX_OUTPUT)};
+    struct box b = {.role = "switch", .mode = mode, .sets = BOX_BIT(BOX_CORE) | BOX_BIT(BOX_LOOP)};
 
     for (unsigned i = 0; i < places; i++)
         box_needs_place(&b, &place[i]);

@@ -138,7 +138,8 @@ const struct role roles[ROLES] = {
     {"run/kvm", enter_kvm, NULL, RUN | BOX_BIT(BOX_KVM) | BOX_BIT(BOX_KVM_CHIP)},
     {"run/direct", enter_direct, NULL, RUN | BOX_BIT(BOX_DBT) | BOX_BIT(BOX_DIRECT)},
     {"switch", enter_switch, NULL,
-     ALL | BOX_BIT(BOX_LISTEN) | BOX_BIT(BOX_STREAM) | BOX_BIT(BOX_CONNECT)},
+     BOX_BIT(BOX_CORE) | BOX_BIT(BOX_LOOP) | BOX_BIT(BOX_LISTEN) | BOX_BIT(BOX_STREAM) |
+         BOX_BIT(BOX_CONNECT)},
     {"domain", enter_domain, "/dev/null/disk",
      ALL | BOX_BIT(BOX_BACK) | BOX_BIT(BOX_DISK) | BOX_BIT(BOX_RING) | BOX_BIT(BOX_THREADS) |
          BOX_BIT(BOX_STREAM) | BOX_BIT(BOX_CONNECT) | BOX_BIT(BOX_RANDOM)},
