@@ -57,6 +57,8 @@ static void on_signal(void *ctx, uint32_t events)
     (void)events;
     if (said == SIGNALS_SIZE)
         chrs_resized(vm);
+    else if (said == SIGNALS_TELL)
+        ledger_print(vm->ledger, stderr);
     else if (said == SIGNALS_END)
         vm_leave(vm, VM_QUIT, 0);
 }

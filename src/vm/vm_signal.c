@@ -1,4 +1,5 @@
-/* SIGINT, SIGTERM and SIGHUP end the run in order, SIGWINCH tells of the terminal: signalfd(2). */
+/* SIGINT, SIGTERM and SIGHUP end the run in order, SIGWINCH tells of the terminal, SIGUSR1 asks for
+ * the ledger: signalfd(2). */
 #include "vm/vm_signal.h"
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -13,6 +14,7 @@ int signals_open(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGWINCH);
+    sigaddset(&set, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -24,5 +26,9 @@ enum signals_said signals_take(int fd)
 
     if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return SIGNALS_NONE;
-    return info.ssi_signo == SIGWINCH ? SIGNALS_SIZE : SIGNALS_END;
+    switch (info.ssi_signo) {
+    case SIGWINCH: return SIGNALS_SIZE;
+    case SIGUSR1: return SIGNALS_TELL;
+    default: return SIGNALS_END;
+    }
 }

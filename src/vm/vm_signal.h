@@ -7,7 +7,12 @@
 
 /* Blocks them (before any thread is made, so that all leave them to the loop): a descriptor, -1. */
 int signals_open(void);
-enum signals_said { SIGNALS_NONE, SIGNALS_END, SIGNALS_SIZE }; /* SIZE: the terminal has another */
+enum signals_said {
+    SIGNALS_NONE,
+    SIGNALS_END,
+    SIGNALS_SIZE, /* the terminal has another */
+    SIGNALS_TELL  /* the ledger, as it stands */
+};
 enum signals_said signals_take(int fd);
 
 #endif
