@@ -2,10 +2,11 @@
 #include "back/p9.h"
 #include "cli/cli.h"
 #include "core/log.h"
-#include <unistd.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* clang-format off */
 static const struct verb *const verbs[] = {
@@ -62,6 +63,17 @@ static void streams_hold(void)
         close(fd);
 }
 
+/* What a verb printed is there, or its work is not done: a full disk, a stream that is closed. */
+static int stdout_end(int status)
+{
+    bool lost = ferror(stdout); /* of which the reason is forgotten */
+
+    if (!fflush(stdout) && !lost)
+        return status;
+    log_error("standard output: %s", lost ? "not all could be written" : strerror(errno));
+    return status ? status : EXIT_VMM;
+}
+
 int main(int argc, char **argv)
 {
     const struct verb *v;
@@ -78,5 +90,5 @@ int main(int argc, char **argv)
         log_error("%s: no such verb; viaduct help lists them", argv[1]);
         return EXIT_USAGE;
     }
-    return v->run(argc - 1, argv + 1);
+    return stdout_end(v->run(argc - 1, argv + 1));
 }
