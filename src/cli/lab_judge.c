@@ -84,7 +84,7 @@ static int told(const struct lab *l, const struct lab_unit *u, const struct lab_
 
     return error_set(err, -EINVAL, "%.180s:%u:%u: found %s%.60s%s: %s", l->file,
                      m ? m->line : u->line, m ? m->column : u->column,
-                     *text ? "\"" : "what can't be", text, *text ? "\"" : "", why);
+                     *text ? "\"" : "what can't be run", text, *text ? "\"" : "", why);
 }
 
 static int command_judge(const struct lab *l, const struct lab_unit *u, struct error *err)

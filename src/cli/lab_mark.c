@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SURE 100000u /* more than any text is long */
+
 int lab_mark_at(struct lab_build *b, struct lab_unit *u, unsigned word, const struct toml *v,
                 const char *text)
 {
@@ -61,7 +63,8 @@ static bool option_named(const char *message, const char *word)
     return names(message, option, len);
 }
 
-/* How sure it is: a value counts by its length, if it is no stray digit; its option counts more. */
+/* How sure it is: a value that is named, if it is no stray digit, by its length; with its option,
+ * more; an option alone is little: others may have it too. */
 static size_t likely(const struct lab_unit *u, const struct lab_mark *m, const char *message)
 {
     const char *text = lab_mark_text(m), *word = u->argv[m->word];
@@ -71,7 +74,7 @@ static size_t likely(const struct lab_unit *u, const struct lab_mark *m, const c
     size_t len = is_option && !strcmp(word, text) ? 0 : strlen(text);
     bool value = len && (len > 3 || option) && names(message, text, len);
 
-    return (option ? 1000 : 0) + (value ? len : 0);
+    return value ? (option ? 2 * SURE : SURE) + len : option;
 }
 
 const struct lab_mark *lab_mark_meant(const struct lab_unit *u, const char *message)

@@ -180,6 +180,27 @@ static int card(struct lab_build *b, const struct lab_key *key, const struct tom
     return code ? code : 1;
 }
 
+/* What a domain's port is the end of: one thing. */
+static int cable_check(struct lab_build *b, const struct toml *t)
+{
+    static const char *const all[] = {"tap", "user", "socket", "network"};
+    unsigned found = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        const struct toml *v = toml_get(t, all[i]);
+
+        if (v && !(v->kind == TOML_BOOL && !v->flag) && found++)
+            return toml_error(b->err, b->file, toml_key_at(v),
+                              "found '%s' besides another, expected one of tap, user, socket or "
+                              "network",
+                              all[i]);
+    }
+    return found ? 0
+                 : toml_error(b->err, b->file, toml_at(t),
+                              "found a port of a switch alone, expected tap, user, socket or "
+                              "network too");
+}
+
 /* A domain's [[port]]: its switch, and perhaps a network of the lab's. */
 static int port(struct lab_build *b, const struct lab_key *key, const struct toml *t, FILE *out)
 {
@@ -189,6 +210,8 @@ static int port(struct lab_build *b, const struct lab_key *key, const struct tom
                   : toml_error(b->err, b->file, toml_at(t),
                                "found a %s of nothing, expected %s = \"…\"", key->name, key->help);
 
+    if (!code)
+        code = cable_check(b, t);
     if (!code && net) {
         path = lab_network_socket(b, net);
         if (!path)

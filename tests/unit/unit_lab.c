@@ -147,6 +147,10 @@ static void test_switch_refusals(void **state)
     refused("[domain.d]\nswitch = \"lan\"\n"
             "net = { name = \"a\", port = \"lan\", mac = \"x\", lock = true }\n",
             "f.toml:3:46: found 'lock' besides 'mac', expected one of them");
+    refused("[domain.d]\nswitch = \"lan\"\nport = { switch = \"lan\", rate = \"1M\" }\n",
+            "f.toml:3:8: found a port of a switch alone, expected tap, user, socket or network");
+    refused("[domain.d]\nswitch = \"lan\"\nport = { switch = \"lan\", tap = \"t\", user = true }\n",
+            "f.toml:3:37: found 'user' besides another");
     refused("[domain.d]\nswitch = { age = 3 }\n", "f.toml:2:10: found a switch of nothing");
 }
 
@@ -189,6 +193,7 @@ static void test_places_of_words(void **state)
     place_is(l, "x", "--disk /d/one.img,iops=5: none", 5, 18);
     place_is(l, "x", "--sandbox dance: none", 8, 15);
     place_is(l, "x", "--cpus: how many?", 3, 8);
+    place_is(l, "x", "--cpus: /d/two.img has none", 6, 18);
     assert_null(lab_mark_meant(unit(l, "x"), "out of memory: 2 of 5"));
     lab_close(l);
 }
