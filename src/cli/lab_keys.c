@@ -78,6 +78,14 @@ static const struct lab_key share_keys[] = {
     {"packed",   BOOL,          KEY_WORD,  "packed", NO, NULL, NULL},
     {0}};
 
+static const struct lab_key vsock_keys[] = {
+    {"cid",      TEXT | NUMBER, KEY_FIRST, "cid=", NO, NULL, NULL},
+    {"path",     TEXT,          KEY_WORD,  "path", PATH, NULL, NULL},
+    {"peer",     TEXT | LIST,   KEY_WORD,  "peer", NO, NULL, NULL},
+    {"via",      TEXT,          KEY_WORD,  "via", NO, NULL, NULL},
+    {"packed",   BOOL,          KEY_WORD,  "packed", NO, NULL, NULL},
+    {0}};
+
 static const struct lab_key domain_disk_keys[] = {
     {"name",     TEXT,          KEY_OWN,   NULL, NO, NULL, NULL},
     {"file",     TEXT,          KEY_FIRST, "", THERE, NULL, NULL},
@@ -150,6 +158,7 @@ static const struct lab_key network_port_keys[] = {
 #define PORT_ON     "switch"
 #define PORT_OF     "tap, user, socket or switch"
 #define SHARE_FIRST "dir"
+#define VSOCK_FIRST "cid"
 
 const struct lab_key lab_vm_keys[] = {
     {"count",    NUMBER,        KEY_OWN,    NULL, NO, NULL, NULL},
@@ -174,7 +183,7 @@ const struct lab_key lab_vm_keys[] = {
     {"screen",   TEXT,          KEY_OPTION, "--screen", NO, NULL, NULL},
     {"rng",      TEXT | BOOL,   KEY_OPTION, "--rng", NO, NULL, NULL},
     {"balloon",  TEXT | BOOL,   KEY_OPTION, "--balloon", NO, NULL, NULL},
-    {"vsock",    TEXT,          KEY_OPTION, "--vsock", NO, NULL, NULL},
+    {"vsock",    TEXT | TABLE,  KEY_TABLES, "--vsock", NO, vsock_keys, VSOCK_FIRST},
     {"check",    TEXT,          KEY_OPTION, "--check", NO, NULL, NULL},
     {"ledger",   TEXT,          KEY_OPTION, "--ledger", PATH, NULL, NULL},
     {"timeout",  TEXT | NUMBER, KEY_OPTION, "--timeout", NO, NULL, NULL},

@@ -9,6 +9,7 @@
 #include "cli/irqchip.h"
 #include "cli/run.h"
 #include "cli/run_box.h"
+#include "cli/run_vsock.h"
 #include "core/error.h"
 #include "core/ledger.h"
 #include "core/log.h"
@@ -95,6 +96,8 @@ static int machine_run(struct run *r, struct error *err)
     uint32_t value;
     int code = ledger_check(r, err), out;
 
+    if (r->vm.vsock.cid)
+        run_vsock_room();
     if (!code)
         code = run_console_choose(r, err);
     if (!code)

@@ -10,5 +10,6 @@
     "      the guest reaches PATH_port; peer=: another machine's CID and its PATH (docs/vsock.md)"
 
 int run_vsock_take(struct vm_vsock *v, const char *value, struct error *err);
+void run_vsock_room(void); /* before it runs: descriptors for many connections */
 
 #endif

@@ -128,6 +128,18 @@ static void test_ports_of_a_network(void **state)
             "f.toml:2:8: found a port of nothing, expected tap, user, socket or switch");
 }
 
+static void test_vsock(void **state)
+{
+    struct lab *l = plan("[vm.x]\ncount = 2\nvsock = { cid = \"1{n}\", path = \"{name}.vs\" }\n"
+                         "[vm.y]\nvsock = \"cid=9,path=/y\"\n");
+
+    (void)state;
+    assert_string_equal(word(l, "x2", "--vsock", 0), "--vsock=cid=12,path=/d/x2.vs");
+    assert_string_equal(word(l, "y", "--vsock", 0), "--vsock=cid=9,path=/y");
+    place_is(l, "x2", "--vsock path=/d/x2.vs: is a directory", 3, 31);
+    lab_close(l);
+}
+
 static void test_switch_refusals(void **state)
 {
     (void)state;
@@ -201,9 +213,13 @@ static void test_places_of_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_switch_of_a_domain),       cmocka_unit_test(test_domain_on_a_network),
-        cmocka_unit_test(test_ports_of_a_network),       cmocka_unit_test(test_switch_refusals),
-        cmocka_unit_test(test_a_device_has_one_machine), cmocka_unit_test(test_places_of_words),
+        cmocka_unit_test(test_switch_of_a_domain),
+        cmocka_unit_test(test_domain_on_a_network),
+        cmocka_unit_test(test_ports_of_a_network),
+        cmocka_unit_test(test_switch_refusals),
+        cmocka_unit_test(test_a_device_has_one_machine),
+        cmocka_unit_test(test_places_of_words),
+        cmocka_unit_test(test_vsock),
     };
 
     setenv("XDG_RUNTIME_DIR", "/run/test", 1);
