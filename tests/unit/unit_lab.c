@@ -136,7 +136,7 @@ static void test_vsock(void **state)
     (void)state;
     assert_string_equal(word(l, "x2", "--vsock", 0), "--vsock=cid=12,path=/d/x2.vs");
     assert_string_equal(word(l, "y", "--vsock", 0), "--vsock=cid=9,path=/y");
-    place_is(l, "x2", "--vsock path=/d/x2.vs: is a directory", 3, 31);
+    place_is(l, "x2", "--vsock path=/d/x2.vs: is a directory", 3, 32);
     lab_close(l);
 }
 
