@@ -22,7 +22,7 @@ enum { /* 4.1.4.3 */
        QUEUE_DRIVER = 0x28,
        QUEUE_DEVICE = 0x30,
 };
-enum { ACKNOWLEDGE = 1, DRIVER = 2, DRIVER_OK = 4, FEATURES_OK = 8 };
+enum { ACKNOWLEDGE = 1, DRIVER = 2, DRIVER_OK = 4, FEATURES_OK = 8, NEEDS_RESET = 64 };
 #define F_FLUSH     (1ull << 9)
 #define F_EVENT_IDX (1ull << 29)
 #define F_VERSION_1 (1ull << 32)
@@ -200,4 +200,9 @@ struct req *vio_ended(unsigned slot)
 
     s->req->failed = s->status;
     return s->req;
+}
+
+bool vio_broken(void)
+{
+    return get8(STATUS) & NEEDS_RESET;
 }

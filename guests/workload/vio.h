@@ -25,6 +25,7 @@ bool vio_open(uint64_t layout, struct ring_area a); /* finds it, takes features,
 void vio_fill(struct req *r);                       /* the slot's header */
 void vio_kick(void);                                /* rings the doorbell */
 struct req *vio_ended(unsigned slot);
+bool vio_broken(void); /* the device says that it needs a reset, which vio_open is */
 
 #ifdef __x86_64__
 #define STACK "rsp"

@@ -63,6 +63,16 @@ regdisk() { # engine way [options]
     judge "$1" regdisk-$2 "${PIPESTATUS[0]}" 1 "${@:3}"
 }
 
+# A CPU that rewrites the ring of a virtio disk while the other kicks.
+vio_smp() { # engine split|packed [WORDS]
+    local words=
+    [ "$2" = packed ] && words=,packed
+    limit "$VIADUCT" run --engine "$1" --cpus 2 --memory 32M --debug-exit --timeout 60 --kernel "$BUILD/guests/vio_smp.elf" \
+        --disk "mem:1M,via=virtio$words" --append "$2 seed=$RANDOM ${3:-}" 2>"$out/err" | tr -d '\r' >"$out/$1.vio_smp-$2"
+    judge "$1" "vio_smp-$2" "${PIPESTATUS[0]}" 1
+    grep -a '^seed' "$out/$1.vio_smp-$2"
+}
+
 triple() { # engine
     viaduct "$1" triple | tr -d '\r' >"$out/$1.triple"
     judge "$1" triple "${PIPESTATUS[0]}" 8
@@ -86,6 +96,8 @@ on_dbt() {
     triple dbt
     regdisk dbt pio
     regdisk dbt mmio
+    vio_smp dbt split
+    vio_smp dbt packed
 }
 
 on_direct() {
@@ -119,7 +131,10 @@ on_kvm() {
         [ $? = 4 ] && grep -q 'instruction cc (int3)' "$out/err" &&
             tap ok "an internal error of KVM names the instruction" ||
             tap "not ok" "an internal error of KVM names the instruction: $(tail -1 "$out/err")"
+        vio_smp kvm split n=40
     else
+        vio_smp kvm split
+        vio_smp kvm packed
         for g in $guests; do run kvm "$g"; same kvm "$g"; done
         triple kvm
     fi
