@@ -38,7 +38,8 @@ int net_open(struct net **out, const struct net_open_opts *o, struct loop *loop,
             continue;
         code = known[i].open(out, o->spec + len + (o->spec[len] != 0), o, loop, ledger, err);
         if (!code && o->pcap)
-            code = net_pcap_open(&(*out)->pcap, o->pcap, o->snaplen, err);
+            code =
+                error_lead(err, net_pcap_open(&(*out)->pcap, o->pcap, o->snaplen, err), "--net ");
         if (code && *out) {
             net_close(*out);
             *out = NULL;

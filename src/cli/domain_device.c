@@ -47,13 +47,15 @@ static int net_create(struct domain_device *d, const struct dev_env *env)
 /* A port of a switch inside the domain, named as the card if it has no name of its own. */
 static int port_open(struct domain_device *d, struct domain_switches *switches, struct error *err)
 {
-    struct sw *sw = domain_switch_find(switches, d->net.on, err);
+    struct sw *sw = domain_switch_find(switches, d->net.on, "--net port=", err);
     int code;
 
     if (!*d->net.policy.name)
         snprintf(d->net.policy.name, sizeof(d->net.policy.name), "%s", d->name);
     code = sw ? sw_card_open(&d->cable, sw, &d->net.policy, d->name, err) : -ENOENT;
-    return code || !d->net.pcap ? code : net_pcap_open(&d->cable->pcap, d->net.pcap, 0, err);
+    if (code || !d->net.pcap)
+        return code;
+    return error_lead(err, net_pcap_open(&d->cable->pcap, d->net.pcap, 0, err), "--net ");
 }
 
 /* A domain that was killed may still be going, and a busy host takes its time: each try waits 0.4 s

@@ -62,12 +62,13 @@ int domain_port_take(struct domain_switches *d, const char *value, struct error 
     return switch_place_take(&p->place, value + len + 1, err);
 }
 
-struct sw *domain_switch_find(struct domain_switches *d, const char *name, struct error *err)
+struct sw *domain_switch_find(struct domain_switches *d, const char *name, const char *option,
+                              struct error *err)
 {
     struct domain_switch *w = find(d, name, strlen(name));
 
     if (!w)
-        error_set(err, -ENOENT, "port=%s: there is no such switch; --switch %s makes it", name,
+        error_set(err, -ENOENT, "%s%s: there is no such switch; --switch %s makes it", option, name,
                   name);
     return w ? w->sw : NULL;
 }
@@ -88,7 +89,7 @@ int domain_switches_open(struct domain_switches *d, struct loop *loop, struct le
             error_set(err, code, "--switch: not enough memory");
     }
     for (unsigned i = 0; i < d->ports && !code; i++) {
-        struct sw *sw = domain_switch_find(d, d->port[i].on, err);
+        struct sw *sw = domain_switch_find(d, d->port[i].on, "--port ", err);
 
         code = sw ? switch_place_open(&d->port[i].place, sw, &d->budget, err) : -ENOENT;
     }

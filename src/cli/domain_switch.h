@@ -33,7 +33,8 @@ int domain_port_take(struct domain_switches *d, const char *value, struct error 
 int domain_switches_open(struct domain_switches *d, struct loop *loop, struct ledger *ledger,
                          struct error *err);
 void domain_switches_close(struct domain_switches *d);
-/* NULL with err filled: there is no such switch. */
-struct sw *domain_switch_find(struct domain_switches *d, const char *name, struct error *err);
+/* NULL with err filled: there is no such switch; option is what named it. */
+struct sw *domain_switch_find(struct domain_switches *d, const char *name, const char *option,
+                              struct error *err);
 
 #endif

@@ -19,6 +19,17 @@ static const struct opt *opt_find(const struct opt *opts, const char *arg, size_
     return NULL;
 }
 
+/* What is said of a word of its value does not always name it. */
+static int opt_blame(const struct opt *o, int code, struct error *err)
+{
+    char lead[40];
+
+    if (!code || !strncmp(err->text, "--", 2))
+        return code;
+    snprintf(lead, sizeof(lead), "--%s%s", o->name, *err->text ? ": " : "");
+    return error_lead(err, code, lead);
+}
+
 /* Takes the option at argv[*at], and moves *at over a value that stands in a word of its own. */
 static int opt_take(const struct opt *opts, int argc, char **argv, int *at, void *ctx,
                     struct error *err)
@@ -37,7 +48,7 @@ static int opt_take(const struct opt *opts, int argc, char **argv, int *at, void
                              o->value);
         value = argv[++*at];
     }
-    return o->take(ctx, value, err);
+    return opt_blame(o, o->take(ctx, value, err), err);
 }
 
 int opt_parse(const struct opt *opts, int argc, char **argv, void *ctx,

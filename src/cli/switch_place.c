@@ -188,7 +188,8 @@ static int socket_open(struct switch_place *p, struct error *err)
         return error_set(err, code, "switch %s: there is a switch already", p->socket);
     if (!code && p->pcap) { /* one file for all who come there */
         p->pcaps = calloc(SW_PORTS, sizeof(struct net_pcap *));
-        code = p->pcaps ? net_pcap_open(&p->pcaps[0], p->pcap, 0, err) : -ENOMEM;
+        code = p->pcaps ? error_lead(err, net_pcap_open(&p->pcaps[0], p->pcap, 0, err), "--port ")
+                        : -ENOMEM;
         for (unsigned i = 1; i < SW_PORTS && !code; i++)
             p->pcaps[i] = p->pcaps[0];
     }

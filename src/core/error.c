@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 int error_set(struct error *err, int code, const char *fmt, ...)
 {
@@ -13,5 +14,17 @@ int error_set(struct error *err, int code, const char *fmt, ...)
         vsnprintf(err->text, sizeof(err->text), fmt, ap);
         va_end(ap);
     }
+    return code;
+}
+
+int error_lead(struct error *err, int code, const char *lead)
+{
+    size_t len = strlen(lead);
+
+    if (!code || !err || len >= sizeof(err->text))
+        return code;
+    memmove(err->text + len, err->text, sizeof(err->text) - len);
+    memcpy(err->text, lead, len);
+    err->text[sizeof(err->text) - 1] = 0;
     return code;
 }

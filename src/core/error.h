@@ -10,5 +10,7 @@ struct error {
  */
 int error_set(struct error *err, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* Puts lead in front of what err says, if code is an error; returns code. */
+int error_lead(struct error *err, int code, const char *lead);
 
 #endif
