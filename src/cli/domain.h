@@ -43,6 +43,7 @@ struct domain_net { /* --net SPEC,socket=PATH[,…] */
     const char *socket, *pcap;
     const char *on;          /* port=: the switch inside the domain; or NULL */
     struct sw_policy policy; /* of its port there */
+    unsigned queues;         /* pairs of them */
     bool packed, in_order;
 };
 
@@ -92,6 +93,7 @@ static inline const char *domain_socket(const struct domain_device *d)
     "FILE,socket=PATH[,readonly][,queues=N][,packed][,in-order][,serial=TEXT]" DISK_POLICY_VALUE   \
     "[,weight=N]"
 #define DOMAIN_NET_VALUE                                                                           \
-    "port=NAME|switch=PATH|tap=NAME|user[,…]|null,socket=PATH[,packed][,in-order][,pcap=FILE]"
+    "port=NAME|switch=PATH|tap=NAME|user[,…]|null,socket=PATH[,queues=N][,packed][,in-order]"    \
+    "[,pcap=FILE]"
 
 #endif

@@ -39,7 +39,8 @@ static int disk_create(struct domain_device *d, const struct dev_env *env)
 /* The card's address, filters and control queue are the front end's business. */
 static int net_create(struct domain_device *d, const struct dev_env *env)
 {
-    struct vnet_opts o = {.net = d->cable, .packed = d->net.packed, .all = true};
+    struct vnet_opts o = {
+        .net = d->cable, .pairs = d->net.queues, .packed = d->net.packed, .all = true};
 
     return vnet_create(&d->vnet, env, &o);
 }
@@ -93,7 +94,7 @@ int domain_device_open(struct domain_device *d, struct domain_switches *switches
 {
     struct vhost_back_opts back = {.name = d->name,
                                    .path = domain_socket(d),
-                                   .queues = d->is_net ? 1 : d->disk.queues,
+                                   .queues = d->is_net ? d->net.queues : d->disk.queues,
                                    .withheld = d->is_net ? NOT_OURS | FRONT_NET : NOT_OURS,
                                    .config = !d->is_net};
     struct dev_env env = {.name = d->name, .loop = loop, .ledger = ledger};

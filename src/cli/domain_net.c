@@ -14,6 +14,8 @@ static bool card_word(struct domain_net *n, const char *w)
         n->pcap = w + 5;
     else if (!strncmp(w, "port=", 5) && w[5])
         n->on = w + 5; /* the last of several */
+    else if (!strncmp(w, "queues=", 7) && w[7] >= '1' && w[7] <= '8' && !w[8])
+        n->queues = (unsigned)(w[7] - '0');
     else if (!strcmp(w, "packed"))
         n->packed = true;
     else if (!strcmp(w, "in-order"))
@@ -28,6 +30,8 @@ static int other_word(struct domain_net *n, const char *w, struct error *err)
     size_t len = strlen(n->spec);
     int code;
 
+    if (!strncmp(w, "queues=", 7))
+        return error_set(err, -EINVAL, "--net: \"%s\" is none of queues=1…8", w);
     if (!n->on) /* fits: it is shorter than text, where it comes from */
         snprintf(n->spec + len, sizeof(n->spec) - len, "%s%s", len ? "," : "", w);
     code = n->on ? sw_policy_word(&n->policy, w, err) : 1;
@@ -54,6 +58,7 @@ int domain_net_take(struct domain_net *n, const char *value, struct error *err)
         return error_set(err, -EINVAL, "--net: too long");
     snprintf(n->text, sizeof(n->text), "%s", value);
     n->on = port_find(n->text);
+    n->queues = 1;
     for (char *w = strtok_r(n->text, ",", &save); w && !code; w = strtok_r(NULL, ",", &save))
         if (!card_word(n, w))
             code = other_word(n, w, err);

@@ -110,6 +110,7 @@ static const struct lab_key domain_net_keys[] = {
     {"user",     BOOL,          KEY_FIRST, "user", NO, NULL, NULL},
     {"tap",      TEXT,          KEY_FIRST, "tap=", NO, NULL, NULL},
     {"null",     BOOL,          KEY_FIRST, "null", NO, NULL, NULL},
+    {"queues",   NUMBER,        KEY_WORD,  "queues", NO, NULL, NULL},
     {"packed",   BOOL,          KEY_WORD,  "packed", NO, NULL, NULL},
     {"in-order", BOOL,          KEY_WORD,  "in-order", NO, NULL, NULL},
     {"pcap",     TEXT,          KEY_WORD,  "pcap", PATH, NULL, NULL},

@@ -64,6 +64,30 @@ void vnet_attach(struct vnet *d)
     net_attach_burst(d->net, vnet_recv_all);
 }
 
+/* ---- which pairs ---- */
+
+/* Nobody says how many pairs are in use where the control queue is somebody else's (vhost): they
+ * are those whose rings run. A ring that comes to run is notified. */
+static void pairs_look(struct vnet *d)
+{
+    unsigned n = d->pairs;
+
+    while (n > 1 && !virtio_answers(&d->v, vnet_rxq(n - 1)) &&
+           !virtio_answers(&d->v, vnet_txq(n - 1)))
+        n--;
+    d->in_use = n;
+}
+
+/* The backend may keep a frame that waited for buffers of this pair: others have some. */
+static void pair_gone(struct vnet *d, unsigned pair)
+{
+    unsigned other = vnet_rx_runs(d, pair);
+
+    pairs_look(d);
+    if (other != pair)
+        virtio_again(&d->v, vnet_rxq(other));
+}
+
 /* ---- what virtio calls ---- */
 
 static void vnet_cfg_read(void *dev, uint8_t *cfg)
@@ -82,6 +106,8 @@ static void vnet_start(void *dev)
     struct vnet *d = dev;
 
     d->in_use = 1; /* until the driver asks for more */
+    if (d->all)
+        pairs_look(d);
     d->ctrl = virtio_has(&d->v, VIRTIO_NET_F_MQ) ? 2 * d->pairs : 2;
     d->offloads = d->v.taken & guest_offloads;
     vnet_filter_reset(d);
@@ -93,6 +119,8 @@ static void vnet_notify(void *dev, unsigned queue)
 {
     struct vnet *d = dev;
 
+    if (d->all && queue / 2 >= d->in_use)
+        pairs_look(d);
     if (queue == d->ctrl && virtio_has(&d->v, VIRTIO_NET_F_CTRL_VQ))
         vnet_command(d);
     else if (queue >= 2 * d->pairs)
@@ -121,6 +149,8 @@ static void vnet_queue_reset(void *dev, unsigned queue)
         stash_return(d, queue / 2);
     else if (queue < 2 * d->pairs)
         vnet_tx_forget(d, queue / 2);
+    if (d->all && d->pairs > 1)
+        pair_gone(d, queue / 2);
 }
 
 static void vnet_stop(void *dev)
@@ -269,7 +299,7 @@ int vnet_create(struct vnet **out, const struct dev_env *env, const struct vnet_
     vnet_tx_make(d, env->loop);
     if (vnet_rx_make(d))
         goto out;
-    virtio_init(&d->v, &vnet_virtio, d, features(o, pairs), 2 * pairs + 1);
+    virtio_init(&d->v, &vnet_virtio, d, features(o, pairs), 2 * pairs + !o->all);
     err = vport_attach(&d->port, &d->v, env, o->mmio);
     if (err)
         goto out;

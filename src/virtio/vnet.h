@@ -18,7 +18,7 @@ struct vnet_opts {
     unsigned pairs; /* of queues: 0 is 1, at most VNET_PAIRS_MAX */
     uint64_t mmio;  /* where its registers go; 0: a PCI function */
     bool packed;    /* offer packed rings */
-    bool all;       /* no filters: who drives the device has them, and the control queue (vhost) */
+    bool all;       /* no filters and no control queue: they are who drives the device's (vhost) */
     unsigned less;  /* enum vnet_less */
 };
 

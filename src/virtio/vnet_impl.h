@@ -84,9 +84,9 @@ struct vnet {
     struct vport port;
     struct virtio v;
     struct net *net;
-    uint8_t mac[6]; /* the card's own */
-    unsigned pairs; /* there are; in_use: the driver uses */
-    unsigned in_use;
+    uint8_t mac[6];    /* the card's own */
+    unsigned pairs;    /* there are; in_use: the driver uses; see vnet.c */
+    unsigned in_use;   /* 1 is all that most have: bursts go to it whole */
     unsigned ctrl;     /* the control queue's number: 5.1.2 */
     uint64_t offloads; /* GUEST_* that the driver has on */
     bool announce, all;
@@ -111,6 +111,8 @@ void vnet_rx_listen(struct vnet *d); /* ask for a kick when buffers come */
 bool vnet_recv(void *vnet, const struct net_frame *f);
 unsigned vnet_recv_all(void *vnet, const struct net_frame *f, unsigned frames);
 void vnet_recv_end(void *vnet);
+/* A pair whose receive ring runs, `pair` or the next; `pair` if none does. */
+unsigned vnet_rx_runs(const struct vnet *d, unsigned pair);
 /* A frame's flow, the same in both directions; 0 for what has no ports. */
 unsigned vnet_flow(const uint8_t *frame, size_t len);
 /* vnet_ctrl.c */

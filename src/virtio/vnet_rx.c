@@ -4,7 +4,8 @@
  *
  * Buffers are taken off the ring when there is a frame for them. If there are too few, those taken
  * wait in the queue's stash and the backend keeps the frame until the driver has added more.
- * A flow comes back on the pair that it last went out on (5.1.6.5.5, automatic receive steering).
+ * A flow comes back on the pair that it last went out on (5.1.6.5.5, automatic receive steering),
+ * or on the next pair that runs if that one does not.
  */
 #include "mem/dma.h"
 #include "virtio/vnet_impl.h"
@@ -191,9 +192,22 @@ static size_t peek(const struct net_frame *f, uint8_t head[VNET_PEEK])
     return at;
 }
 
+unsigned vnet_rx_runs(const struct vnet *d, unsigned pair)
+{
+    for (unsigned i = 0; i < d->pairs; i++) /* each of them once */
+        if (virtio_answers(&d->v, vnet_rxq((pair + i) % d->pairs)))
+            return (pair + i) % d->pairs;
+    return pair;
+}
+
 static unsigned pair_of(const struct vnet *d, const uint8_t *head, size_t len)
 {
-    return d->in_use == 1 ? 0 : d->flow[vnet_flow(head, len) % VNET_FLOWS] % d->in_use;
+    unsigned pair;
+
+    if (d->in_use == 1)
+        return 0;
+    pair = d->flow[vnet_flow(head, len) % VNET_FLOWS] % d->in_use;
+    return d->all ? vnet_rx_runs(d, pair) : pair;
 }
 
 bool vnet_recv(void *vnet, const struct net_frame *f)
@@ -232,17 +246,32 @@ bool vnet_recv(void *vnet, const struct net_frame *f)
 
 /* ---- several at once ---- */
 
-/* Nobody else is to be asked which pair, which frame, which buffer: of what comes together. */
-static bool is_simple(const struct vnet *d)
+/* How many of the first go to one pair, and to which. */
+static unsigned run_of(const struct vnet *d, const struct net_frame *f, unsigned frames,
+                       unsigned *pair)
 {
-    return d->in_use == 1 && d->all && !d->rx[0].stashed && virtio_running(&d->v) &&
-           virtio_answers(&d->v, vnet_rxq(0));
+    uint8_t head[VNET_PEEK];
+    unsigned n = 1;
+
+    *pair = 0;
+    if (d->in_use == 1 || !d->all)
+        return frames;
+    *pair = pair_of(d, head, peek(f, head));
+    while (n < frames && pair_of(d, head, peek(&f[n], head)) == *pair)
+        n++;
+    return n;
+}
+
+/* Nobody else is to be asked which frame, which buffer: of what comes together. */
+static bool is_simple(const struct vnet *d, unsigned pair)
+{
+    return d->all && !d->rx[pair].stashed && virtio_running(&d->v) &&
+           virtio_answers(&d->v, vnet_rxq(pair));
 }
 
 /* A buffer of one piece that has room for the whole frame. False: see vnet_recv. */
-static bool put_simple(struct vnet *d, struct vq *q, const struct net_frame *f)
+static bool put_simple(struct vnet_ring *r, struct vq *q, const struct net_frame *f)
 {
-    struct vnet_ring *r = &d->rx[0];
     struct vq_chain *c = r->stash;
     uint8_t hdr[HDR_LEN];
     struct dma_parts p = {hdr, HDR_LEN, f->iov, f->iovs, HDR_LEN + f->len};
@@ -259,21 +288,37 @@ static bool put_simple(struct vnet *d, struct vq *q, const struct net_frame *f)
     return true;
 }
 
-unsigned vnet_recv_all(void *vnet, const struct net_frame *f, unsigned frames)
+/* A run; how many were taken. */
+static unsigned run_put(struct vnet *d, unsigned pair, const struct net_frame *f, unsigned frames)
 {
-    struct vnet *d = vnet;
-    struct vq *q = &d->v.queue[vnet_rxq(0)].vq;
+    struct vq *q = &d->v.queue[vnet_rxq(pair)].vq;
     unsigned n = 0;
 
-    if (is_simple(d)) {
+    if (is_simple(d, pair)) {
         vq_quiet(q);
         vq_ahead(q, frames, true);
-        while (n < frames && put_simple(d, q, &f[n]))
+        while (n < frames && put_simple(&d->rx[pair], q, &f[n]))
             n++;
-        d->touched |= n ? 1u : 0;
+        d->touched |= n ? 1u << pair : 0;
     }
     while (n < frames && vnet_recv(d, &f[n]))
         n++;
+    return n;
+}
+
+unsigned vnet_recv_all(void *vnet, const struct net_frame *f, unsigned frames)
+{
+    struct vnet *d = vnet;
+    unsigned n = 0;
+
+    while (n < frames) { /* each round takes one at least, or is the last */
+        unsigned pair, run = run_of(d, &f[n], frames - n, &pair);
+        unsigned got = run_put(d, pair, &f[n], run);
+
+        n += got;
+        if (got < run)
+            break;
+    }
     return n;
 }
 
