@@ -93,7 +93,7 @@ struct vnet {
     struct vnet_filter filter;
     struct vnet_ring rx[VNET_PAIRS_MAX];
     struct vnet_tx tx[VNET_PAIRS_MAX];
-    uint8_t flow[VNET_FLOWS]; /* by hash: the pair that last sent on this flow */
+    uint8_t flow[VNET_FLOWS]; /* by hash: the pair that last sent on this flow, from 1; 0: none */
     uint32_t touched;         /* receive queues with pushes of this burst */
     struct vq_chain chain;    /* being sent, or a command */
     struct vnet_burst burst;  /* being sent */

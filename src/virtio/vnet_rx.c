@@ -4,8 +4,9 @@
  *
  * Buffers are taken off the ring when there is a frame for them. If there are too few, those taken
  * wait in the queue's stash and the backend keeps the frame until the driver has added more.
- * A flow comes back on the pair that it last went out on (5.1.6.5.5, automatic receive steering),
- * or on the next pair that runs if that one does not.
+ * A flow comes back on the pair that it last went out on (5.1.6.5.5, automatic receive steering);
+ * one that never did has a pair by its hash. Where that pair does not run the next one has its
+ * frames.
  */
 #include "mem/dma.h"
 #include "virtio/vnet_impl.h"
@@ -202,11 +203,12 @@ unsigned vnet_rx_runs(const struct vnet *d, unsigned pair)
 
 static unsigned pair_of(const struct vnet *d, const uint8_t *head, size_t len)
 {
-    unsigned pair;
+    unsigned flow, pair;
 
     if (d->in_use == 1)
         return 0;
-    pair = d->flow[vnet_flow(head, len) % VNET_FLOWS] % d->in_use;
+    flow = vnet_flow(head, len) % VNET_FLOWS;
+    pair = (d->flow[flow] ? d->flow[flow] - 1u : flow) % d->in_use;
     return d->all ? vnet_rx_runs(d, pair) : pair;
 }
 

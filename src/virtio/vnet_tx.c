@@ -51,7 +51,7 @@ static void flow_note(struct vnet *d, const struct vq_chain *c, unsigned pair, s
 
     if (d->in_use == 1 || vq_get(q, c, HDR_LEN, head, len < VNET_PEEK ? len : VNET_PEEK))
         return;
-    d->flow[vnet_flow(head, len < VNET_PEEK ? len : VNET_PEEK) % VNET_FLOWS] = (uint8_t)pair;
+    d->flow[vnet_flow(head, len < VNET_PEEK ? len : VNET_PEEK) % VNET_FLOWS] = (uint8_t)(pair + 1);
 }
 
 /* The chain at hand as the burst's next frame; one that can't be sent is dropped, as a wire would.
