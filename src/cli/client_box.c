@@ -1,6 +1,7 @@
 /* client_box.h tells. */
 #include "cli/client_box.h"
 #include "cli/lab.h"
+#include <errno.h>
 
 int client_take_sandbox(void *client, const char *value, struct error *err)
 {
@@ -28,5 +29,5 @@ int client_box_enter(const struct client *c, struct error *err)
         b.reads[0] = base;
         b.reads[1] = "/proc";
     }
-    return box_enter(&b, err);
+    return box_enter(&b, err) ? -EINVAL : 0; /* as what can't be run so: status 2 */
 }

@@ -18,6 +18,7 @@ struct client {
     enum box_mode mode;
 };
 
+/* 0, or -EINVAL with err filled: --sandbox require, and it can't be had. */
 int client_box_enter(const struct client *c, struct error *err);
 
 int client_take_sandbox(void *client, const char *value, struct error *err);
