@@ -101,11 +101,11 @@ struct vq_ring { /* a ring format */
 
 extern const struct vq_ring vq_split, vq_packed;
 
-/* Both formats: a segment more in the chain, or what is wrong with it. */
 /* vq.c: the table that an indirect descriptor names; or what is wrong with that. */
 const char *vq_table(const struct vq *q, const struct vq_seg *at, uint16_t flags,
                      const uint8_t **table);
 
+/* Both formats: a segment more in the chain, or what is wrong with it. */
 static inline const char *ring_seg_add(struct vq_chain *c, uint64_t addr, uint32_t len, bool write)
 {
     if (!len)
