@@ -31,6 +31,7 @@ struct console {
     const char *word;
     bool follow, vmm;
     int lock, fd;
+    int lost; /* why standard output took no more: errno; or 0 */
 };
 
 static int take_word(void *ctx, const char *word, struct error *err)
@@ -100,6 +101,15 @@ static bool write_all(int fd, const char *buf, size_t n)
     return true;
 }
 
+static bool show(struct console *c, const char *buf, size_t n)
+{
+    bool ok = write_all(STDOUT_FILENO, buf, n);
+
+    if (!ok && errno != EPIPE) /* a reader that has enough is none of our errors */
+        c->lost = errno;
+    return ok;
+}
+
 /* What is typed, up to the escape key. False: that, or the end of the input. */
 static bool typed(const struct console *c, bool terminal)
 {
@@ -114,19 +124,19 @@ static bool typed(const struct console *c, bool terminal)
     return write_all(c->fd, buf, escape ? (size_t)(escape - buf) : (size_t)n) && !escape;
 }
 
-static bool said(const struct console *c)
+static bool said(struct console *c)
 {
     char buf[PIECE];
     ssize_t n = read(c->fd, buf, sizeof(buf));
 
     if (n < 0 && errno == EINTR)
         return true;
-    return n > 0 && write_all(1, buf, (size_t)n);
+    return n > 0 && show(c, buf, (size_t)n);
 }
 
 /* Until the escape key, or the machine's end. Without a terminal, what it says goes on after the
  * input's end. True: the machine has ended. */
-static bool converse(const struct console *c, bool terminal)
+static bool converse(struct console *c, bool terminal)
 {
     struct pollfd p[2] = {{.fd = c->fd, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
 
@@ -213,7 +223,7 @@ static int take_vmm(void *ctx, const char *value, struct error *err)
 
 /* What is new in a file. One that was cut (its older half is thrown away when it is full) is read
  * from its end. */
-static bool copy_new(int fd, off_t *at)
+static bool copy_new(struct console *c, int fd, off_t *at)
 {
     off_t end = lseek(fd, 0, SEEK_END);
     char buf[PIECE];
@@ -222,7 +232,7 @@ static bool copy_new(int fd, off_t *at)
     if (end < *at)
         *at = end;
     while ((n = pread(fd, buf, sizeof(buf), *at)) > 0) { /* the file is bounded */
-        if (!write_all(1, buf, (size_t)n))
+        if (!show(c, buf, (size_t)n))
             return false;
         *at += n;
     }
@@ -230,14 +240,14 @@ static bool copy_new(int fd, off_t *at)
 }
 
 /* As long as the machine runs, and what it said last. */
-static void follow(int eye, int fd, off_t at)
+static void follow(struct console *c, int eye, int fd, off_t at)
 {
     struct pollfd ended = {.fd = eye, .events = POLLIN};
     int seen;
 
     do
         seen = poll(&ended, 1, PAUSE_MS);
-    while (copy_new(fd, &at) && (!seen || (seen < 0 && errno == EINTR)));
+    while (copy_new(c, fd, &at) && (!seen || (seen < 0 && errno == EINTR)));
 }
 
 static int log_open(const struct console *c, const struct lab_view *v,
@@ -260,8 +270,8 @@ static int copy(struct console *c, int fd, const char *unit, struct error *err)
         code = error_set(err, eye, "no process to look after it: %s", strerror(-eye));
     if (!code)
         code = client_box_enter(&c->client, err);
-    if (!code && copy_new(fd, &at) && c->follow)
-        follow(eye, fd, at);
+    if (!code && copy_new(c, fd, &at) && c->follow)
+        follow(c, eye, fd, at);
     if (eye >= 0)
         close(eye);
     return code;
@@ -310,6 +320,8 @@ static int verb_go(const struct verb *verb, const struct opt *opts, int argc, ch
         code = error_set(&err, -EINVAL, "usage: viaduct %s %s", verb->name, verb->args);
     if (!code)
         code = go(&c, &err);
+    if (!code && c.lost)
+        code = error_set(&err, -EIO, "standard output: %s", strerror(c.lost));
     if (code)
         log_error("%s", err.text);
     return !code ? EXIT_OFF : code == -EINVAL || code == -ENOENT ? EXIT_USAGE : EXIT_VMM;
