@@ -263,6 +263,7 @@ static unsigned packed_peek(const struct vq *q, unsigned n, uint64_t *addr)
 static void packed_quiet(struct vq *q)
 {
     ring_store(q, q->used + EVENT_FLAGS, EVENT_DISABLE);
+    ring_hushed(q);
 }
 
 static bool packed_listen(struct vq *q)

@@ -16,6 +16,7 @@
 
 #include "core/ledger.h"
 #include "mem/dma.h"
+#include "mem/ram.h"
 #include "virtio/vq.h"
 
 enum { DESC_LEN = 16, USED_LEN = 8 };
@@ -64,6 +65,14 @@ static inline void ring_store(const struct vq *q, uint8_t *p, uint16_t v)
 {
     __atomic_store_n((uint16_t *)(void *)p, v, __ATOMIC_RELEASE);
     ring_wrote(q, p, &v, sizeof(v)); /* what is there now may be the driver's next word */
+}
+
+/* The word in the device's area that asks for no kicks was written. A peer's dirty log hears of it
+ * now, for the ring may rest before the next vq_listen; nothing else needs to. */
+static inline void ring_hushed(const struct vq *q)
+{
+    if (__builtin_expect(q->dma->ram->log != NULL, 0))
+        ram_written(q->dma->ram, q->conf.used, RING_RING);
 }
 
 static inline bool ring_busy(const struct vq *q, uint16_t head)

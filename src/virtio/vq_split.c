@@ -212,8 +212,10 @@ static bool split_show(struct vq *q)
 static void split_quiet(struct vq *q)
 {
     /* With event_idx an avail_event that was passed asks for nothing until it is moved. */
-    if (!q->conf.event_idx)
-        ring_store(q, q->used + RING_FLAGS, USED_F_NO_NOTIFY);
+    if (q->conf.event_idx)
+        return;
+    ring_store(q, q->used + RING_FLAGS, USED_F_NO_NOTIFY);
+    ring_hushed(q);
 }
 
 static bool split_listen(struct vq *q)

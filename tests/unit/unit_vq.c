@@ -314,6 +314,25 @@ static void notifications_by_flags(void **state)
     assert_int_equal(word(w, USED + 2), 1);
 }
 
+/* Memory of a peer has a log, and no flags. */
+static void a_hush_is_in_the_dirty_log(void **state)
+{
+    struct world *w = *state;
+    uint8_t log[32] = {0}, *flags = w->ram.page_flags;
+
+    w->ram.page_flags = NULL;
+    w->ram.log = log;
+    w->ram.log_len = sizeof(log);
+    start(w, true);
+    vq_quiet(&w->q); /* writes nothing */
+    assert_int_equal(log[0], 0);
+    start(w, false);
+    vq_quiet(&w->q);
+    assert_int_equal(log[0], 1 << (USED >> RAM_PAGE_SHIFT));
+    w->ram.log = NULL;
+    w->ram.page_flags = flags;
+}
+
 static void notifications_by_event_idx(void **state)
 {
     struct world *w = *state;
@@ -451,6 +470,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(indices_wrap, setup, teardown),
         cmocka_unit_test_setup_teardown(pushes_show_at_signal, setup, teardown),
         cmocka_unit_test_setup_teardown(notifications_by_flags, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_hush_is_in_the_dirty_log, setup, teardown),
         cmocka_unit_test_setup_teardown(notifications_by_event_idx, setup, teardown),
         cmocka_unit_test(event_math),
         cmocka_unit_test_setup_teardown(in_order, setup, teardown),

@@ -313,6 +313,22 @@ static const char *broken(struct world *w)
     return w->q.broken;
 }
 
+/* Memory of a peer has a log, and no flags. */
+static void a_hush_is_in_the_dirty_log(void **state)
+{
+    struct world *w = *state;
+    uint8_t log[32] = {0}, *flags = w->ram.page_flags;
+
+    w->ram.page_flags = NULL;
+    w->ram.log = log;
+    w->ram.log_len = sizeof(log);
+    start(w, 4, false);
+    vq_quiet(&w->q);
+    assert_int_equal(log[0], 1 << (DEVICE >> RAM_PAGE_SHIFT));
+    w->ram.log = NULL;
+    w->ram.page_flags = flags;
+}
+
 static void drivers_that_break_rules(void **state)
 {
     struct world *w = *state;
@@ -397,6 +413,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_batch_shows_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(interrupts_as_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(kicks_as_asked, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_hush_is_in_the_dirty_log, setup, teardown),
         cmocka_unit_test_setup_teardown(drivers_that_break_rules, setup, teardown),
         cmocka_unit_test_setup_teardown(places_survive_a_save, setup, teardown),
         cmocka_unit_test_setup_teardown(absurd_areas, setup, teardown),
