@@ -92,7 +92,7 @@ static uint32_t entries(const struct ring *r)
     return n && n <= SIZE_MAX_ENTRIES ? n : 1;
 }
 
-/* ---- values ---- */
+/* ---- values of single words: each fourth is nonsense ---- */
 
 static uint64_t slot(void)
 {
@@ -103,7 +103,7 @@ static uint64_t address(const struct ring *r)
 {
     const uint64_t odd[] = {0, UINT64_MAX, GPA - 1, GPA + MEM - 1, UINT64_MAX << 32, random32()};
 
-    if (rarely())
+    if (!below(4))
         return odd[below(ARRAY_LEN(odd))];
     switch (below(8)) {
     case 0: return GPA + r->at + below(0x3000); /* the ring itself */
@@ -118,7 +118,7 @@ static uint32_t length(void)
     static const uint32_t usual[] = {16, 1, 512, 4096, 12, 72, 1526, 20, 32, 48, 64, 4096};
     const uint32_t odd[] = {0, UINT32_MAX, 0xfffff000, 1u << 31, MEM, random32(), 17, 65536};
 
-    return rarely() ? odd[below(ARRAY_LEN(odd))] : usual[below(ARRAY_LEN(usual))];
+    return !below(4) ? odd[below(ARRAY_LEN(odd))] : usual[below(ARRAY_LEN(usual))];
 }
 
 static uint32_t flags(const struct ring *r)
@@ -127,12 +127,12 @@ static uint32_t flags(const struct ring *r)
 
     if (r->layout == 'p')
         f |= below(2) ? F_AVAIL : F_USED;
-    return rarely() ? random32() : f;
+    return !below(4) ? random32() : f;
 }
 
 static uint32_t place(const struct ring *r)
 {
-    return rarely() ? random32() : below(entries(r) + 1);
+    return !below(4) ? random32() : below(entries(r) + 1);
 }
 
 /* Descriptors a request, if it is not a table: those of the ring come in such groups. */
