@@ -1,5 +1,6 @@
 # For guests of boot tests, packed as /talk: . /talk; talk ROLE (1 or 2), with load() at hand. A stream
-# each way and its hash at the other end: "sent HASH", "ping", "got HASH".
+# each way and its hash at the other end: "sent HASH", "ping", "got HASH". Then talk_got, if there is such
+# a function: the other is still there.
 talk() {
     load vnet
     other=10.9.0.$((3 - $1))
@@ -15,6 +16,7 @@ talk() {
     echo "ping"
     until wget -q -O /tmp/got http://$other/x; do usleep 50000; done
     echo "got $(sha256sum </tmp/got)"
+    ! type talk_got >/dev/null 2>&1 || talk_got
     # Each stays until the other has all, and has told the other that it has; who hears that goes.
     until timeout 2 wget -q -O /dev/null http://$other/cgi-bin/done || talk_gone; do usleep 50000; done
     until [ -e /tmp/other ]; do usleep 50000; done
