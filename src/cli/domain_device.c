@@ -95,6 +95,7 @@ int domain_device_open(struct domain_device *d, struct domain_switches *switches
     struct vhost_back_opts back = {.name = d->name,
                                    .path = domain_socket(d),
                                    .queues = d->is_net ? d->net.queues : d->disk.queues,
+                                   .lends = d->is_net ? d->net.queues : 1,
                                    .withheld = d->is_net ? NOT_OURS | FRONT_NET : NOT_OURS,
                                    .config = !d->is_net};
     struct dev_env env = {.name = d->name, .loop = loop, .ledger = ledger};

@@ -21,6 +21,7 @@ struct vhost_back_opts {
     const char *name;  /* of the device: "disk0" */
     const char *path;  /* of the socket */
     unsigned queues;   /* what GET_QUEUE_NUM answers: disks' queues, network cards' pairs */
+    unsigned lends;    /* how often the same region may be lent; 0 is 1. See back_mem.c */
     uint64_t withheld; /* features of the device that are not for this transport */
     uint64_t offered;  /* more features: IN_ORDER */
     bool config;       /* it has a configuration to read */

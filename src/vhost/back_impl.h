@@ -32,6 +32,7 @@ struct vhost_ring {
 
 struct vhost_user_region {
     uint64_t gpa, len, user; /* user: where the peer has it */
+    unsigned times;          /* lent and not taken back */
 };
 
 struct vhost_back {

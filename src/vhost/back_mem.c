@@ -1,5 +1,8 @@
 /* The memory that a vhost-user peer lends: regions of files, by table or one at a time, and the
- * dirty log. While memory changes, the rings rest: nothing is in flight that could still use it. */
+ * dirty log. While memory changes, the rings rest: nothing is in flight that could still use it.
+ *
+ * QEMU (7.2) speaks for each pair of a card's queues as for a device of its own: the same region is
+ * lent once a pair, and is gone when each has taken it back. */
 #include "vhost/back_impl.h"
 #include <errno.h>
 #include <string.h>
@@ -28,6 +31,21 @@ static enum vhost_answer region_error(struct vhost_back *b, int err)
     }
 }
 
+/* One that is there already, and may be lent once more. What its descriptor leads to is not looked
+ * at: a peer that sends another file's still has the first one's. */
+static bool lent_again(struct vhost_back *b, uint64_t gpa, uint64_t len, uint64_t user)
+{
+    for (unsigned i = 0; i < b->regions; i++) {
+        struct vhost_user_region *r = &b->region[i];
+
+        if (r->gpa != gpa || r->len != len || r->user != user || r->times >= b->o.lends)
+            continue;
+        r->times++;
+        return true;
+    }
+    return false;
+}
+
 /* fd is used up. */
 static enum vhost_answer region_add(struct vhost_back *b, const uint8_t *at, int fd)
 {
@@ -39,11 +57,15 @@ static enum vhost_answer region_add(struct vhost_back *b, const uint8_t *at, int
 
     if (fd < 0)
         return vhost_lied(b, "a region without a descriptor");
+    if (lent_again(b, r.gpa, r.len, user)) {
+        close(fd);
+        return VHOST_OK;
+    }
     err = r.len && r.len - 1 > UINT64_MAX - user ? -EINVAL : lent_add(&b->lent, &r, fd);
     close(fd);
     if (err)
         return region_error(b, err);
-    b->region[b->regions++] = (struct vhost_user_region){r.gpa, r.len, user};
+    b->region[b->regions++] = (struct vhost_user_region){r.gpa, r.len, user, 1};
     return vhost_mem_logged(b) ? VHOST_OK : VHOST_LIED;
 }
 
@@ -97,6 +119,8 @@ enum vhost_answer vhost_mem_remove(struct vhost_back *b, struct vu_msg *m)
     for (unsigned i = 0; i < b->regions; i++) {
         if (b->region[i].gpa != gpa || b->region[i].len != len)
             continue;
+        if (--b->region[i].times)
+            return VHOST_OK;
         vhost_rings_rest(b);
         lent_remove(&b->lent, gpa, len);
         b->region[i] = b->region[--b->regions];
