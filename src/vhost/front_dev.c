@@ -44,6 +44,7 @@ enum {
     SIZE_MAX_LEAST = 4096,
     SIZE_MAX_BYTES = 4 << 20,
     STATUS_IOERR = 1,
+    HDR_LEN = 16, /* 5.2.6 */
 };
 
 /* ---- disks ---- */
@@ -84,6 +85,12 @@ static const char *blk_judge(struct vfront *f, uint8_t *cfg)
     return NULL;
 }
 
+static const char *blk_request(unsigned queue, const struct vq_chain *c)
+{
+    (void)queue;
+    return c->in_len && c->out_len >= HDR_LEN ? NULL : "a request without header or status";
+}
+
 /* The last byte that can be written is the status. */
 static uint32_t blk_refuse(struct vfront *f, struct vq *q, const struct vq_chain *c)
 {
@@ -106,6 +113,7 @@ const struct front_kind front_blk = {
                 VIRTIO_BIT(VIRTIO_BLK_F_WRITE_ZEROES),
     .config = true,
     .cfg_judge = blk_judge,
+    .judge = blk_request,
     .refuse = blk_refuse,
 };
 

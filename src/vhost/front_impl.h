@@ -58,6 +58,9 @@ struct front_kind {
     bool config;       /* the back end must have one */
     /* Judges and mends a configuration as it came. NULL, or what is wrong. */
     const char *(*cfg_judge)(struct vfront *f, uint8_t *cfg);
+    /* What is so wrong with a request that no device can answer it; NULL: nothing. Told to the
+     * driver here: a back end stops its ring at such a one, and has nobody to tell. */
+    const char *(*judge)(unsigned queue, const struct vq_chain *c);
     /* A request that could not be posted is answered here: bytes written. */
     uint32_t (*refuse)(struct vfront *f, struct vq *q, const struct vq_chain *c);
 };

@@ -24,6 +24,7 @@ enum { CFG_MAC = 0, CFG_STATUS = 6, CFG_MAX_PAIRS = 8, CFG_LEN = 12 };
 enum { STATUS_LINK_UP = 1 };
 enum { CLASS_MQ = 4, MQ_PAIRS_SET = 0, CTRL_HDR = 2, CTRL_OK = 0, CTRL_ERR = 1 };
 enum { COMMANDS = 64 };
+enum { HDR_LEN = 12 }; /* 5.1.6.1 */
 
 uint64_t front_net_offer(const struct vfront *f, uint64_t features)
 {
@@ -115,6 +116,13 @@ static const char *net_judge(struct vfront *f, uint8_t *cfg)
     return NULL; /* never asked for */
 }
 
+static const char *net_request(unsigned queue, const struct vq_chain *c)
+{
+    bool receives = !(queue % 2); /* 5.1.2; the control queue does not come here */
+
+    return receives && c->in_len < HDR_LEN ? "a receive buffer without a header" : NULL;
+}
+
 /* A frame from nowhere is not sent; a buffer that is nowhere receives nothing. */
 static uint32_t net_refuse(struct vfront *f, struct vq *q, const struct vq_chain *c)
 {
@@ -135,5 +143,6 @@ const struct front_kind front_net = {
                 VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6) | VIRTIO_BIT(VIRTIO_NET_F_HOST_ECN) |
                 VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF) | VIRTIO_BIT(VIRTIO_NET_F_MQ),
     .cfg_judge = net_judge,
+    .judge = net_request,
     .refuse = net_refuse,
 };

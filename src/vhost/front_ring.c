@@ -74,13 +74,15 @@ static void queue_walk(struct vfront *f, unsigned queue)
 {
     struct front_ring *r = &f->ring[queue];
     struct vq *q = &f->v.queue[queue].vq;
+    const char *wrong = NULL;
     int got = 0;
 
     vq_quiet(q);
     r->full = false;
     for (unsigned n = 0; n < q->conf.size && !r->full; n++) {
         got = vq_pop(q, &f->chain);
-        if (got <= 0)
+        wrong = got < 0 ? q->broken : got ? f->kind->judge(queue, &f->chain) : NULL;
+        if (got <= 0 || wrong)
             break;
         if (!reachable(f, q, &f->chain))
             refuse(f, queue, &f->chain);
@@ -90,8 +92,10 @@ static void queue_walk(struct vfront *f, unsigned queue)
         }
     }
     kick(r);
-    if (got < 0)
-        virtio_needs_reset(&f->v, q->broken);
+    if (wrong && got > 0)
+        vq_unpop(q, &f->chain); /* it is nobody's */
+    if (wrong)
+        virtio_needs_reset(&f->v, wrong);
     else if (!r->full && vq_listen(q))
         virtio_again(&f->v, queue);
 }

@@ -64,13 +64,25 @@ regdisk() { # engine way [options]
 }
 
 # A CPU that rewrites the ring of a virtio disk while the other kicks.
-vio_smp() { # engine split|packed [WORDS]
+vio_smp() { # engine split|packed [WORDS [DISK]]
     local words=
     [ "$2" = packed ] && words=,packed
     limit "$VIADUCT" run --engine "$1" --cpus 2 --memory 32M --debug-exit --timeout 60 --kernel "$BUILD/guests/vio_smp.elf" \
-        --disk "mem:1M,via=virtio$words" --append "$2 seed=$RANDOM ${3:-}" 2>"$out/err" | tr -d '\r' >"$out/$1.vio_smp-$2"
-    judge "$1" "vio_smp-$2" "${PIPESTATUS[0]}" 1
+        --disk "${4:-mem:1M,via=virtio}$words" --append "$2 seed=$RANDOM ${3:-}" 2>"$out/err" | tr -d '\r' >"$out/$1.vio_smp-$2"
+    judge "$1" "vio_smp-$2" "${PIPESTATUS[0]}" 1 ${4:+--disk vhost-user}
     grep -a '^seed' "$out/$1.vio_smp-$2"
+}
+
+# The same, with another process that serves the disk: it hears of no request that is none.
+vio_smp_domain() {
+    "$VIADUCT" domain --disk "mem:1M,socket=$out/disk,packed" 2>"$out/domain" &
+    local domain=$! i
+    for i in $(seq 500); do [ -S "$out/disk" ] && break; read -rt 0.01 <> <(:); done
+    vio_smp dbt split n=1000 "vhost-user=$out/disk"
+    vio_smp dbt packed n=1000 "vhost-user=$out/disk"
+    kill $domain
+    wait $domain && [ "$(wc -l <"$out/domain")" = 1 ] && tap ok "the domain has nothing to complain of" ||
+        { tap "not ok" "the domain has nothing to complain of"; head "$out/domain"; }
 }
 
 triple() { # engine
@@ -98,6 +110,7 @@ on_dbt() {
     regdisk dbt mmio
     vio_smp dbt split
     vio_smp dbt packed
+    vio_smp_domain
 }
 
 on_direct() {

@@ -85,6 +85,37 @@ static void test_lent_files_are_sealed(void **state)
     world_close(&w);
 }
 
+/* A back end would stop its ring, and the driver wait for ever. What was in flight is answered. */
+static void test_no_request_at_all(void **state)
+{
+    const struct vq_conf *conf;
+    struct world w;
+    uint8_t *ram;
+
+    (void)state;
+    world_open(&w, 1, false);
+    world_connect(&w);
+    world_create(&w);
+    world_driver(&w);
+    world_request(&w, 0);
+    conf = &w.f->v.queue[0].vq.conf;
+    ram = w.ram.slot[0].host;
+    le64_put(ram + conf->desc + 32, 0x4000);
+    le32_put(ram + conf->desc + 40, 16); /* a header, and no byte for the status */
+    le16_put(ram + conf->desc + 44, 0);
+    le16_put(ram + conf->avail + 6, 2);
+    le16_put(ram + conf->avail + 2, 2);
+    virtio_notify(&w.f->v, 0);
+    world_go(&w);
+    assert_int_equal(w.f->v.status & VIRTIO_NEEDS_RESET, VIRTIO_NEEDS_RESET);
+    assert_int_equal(world_posted(&w), 1);
+    assert_true(vfront_up(w.f));
+    virtio_set_status(&w.f->v, 0);
+    assert_int_equal(front_in_flight(w.f), 0);
+    assert_true(vfront_sane(w.f));
+    world_close(&w);
+}
+
 /* Three in flight: the second was done, and the back end dies. The next one gets the first and the
  * third, in that order; the driver gets each of the three once. */
 static void replay(bool packed)
@@ -193,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_order_without_slots),
         cmocka_unit_test(test_lent_files_are_sealed),
+        cmocka_unit_test(test_no_request_at_all),
         cmocka_unit_test(test_requests_are_sent_again_once),
         cmocka_unit_test(test_packed_ones_too),
         cmocka_unit_test(test_another_device_is_not_taken),
