@@ -2,7 +2,8 @@
  * A vhost-user peer that says anything in any order: messages with fields near to what is right or
  * far from it, whole or cut, with descriptors of every kind; guest memory written meanwhile, rings
  * kicked, the file that holds the memory cut short and made long again. After each step what
- * back.h promises must hold; and who leaves is forgotten.
+ * back.h promises must hold; and who leaves is forgotten. The device is a disk with two queues, or
+ * a card with two pairs (FUZZ_NET).
  */
 #include "back/blk.h"
 #include "bus/dev.h"
@@ -11,7 +12,9 @@
 #include "input.h"
 #include "vhost/back.h"
 #include "vhost/msg.h"
+#include "vhost_echo.h"
 #include "virtio/vblk.h"
+#include "virtio/vnet.h"
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -19,7 +22,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { STEPS = 128, MEM = 64 << 10, PAGE = 4096, GPA = 0x10000, QUEUES = 2 };
+enum { STEPS = 128, MEM = 64 << 10, PAGE = 4096, GPA = 0x10000 };
+#ifdef FUZZ_NET
+enum { CARD = 1, QUEUES = 4 };
+#else
+enum { CARD = 0, QUEUES = 2 };
+#endif
 #define USER 0x7f0000000000ull
 
 struct play {
@@ -28,6 +36,8 @@ struct play {
     struct ledger *ledger;
     struct blk *blk;
     struct vblk *vblk;
+    struct vhost_echo echo; /* a card's other end */
+    struct vnet *vnet;
     struct vhost_back *back;
     int sock, mem, event, null;
     uint8_t *host;
@@ -177,6 +187,8 @@ static void step(struct play *p)
     else if (what >= 0xfc)
         connect_anew(p);
     loop_step(p->loop, 0);
+    if (CARD)
+        vhost_echo_go(&p->echo);
     if (ftruncate(p->mem, MEM)) /* or the next access would be our own fault */
         abort();
     while (recv(p->sock, drain, sizeof(drain), MSG_DONTWAIT) > 0)
@@ -184,11 +196,19 @@ static void step(struct play *p)
     PROMISE(vhost_back_sane(p->back));
 }
 
+static int device_create(struct play *p, struct dev_env *env)
+{
+    struct vblk_opts disk = {.queues = QUEUES, .packed = true};
+    struct vnet_opts card = {.net = &p->echo.net, .pairs = QUEUES / 2, .packed = true, .all = true};
+
+    env->bearer = vhost_back_bearer(p->back);
+    return CARD ? vnet_create(&p->vnet, env, &card) : vblk_create(&p->vblk, env, p->blk, &disk);
+}
+
 static void play_open(struct play *p)
 {
-    struct vhost_back_opts o = {.name = "disk0", .queues = QUEUES, .config = true};
-    struct vblk_opts disk = {.queues = QUEUES, .packed = true};
-    struct dev_env env = {.name = "disk0"};
+    struct vhost_back_opts o = {.name = "dev0", .queues = QUEUES, .config = true};
+    struct dev_env env = {.name = "dev0"};
     struct error err;
 
     p->sock = -1;
@@ -197,13 +217,15 @@ static void play_open(struct play *p)
     p->mem = memfd_create("guest", MFD_CLOEXEC);
     p->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     p->null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (ftruncate(p->mem, MEM) || blk_mem_open(&p->blk, 1 << 20, "disk0", p->loop, p->ledger, &err))
+    if (CARD)
+        o.queues = o.lends = QUEUES / 2;
+    if (ftruncate(p->mem, MEM) || vhost_echo_open(&p->echo, p->loop, p->ledger) ||
+        blk_mem_open(&p->blk, 1 << 20, "disk0", p->loop, p->ledger, &err))
         abort();
     p->host = mmap(NULL, MEM, PROT_READ | PROT_WRITE, MAP_SHARED, p->mem, 0);
     if (p->host == MAP_FAILED || vhost_back_open(&p->back, &o, p->loop, p->ledger, &err))
         abort();
-    env.bearer = vhost_back_bearer(p->back);
-    if (vblk_create(&p->vblk, &env, p->blk, &disk))
+    if (device_create(p, &env))
         abort();
     connect_anew(p);
 }
@@ -211,7 +233,10 @@ static void play_open(struct play *p)
 static void play_close(struct play *p)
 {
     vhost_back_stop(p->back);
-    vblk_class.destroy(p->vblk);
+    if (CARD)
+        vnet_class.destroy(p->vnet);
+    else
+        vblk_class.destroy(p->vblk);
     vhost_back_close(p->back);
     blk_close(p->blk);
     ledger_close(p->ledger);
