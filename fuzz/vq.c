@@ -49,7 +49,7 @@ static void check_chain(const struct play *p, unsigned slot)
     uint64_t out = 0, in = 0;
 
     PROMISE(c->head < p->q.conf.size && c->outs + c->ins >= 1 &&
-            c->outs + c->ins <= p->q.conf.size);
+            c->outs + c->ins <= (p->q.conf.indirect ? VQ_SEGS_MAX : p->q.conf.size));
     for (unsigned i = 0; i < c->outs; i++)
         out += c->seg[i].len;
     for (unsigned i = 0; i < c->ins; i++)

@@ -134,6 +134,7 @@ static int split_walk(struct vq *q, struct vq_chain *c)
 {
     const uint8_t *table = q->desc;
     unsigned entries = q->conf.size, index = c->head, read = 0, most = q->conf.size;
+    bool inside = false; /* of an indirect table, which may lie anywhere: in the ring, too */
 
     c->outs = c->ins = 0;
     c->out_len = c->in_len = 0;
@@ -144,12 +145,13 @@ static int split_walk(struct vq *q, struct vq_chain *c)
 
         read++;
         if (d.flags & DESC_F_INDIRECT) {
-            if (table != q->desc)
+            if (inside)
                 q->broken = "an indirect table in an indirect table";
             else
                 q->broken = vq_table(q, &(struct vq_seg){d.addr, d.len}, d.flags, &table);
             if (q->broken)
                 return -EINVAL;
+            inside = true;
             entries = d.len / DESC_LEN;
             most = VQ_SEGS_MAX;
             index = 0;

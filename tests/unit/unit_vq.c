@@ -245,6 +245,8 @@ static void indirect_tables(void **state)
     desc(w, DESC, 0, TABLE, 32, INDIRECT, 0); /* nested */
     desc(w, TABLE, 0, TABLE, 32, INDIRECT, 0);
     breaks(w, 0);
+    desc(w, DESC, 0, DESC, 16 * SIZE, INDIRECT, 0); /* nested in the ring's own table */
+    breaks(w, 0);
     desc(w, DESC, 0, TABLE, 32, INDIRECT, 0); /* next outside its own table */
     desc(w, TABLE, 0, DATA, 1, NEXT, 2);
     breaks(w, 0);
