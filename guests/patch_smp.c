@@ -6,13 +6,7 @@
 #include "board/map.h"
 #include "dev/regdisk_regs.h"
 #include "guest.h"
-#include "irq.h"
-
-#define ENTRY 0x8000u /* where the start-up message sends CPU 1 */
-enum { INIT = 5u << 8, SIPI = 6u << 8, ASSERT = 1u << 14 };
-
-extern uint8_t ap_start[], ap_start_end[];
-extern volatile uint32_t ap_cs, ap_starts, ap_efer;
+#include "ap.h"
 
 static uint8_t page[2 * 4096] __attribute__((aligned(4096)));
 static volatile unsigned stop, ap_rounds, ap_wrong;
@@ -45,7 +39,6 @@ static bool good(uint32_t *at, uint32_t v, volatile uint32_t *got)
     return false;
 }
 
-void ap_main(void);
 void ap_main(void)
 {
     trap_init();
@@ -53,25 +46,7 @@ void ap_main(void)
         ap_wrong += !good(reg(REGDISK_Z), i, got[1]);
         ap_rounds++;
     }
-    ap_starts = 2;
-    for (;;)
-        asm volatile("cli; hlt");
-}
-
-static bool ap_go(void)
-{
-    uint64_t end = rdtsc() + 3000 * tsc_10ms(); /* a nested machine on a busy host */
-
-    mem_copy((void *)(uintptr_t)ENTRY, ap_start, (size_t)(ap_start_end - ap_start));
-    ap_efer = (uint32_t)rdmsr(0xc0000080);
-    lapic_enable();
-    lapic_set(LAPIC_ICR_HI, 1u << 24);
-    lapic_set(LAPIC_ICR, INIT | ASSERT);
-    lapic_set(LAPIC_ICR_HI, 1u << 24);
-    lapic_set(LAPIC_ICR, SIPI | ASSERT | ENTRY >> 12);
-    while (!ap_rounds && rdtsc() < end)
-        asm volatile("pause" ::: "memory");
-    return ap_rounds;
+    ap_end();
 }
 
 /* The same two or four bytes again, whole instructions at a time; or bytes next to them. */
@@ -90,15 +65,14 @@ void guest_main(const uint8_t *mbi)
     unsigned n = (unsigned)guest_opt(mbi, "n", 2000), wrong = 0, i;
 
     mem_copy(page, code, sizeof(code));
-    if (!check("the second CPU works", ap_go()))
+    if (!check("the second CPU works", ap_go(&ap_rounds)))
         return;
     for (i = 0; i < n || ap_rounds < n; i++) {
         write_again(i);
         wrong += !good(reg(REGDISK_X), i, got[0]);
     }
     stop = 1;
-    while (ap_starts != 2)
-        asm volatile("pause" ::: "memory");
+    ap_wait();
     check_eq("CPU 0 read what it wrote", wrong, 0);
     check_eq("CPU 1 read what it wrote", ap_wrong, 0);
     for (i = 0; i < 2; i++)

@@ -4,16 +4,12 @@
  * Nothing may come of it but units that fail and rings that break: memory that no unit named stays
  * as it was, and afterwards everything works. Options: n=ROUNDS, memory=MiB of the machine.
  */
+#include "ap.h"
 #include "hcall.h"
 
-#define ENTRY   0x8000u /* where the start-up message sends CPU 1 */
 #define ENTRIES 16
 #define UNITS   16
 #define PLACE   0x10000u /* the buffers of all units: the last bytes of memory */
-enum { INIT = 5u << 8, SIPI = 6u << 8, ASSERT = 1u << 14 };
-
-extern uint8_t ap_start[], ap_start_end[];
-extern volatile uint32_t ap_cs, ap_starts, ap_efer;
 
 static struct {
     volatile struct pv_ring head;
@@ -77,7 +73,6 @@ static void block_scribble(uint32_t r)
         hcall_block.arg[2] = (uintptr_t)place + (r >> 12); /* Z, or flags */
 }
 
-void ap_main(void);
 void ap_main(void)
 {
     uint32_t s = 77;
@@ -96,25 +91,7 @@ void ap_main(void)
             table[r >> 8 & 15].status = (int32_t)r;
         ap_rounds++;
     }
-    ap_starts = 2;
-    for (;;)
-        asm volatile("cli; hlt");
-}
-
-static bool ap_go(void)
-{
-    uint64_t end = rdtsc() + 500 * tsc_10ms();
-
-    mem_copy((void *)(uintptr_t)ENTRY, ap_start, (size_t)(ap_start_end - ap_start));
-    ap_efer = (uint32_t)rdmsr(0xc0000080);
-    lapic_enable();
-    lapic_set(LAPIC_ICR_HI, 1u << 24);
-    lapic_set(LAPIC_ICR, INIT | ASSERT);
-    lapic_set(LAPIC_ICR_HI, 1u << 24);
-    lapic_set(LAPIC_ICR, SIPI | ASSERT | ENTRY >> 12);
-    while (!ap_rounds && rdtsc() < end)
-        asm volatile("pause" ::: "memory");
-    return ap_rounds;
+    ap_end();
 }
 
 static void unit_good(volatile struct pv_unit *u)
@@ -202,13 +179,12 @@ void guest_main(const uint8_t *mbi)
         unit_good(&batch[i]);
     ring_again(0);
     ring_again(1);
-    if (!check("the second CPU works", ap_go()))
+    if (!check("the second CPU works", ap_go(&ap_rounds)))
         return;
     for (unsigned i = 0; i < n || ap_rounds < n; i++)
         round(i, &s);
     stop = 1;
-    while (ap_starts != 2)
-        asm volatile("pause" ::: "memory");
+    ap_wait();
     check_eq("each call came to something", bad, 0);
     check("memory that no unit named is as it was", untouched());
     check("afterwards all works", works());

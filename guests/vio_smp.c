@@ -6,22 +6,17 @@
  * afterwards, with CPU 1 stopped and the device reset, blocks are written and read as ever.
  * Options: packed, n=ROUNDS, seed=NUMBER, memory=MiB of the machine.
  */
-#include "irq.h"
+#include "ap.h"
 #include "workload/vio.h"
 
-#define ENTRY    0x8000u  /* where the start-up message sends CPU 1 */
 #define PLACE    0x40000u /* the last bytes of memory: all that descriptors name */
 #define INDIRECT (1ull << 28)
-enum { INIT = 5u << 8, SIPI = 6u << 8, ASSERT = 1u << 14 };
 enum { NEXT = 1, WRITE = 2, TABLE = 4, AVAIL = 1 << 7, USED = 1 << 15 };
 enum { T_IN = 0, T_OUT = 1 };
 enum { TABLES = 0x1000, TABLE_LEN = 0x1000, TABLE_COUNT = 8, HDR = 0x10000, DATA = 0x20000 };
 enum { BLOCK = 77, MINE = 0x30000, MINE_STATUS = MINE + 64, MINE_DATA = MINE + 512 };
 #define GROUPS ((RING + 2) / 3) /* of descriptors; the last one is a table or nothing */
 #define SPINS  200000000u
-
-extern uint8_t ap_start[], ap_start_end[];
-extern volatile uint32_t ap_cs, ap_starts, ap_efer;
 
 /* Descriptors and, of a split ring, the areas behind them; of a packed one the two event areas. */
 static struct {
@@ -164,7 +159,6 @@ static void header_scribble(uint32_t *s)
     *(volatile uint64_t *)(h + 8) = r >> 16 & 2047;
 }
 
-void ap_main(void);
 void ap_main(void)
 {
     uint32_t s = seed;
@@ -189,25 +183,7 @@ void ap_main(void)
         }
         ap_rounds++;
     }
-    ap_starts = 2;
-    for (;;)
-        asm volatile("cli; hlt");
-}
-
-static bool ap_go(void)
-{
-    uint64_t end = rdtsc() + 500 * tsc_10ms();
-
-    mem_copy((void *)(uintptr_t)ENTRY, ap_start, (size_t)(ap_start_end - ap_start));
-    ap_efer = (uint32_t)rdmsr(0xc0000080);
-    lapic_enable();
-    lapic_set(LAPIC_ICR_HI, 1u << 24);
-    lapic_set(LAPIC_ICR, INIT | ASSERT);
-    lapic_set(LAPIC_ICR_HI, 1u << 24);
-    lapic_set(LAPIC_ICR, SIPI | ASSERT | ENTRY >> 12);
-    while (!ap_rounds && rdtsc() < end)
-        asm volatile("pause" ::: "memory");
-    return ap_rounds;
+    ap_end();
 }
 
 /* ---- CPU 0 ---- */
@@ -352,15 +328,14 @@ void guest_main(const uint8_t *mbi)
     for (unsigned i = 0; i < 64; i++)
         STATUS(i) = 0xff;
     check("the disk works", works());
-    if (!check("the second CPU works", ap_go()))
+    if (!check("the second CPU works", ap_go(&ap_rounds)))
         return;
     second = 100 * tsc_10ms();
     begun = rdtsc();
     for (unsigned i = 0; more(i, n, rdtsc() - begun); i++)
         opened &= round(i);
     stop = 1;
-    while (ap_starts != 2)
-        asm volatile("pause" ::: "memory");
+    ap_wait();
     check("the device could be reset each time", opened);
     check("some of its requests were answered, some rings given up", answers() && resets);
     check("memory that no request named is as it was", untouched());
