@@ -4,8 +4,7 @@
  * ends the process with a line that names the call, on threads that were there before too; every
  * listed one is let through, with the listed arguments only.
  */
-#include "box_roles.h"
-#include "jail_probe.h"
+#include "box_asked.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -24,106 +23,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static struct jail jail_of(const struct role *r)
-{
-    return (struct jail){.enter = r->enter, .what = r->what};
-}
-
-/* ---- rows, as box.h says what they mean ---- */
-
-/* f is called with each row of the role's sets, till it says true. */
-static bool any_row(const struct role *r, bool (*f)(const struct box_row *row, void *ctx),
-                    void *ctx)
-{
-    for (enum box_set s = 0; s < BOX_SETS; s++) {
-        const struct box_row *row;
-        unsigned n = r->sets & BOX_BIT(s) ? box_rows(s, &row) : 0;
-
-        for (unsigned i = 0; i < n; i++)
-            if (f(&row[i], ctx))
-                return true;
-    }
-    return false;
-}
-
-struct asked {
-    const struct role *role;
-    long nr, a[6];
-};
-
-static bool row_names(const struct box_row *row, void *ctx)
-{
-    return row->nr == ((struct asked *)ctx)->nr;
-}
-
-static bool row_is_plain(const struct box_row *row, void *ctx)
-{
-    return row_names(row, ctx) && row->cond[0].test == BOX_NONE && !row->answer;
-}
-
-static bool row_answers(const struct box_row *row, void *ctx)
-{
-    return row_names(row, ctx) && row->answer;
-}
-
-static bool holds(const struct box_cond *c, const long a[6])
-{
-    uint64_t v = (uint64_t)a[c->arg];
-
-    switch (c->test) {
-    case BOX_IS: return v == c->value;
-    case BOX_BITS: return (v & c->mask) == c->value;
-    case BOX_SELF: return a[c->arg] == JAIL_SELF;
-    default: return true;
-    }
-}
-
-static bool row_matches(const struct box_row *row, void *ctx)
-{
-    const struct asked *q = ctx;
-
-    return row_names(row, ctx) && holds(&row->cond[0], q->a) && holds(&row->cond[1], q->a);
-}
-
-static bool row_does(const struct box_row *row, void *ctx)
-{
-    return !row->answer && row_matches(row, ctx);
-}
-
-/* ---- one call each ---- */
-
-/* It ended of it, and said which call it was, by whom. */
-static void expect_death(struct jail *j, const struct role *r, const struct asked *q)
-{
-    char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, (int)q->nr);
-    int status = jail_call(j, q->nr, q->a);
-    char line[128], role[64];
-
-    if (!jail_killed(status))
-        fail_msg("%s: system call %ld (%s): status %#x", r->name, q->nr, name ? name : "nameless",
-                 (unsigned)status);
-    snprintf(line, sizeof(line), "system call %s (%ld: ", name ? name : "of an unknown name",
-             q->nr);
-    if (name && strstr(j->said, "call of an unknown name")) /* libseccomp may know more */
-        snprintf(line, sizeof(line), "system call of an unknown name (%ld: ", q->nr);
-    snprintf(role, sizeof(role), "is not in the list of role %s:", r->name);
-    if (!strstr(j->said, line) || !strstr(j->said, role))
-        fail_msg("%s: system call %ld (%s; %#lx, %#lx, %#lx)%s said: %s", r->name, q->nr, name,
-                 (unsigned long)q->a[0], (unsigned long)q->a[1], (unsigned long)q->a[2],
-                 j->elder ? " of an elder thread" : "", j->said);
-    free(name);
-}
-
-/* Let through, whatever it then came to; its errno, or -1 where a signal ended it. */
-static int expect_life(struct jail *j, const struct role *r, const struct asked *q)
-{
-    int status = jail_call(j, q->nr, q->a);
-
-    if (jail_killed(status))
-        fail_msg("%s: system call %ld is listed: %s", r->name, q->nr, j->said);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
 
 /* Every number there is. Calls whose rows all look at arguments: see arguments. */
 static void numbers(void **state)
