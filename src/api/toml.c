@@ -1,6 +1,7 @@
 /* TOML's lines: pairs, [table], [[array of tables]] (toml.io v1.0.0: "Key/Value Pair", "Table",
  * "Array of Tables"), and what others ask of what was read. */
 #include "api/toml_impl.h"
+#include "core/plain.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -296,22 +297,13 @@ struct toml_place toml_key_at(const struct toml *t)
     return (struct toml_place){t->key_line, t->key_column};
 }
 
-/* A file's words in a message: what a terminal would obey, or a log take for a line of its own, is
- * shown as a question mark. */
-static void plain(char *s)
-{
-    for (; *s; s++)
-        if ((unsigned char)*s < ' ' || *s == 0x7f)
-            *s = '?';
-}
-
 int toml_error_va(struct error *err, const char *name, struct toml_place at, const char *fmt,
                   va_list args)
 {
     char text[300];
 
     vsnprintf(text, sizeof(text), fmt, args);
-    plain(text);
+    plain_line(text); /* it has the file's words */
     return error_set(err, -EINVAL, "%.180s:%u:%u: %s", name, at.line, at.column, text);
 }
 

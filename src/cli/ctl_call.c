@@ -1,7 +1,7 @@
 /* Lines of JSON over a Unix socket; events that come between are skipped. */
 #include "cli/ctl_call.h"
-#include "cli/plain.h"
 #include "core/error.h"
+#include "core/plain.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +124,16 @@ int ctl_raw(struct ctl_call *c, const char *json, struct error *err)
             return 0;
     }
     return code ? code : error_set(err, -EPROTO, "the machine does not answer");
+}
+
+/* All strings in it. As deep as cJSON parses at most (CJSON_NESTING_LIMIT, 1000). */
+static void plain_tree(cJSON *o)
+{
+    for (; o; o = o->next) {
+        plain_text(o->valuestring);
+        plain_text(o->string);
+        plain_tree(o->child);
+    }
 }
 
 /* An answer: what it returns, or the reason that it doesn't. */

@@ -3,8 +3,8 @@
 #include "cli/lab_ask.h"
 #include "cli/client_box.h"
 #include "cli/lab_boss.h"
-#include "cli/plain.h"
 #include "core/error.h"
+#include "core/plain.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,10 @@
 /* viaduct seat list and switch: they ask a seat (seat_ctl.c), and are in a jail before its answer
  * comes (sandbox/rows_client.c). */
 #include "cli/client_box.h"
-#include "cli/plain.h"
 #include "cli/seat.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "core/plain.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
