@@ -193,8 +193,9 @@ static void descs(const struct ring *r)
     else if (i + by <= n && (by == 3 || r->kind != 'b') && below(16))
         request(r, d, i, turn);
     else
-        desc_put(r, d, GPA + TABLES + (uint64_t)TABLE_LEN * below(TABLE_COUNT),
-                 r->kind == 'b' ? 48 : 16, INDIRECT | turn, i);
+        desc_put(r, d,
+                 rarely() ? GPA + r->at : GPA + TABLES + (uint64_t)TABLE_LEN * below(TABLE_COUNT),
+                 r->kind == 'b' ? 48 : 16, INDIRECT | turn, i); /* or the ring's own table */
 }
 
 static void table(const struct ring *r)
