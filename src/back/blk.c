@@ -248,6 +248,8 @@ static int mem_open(struct blk **out, const struct blk_open_opts *o, struct loop
     if (o->extent)
         return error_set(err, -EINVAL, "--disk %s,extent=%s: a RAM disk has no extents", o->path,
                          o->extent);
+    if (o->direct)
+        return error_set(err, -EINVAL, "--disk %s,direct: a RAM disk is in no page cache", o->path);
     rc = blk_mem_open(out, bytes, o->name, loop, ledger, err);
     if (!rc)
         (*out)->readonly = o->readonly;

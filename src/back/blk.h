@@ -77,6 +77,7 @@ struct blk_open_opts {
     bool readonly;
     const char *name;   /* ledger name: "disk0" */
     const char *extent; /* one extent of path is the whole disk (blk_part.c); NULL: all of it */
+    bool direct;        /* past the host's page cache */
 };
 
 /* A raw image file or block device, through io_uring (or a worker thread where io_uring is not

@@ -4,7 +4,8 @@
  * A request takes the first of three ways that can serve it. (1) Inline, on the caller's thread,
  * when it can't block: reads of cached pages (preadv2 RWF_NOWAIT) and everything on tmpfs, so that
  * a guest's 4 KiB read costs one system call and no hand-off. (2) io_uring, whose completions reach
- * the event loop by an eventfd. (3) A worker thread, where io_uring is not allowed, and for ioctls.
+ * the event loop by an eventfd. (3) A worker thread, where io_uring is not allowed, for ioctls, and
+ * for what direct I/O can't take as it lies (blk_raw_direct.c).
  * The image, or the extent of it that is used, is locked: blk_lock.h.
  */
 #include "back/blk_raw.h"
@@ -70,7 +71,8 @@ static void raw_submit(struct blk *b, struct blk_req *req)
     if (raw_inline(raw, req, &err)) {
         count(raw, req, RAW_INLINE);
         blk_finish(req, err);
-    } else if (raw->ring_ok && !(raw->block_device && req->op == BLK_DISCARD)) {
+    } else if (raw->ring_ok && !(raw->block_device && req->op == BLK_DISCARD) &&
+               !raw_askew(raw, req)) {
         count(raw, req, RAW_RING);
         raw_ring_give(raw, req);
     } else {
@@ -119,6 +121,7 @@ static void raw_close(struct blk *b)
         close(raw->held);
     if (raw->fd >= 0)
         close(raw->fd); /* drops the lock */
+    raw_direct_close(raw);
     free(raw);
 }
 
@@ -256,7 +259,7 @@ static void image_traits(struct blk_raw *raw)
     if (!raw->block_device && !fstatfs(raw->fd, &fs))
         raw->in_memory = (uint64_t)fs.f_type == TMPFS_TYPE || (uint64_t)fs.f_type == RAMFS_TYPE;
     raw->blk.can_discard = raw->blk.can_zeroes = !raw->blk.readonly;
-    raw->blk.volatile_cache = true; /* the host's page cache */
+    raw->blk.volatile_cache = true; /* the host's page cache, or its disk's */
 }
 
 static int plumb(struct blk_raw *raw, const struct blk_open_opts *o, struct loop *loop,
@@ -313,6 +316,8 @@ int blk_raw_open(struct blk **out, const struct blk_open_opts *o, struct loop *l
         rc = image_lock(raw, o, err); /* before the size: its owner may be growing it */
     if (!rc)
         rc = image_size(raw, o, err);
+    if (!rc && o->direct)
+        rc = raw_direct_open(raw, o, err);
     if (!rc)
         rc = plumb(raw, o, loop, err);
     if (rc) {

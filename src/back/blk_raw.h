@@ -7,7 +7,8 @@
 #include <liburing.h>
 #include <pthread.h>
 
-#define RAW_DEPTH 128u /* requests in the ring at once; the rest wait in a list */
+#define RAW_DEPTH 128u    /* requests in the ring at once; the rest wait in a list */
+#define RAW_ASIDE 131072u /* bytes */
 
 struct raw_list {
     struct blk_req *head, **end;
@@ -29,6 +30,8 @@ struct blk_raw {
     int fd;
     int event;      /* eventfd: the ring or the worker has results */
     bool in_memory; /* tmpfs: nothing there ever blocks, so all of it runs inline */
+    bool direct;    /* O_DIRECT */
+    uint8_t *aside; /* direct: RAW_ASIDE bytes of the worker's, for what lies askew in memory */
     bool block_device;
     bool ring_ok;
     int held;                            /* the kernel's partition that is the extent, or -1 */
@@ -51,6 +54,14 @@ bool raw_inline(struct blk_raw *raw, struct blk_req *req, int *err);
 /* The iovecs still to be moved: how many, at *iov. *part is used when the first is partly done, and
  * then it is the only one. */
 int raw_rest(const struct blk_req *req, struct iovec *part, const struct iovec **iov);
+
+/* blk_raw_direct.c: past the page cache. */
+int raw_direct_open(struct blk_raw *raw, const struct blk_open_opts *o, struct error *err);
+void raw_direct_close(struct blk_raw *raw);
+/* Some of it is not where O_DIRECT can have it. */
+bool raw_askew(const struct blk_raw *raw, const struct blk_req *req);
+/* Moves the next of what is left, blocking: bytes or -errno. */
+ssize_t raw_askew_move(const struct blk_raw *raw, struct blk_req *req);
 
 /* blk_raw_worker.c */
 void raw_worker_init(struct blk_raw *raw);

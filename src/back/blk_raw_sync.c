@@ -55,7 +55,7 @@ static ssize_t move(const struct blk_raw *raw, struct blk_req *req, int flags)
 static int move_all(const struct blk_raw *raw, struct blk_req *req)
 {
     while (req->moved < req->sectors * BLK_SECTOR) {
-        ssize_t n = move(raw, req, 0);
+        ssize_t n = raw_askew(raw, req) ? raw_askew_move(raw, req) : move(raw, req, 0);
         if (n <= 0)
             return n ? (int)n : -EIO;
         req->moved += (size_t)n;
@@ -65,7 +65,7 @@ static int move_all(const struct blk_raw *raw, struct blk_req *req)
 
 static int write_zeroes(const struct blk_raw *raw, uint64_t at, uint64_t len)
 {
-    static const uint8_t zeroes[65536];
+    static const uint8_t zeroes[65536] __attribute__((aligned(4096)));
 
     while (len) {
         size_t n = len < sizeof(zeroes) ? (size_t)len : sizeof(zeroes);
@@ -129,7 +129,7 @@ bool raw_inline(struct blk_raw *raw, struct blk_req *req, int *err)
         *err = raw_sync(raw, req);
         return true;
     }
-    if (req->op != BLK_READ)
+    if (req->op != BLK_READ || raw->direct)
         return false; /* file systems take locks and journals on the way of a write */
     n = move(raw, req, RWF_NOWAIT);
     if (n > 0)

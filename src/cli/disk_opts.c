@@ -1,4 +1,4 @@
-/* extent=, iops=, bps=, burst=, weight= of --disk: docs/disks.md. */
+/* extent=, direct, iops=, bps=, burst=, weight= of --disk: docs/disks.md. */
 #include "cli/disk_opts.h"
 #include "cli/cli.h"
 #include "core/error.h"
@@ -68,7 +68,10 @@ int disk_policy_word(struct disk_policy *p, const char *word, struct error *err)
         return take_bps(p, word + 4, err);
     if (!strncmp(word, "burst=", 6))
         return take_burst(p, word + 6, err);
-    return 0;
+    if (strcmp(word, "direct"))
+        return 0;
+    p->direct = true;
+    return 1;
 }
 
 int disk_weight_word(struct disk_policy *p, const char *word, struct error *err)

@@ -1,5 +1,5 @@
 /* The words of --disk that viaduct run and viaduct domain have in common: which part of the host
- * disk, and how much of its time. */
+ * disk, by which way, and how much of its time. */
 #ifndef CLI_DISK_OPTS_H
 #define CLI_DISK_OPTS_H
 
@@ -9,10 +9,11 @@ struct error;
 
 struct disk_policy {
     const char *extent; /* NULL: all of the image */
+    bool direct;        /* past the host's page cache */
     struct share_limits limits;
 };
 
-#define DISK_POLICY_VALUE "[,extent=NAME][,iops=N][,bps=SIZE][,burst=MS]"
+#define DISK_POLICY_VALUE "[,extent=NAME][,direct][,iops=N][,bps=SIZE][,burst=MS]"
 
 /* 1: it was one of these; 0: it is none; -EINVAL with err filled. */
 int disk_policy_word(struct disk_policy *p, const char *word, struct error *err);

@@ -69,7 +69,8 @@ static int disk_open(struct domain_device *d, struct loop *loop, struct ledger *
     struct blk_open_opts file = {.path = d->disk.file,
                                  .readonly = d->disk.readonly,
                                  .name = d->name,
-                                 .extent = d->disk.policy.extent};
+                                 .extent = d->disk.policy.extent,
+                                 .direct = d->disk.policy.direct};
     int code = -EBUSY;
 
     for (unsigned i = 0; code == -EBUSY && i < LOCK_TRIES; i++)

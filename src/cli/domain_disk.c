@@ -30,7 +30,7 @@ static int disk_word(struct domain_disk *d, const char *w, struct error *err)
     else
         return error_set(
             err, -EINVAL,
-            "--disk: \"%s\" is none of socket=PATH, readonly, extent=…, iops=…, bps=…, "
+            "--disk: \"%s\" is none of socket=PATH, readonly, direct, extent=…, iops=…, bps=…, "
             "burst=…, weight=…, queues=1…8, packed, in-order, serial=… (up to %d "
             "characters)",
             w, SERIAL_MAX);

@@ -56,10 +56,11 @@ static int trap_parse(struct vm_disk *d, const char *value, struct error *err)
 /* 1: it was one of these; 0: it is none; -EINVAL with err filled. */
 static int policy_word(struct vm_disk *d, const char *w, struct error *err)
 {
-    struct disk_policy p = {d->extent, d->limits};
+    struct disk_policy p = {d->extent, d->direct, d->limits};
     int code = disk_policy_word(&p, w, err);
 
     d->extent = p.extent;
+    d->direct = p.direct;
     d->limits = p.limits;
     return code;
 }
@@ -94,11 +95,11 @@ static int disk_word(struct vm_disk *d, char *w, struct error *err)
         d->wait = true;
         return 0;
     }
-    return error_set(
-        err, -EINVAL,
-        "--disk: \"%s\" is none of via=…, readonly, extent=…, iops=…, bps=…, burst=…, queues=1…8, "
-        "packed, trap=…, serial=… (up to 20 characters)",
-        w);
+    return error_set(err, -EINVAL,
+                     "--disk: \"%s\" is none of via=…, readonly, direct, extent=…, iops=…, bps=…, "
+                     "burst=…, queues=1…8, "
+                     "packed, trap=…, serial=… (up to 20 characters)",
+                     w);
 }
 
 /* The back end says what its disk is; only virtio's queues can be lent to it. */
@@ -111,11 +112,13 @@ static int vhost_judge(const struct vm_disk *d, struct error *err)
     if (d->via != BOARD_VIRTIO && d->via != BOARD_VIRTIO_MMIO)
         return error_set(err, -EINVAL, "--disk vhost-user=%s: via= must be virtio or virtio-mmio",
                          d->path);
-    if (d->readonly || d->serial || d->trap || d->extent || share_limits_any(&d->limits))
-        return error_set(err, -EINVAL,
-                         "--disk vhost-user=%s: readonly, serial=, trap=, extent= and limits are "
-                         "not for it; what the disk is, its back end says",
-                         d->path);
+    if (d->readonly || d->serial || d->trap || d->extent || d->direct ||
+        share_limits_any(&d->limits))
+        return error_set(
+            err, -EINVAL,
+            "--disk vhost-user=%s: readonly, direct, serial=, trap=, extent= and limits are "
+            "not for it; what the disk is, its back end says",
+            d->path);
     return 0;
 }
 

@@ -15,7 +15,7 @@ static const struct box_row disk[] = {
     {CALL(preadv2), .why = "cached reads at once, others by the worker"},
     {CALL(pread64), .why = "reads by the worker"},
     {CALL(pwritev2), .why = "writes"},
-    {CALL(pwrite64), .why = "writes of zeroes"},
+    {CALL(pwrite64), .why = "writes of zeroes, and by the worker"},
     {CALL(fdatasync), .why = "flushes"},
     {CALL(fallocate), .why = "discards and zeroes"},
 };

@@ -125,8 +125,11 @@ static int disks_make(struct vm *vm, struct error *err)
     for (unsigned i = 0; i < vm->setup->disks; i++) {
         const struct vm_disk *d = &vm->setup->disk[i];
         char name[16];
-        struct blk_open_opts o = {
-            .path = d->path, .readonly = d->readonly, .name = name, .extent = d->extent};
+        struct blk_open_opts o = {.path = d->path,
+                                  .readonly = d->readonly,
+                                  .name = name,
+                                  .extent = d->extent,
+                                  .direct = d->direct};
         int code;
 
         if (d->vhost && (code = vfront_disk_make(vm, i, err)))

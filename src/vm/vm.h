@@ -32,6 +32,7 @@ struct vm_disk {
     bool packed;        /* virtio: offer packed rings */
     unsigned trap;      /* enum board_trap */
     const char *extent; /* or NULL */
+    bool direct;        /* past the host's page cache */
     struct share_limits limits;
 };
 

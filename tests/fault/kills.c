@@ -1,9 +1,10 @@
 /*
- * kills VIADUCT KILLS [split|packed] [seed=N]: viaduct domain under a load that verifies itself,
- * killed (SIGKILL) at random moments, while it serves or while it comes back, and started again at
- * once. Each block holds its number and the number of the write that it has from; one request at
- * a time is in flight for a block, so what a read must find is known: the last write that was
- * acknowledged. After each kill the whole disk is read, through the new domain and from the image.
+ * kills VIADUCT KILLS [split|packed] [direct] [seed=N]: viaduct domain under a load that verifies
+ * itself, killed (SIGKILL) at random moments, while it serves or while it comes back, and started
+ * again at once. Each block holds its number and the number of the write that it has from; one
+ * request at a time is in flight for a block, so what a read must find is known: the last write
+ * that was acknowledged. After each kill the whole disk is read, through the new domain and from
+ * the image.
  *
  * Prints what was counted and, in TAP, what was promised: no acknowledged write is lost, nothing
  * is answered twice, nothing is forgotten.
@@ -26,7 +27,7 @@ enum { BLOCKS = 192, DEPTH = 32, BOUND_S = 60, KILLS_MAX = 100000 };
 struct load {
     struct front f;
     const char *viaduct;
-    bool packed;
+    bool packed, direct;
     pid_t domain;
     uint64_t seed;
     uint32_t written[BLOCKS]; /* the last write that was acknowledged */
@@ -58,9 +59,10 @@ static double now(void)
 
 static void domain_start(struct load *l)
 {
-    char *argv[] = {(char *)l->viaduct, "domain", "--disk",
-                    l->packed ? IMAGE ",socket=" SOCK ",packed" : IMAGE ",socket=" SOCK, NULL};
+    char disk[64], *argv[] = {(char *)l->viaduct, "domain", "--disk", disk, NULL};
 
+    snprintf(disk, sizeof(disk), IMAGE ",socket=" SOCK "%s%s", l->packed ? ",packed" : "",
+             l->direct ? ",direct" : "");
     l->domain = fork();
     if (l->domain)
         return;
@@ -260,9 +262,10 @@ static int by_size(const void *a, const void *b)
 static void report(struct load *l)
 {
     qsort(l->took, l->kills, sizeof(*l->took), by_size);
-    printf("# %s: %u kills, %llu writes and %llu reads, %.1f in flight at a kill\n",
-           l->packed ? "packed" : "split", l->kills, (unsigned long long)l->writes,
-           (unsigned long long)l->reads, l->kills ? (double)l->in_flight / l->kills : 0.0);
+    printf("# %s%s: %u kills, %llu writes and %llu reads, %.1f in flight at a kill\n",
+           l->packed ? "packed" : "split", l->direct ? ", direct" : "", l->kills,
+           (unsigned long long)l->writes, (unsigned long long)l->reads,
+           l->kills ? (double)l->in_flight / l->kills : 0.0);
     printf("# lost %llu, answered twice %llu, failed %llu\n", (unsigned long long)l->lost,
            (unsigned long long)l->twice, (unsigned long long)l->failed);
     if (l->kills)
@@ -326,6 +329,8 @@ int main(int argc, char **argv)
     for (int i = 3; i < argc; i++) {
         if (!strcmp(argv[i], "packed"))
             l->packed = true;
+        else if (!strcmp(argv[i], "direct"))
+            l->direct = true;
         else if (!strncmp(argv[i], "seed=", 5))
             l->seed = strtoull(argv[i] + 5, NULL, 10);
     }

@@ -1,7 +1,9 @@
 /* See blk_world.h. */
 #include "blk_world.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 void done(struct blk_req *req, int err)
@@ -58,6 +60,20 @@ struct blk *open_raw(struct world *w, bool readonly)
 
     if (blk_open(&b, &o, w->loop, w->ledger, &err))
         fail_msg("%s", err.text);
+    return b;
+}
+
+struct blk *open_direct(struct world *w)
+{
+    struct blk_open_opts o = {.path = w->file, .name = "disk0", .direct = true};
+    struct error err = {{0}};
+    struct blk *b = NULL;
+    int rc = blk_open(&b, &o, w->loop, w->ledger, &err);
+
+    if (rc && rc != -EINVAL)
+        fail_msg("%s", err.text);
+    if (rc)
+        assert_non_null(strstr(err.text, "leave direct out"));
     return b;
 }
 

@@ -31,6 +31,7 @@ int setup(void **state);
 int setup_shm(void **state);
 int teardown(void **state);
 struct blk *open_raw(struct world *w, bool readonly);
+struct blk *open_direct(struct world *w); /* past the page cache; NULL: this file system can't */
 struct blk *open_mem(struct world *w);
 void submit(struct blk *b, struct result *r, enum blk_op op, uint64_t sector, uint64_t sectors,
             struct iovec *iov, int iovs);

@@ -122,6 +122,64 @@ static void cached_read_needs_no_handoff(void **state)
     blk_close(b);
 }
 
+/* Past the page cache: what lies well goes by the ring, though it is cached; what does not by the
+ * worker; and both are the same disk. On tmpfs all of it is inline. */
+static void direct_keeps_promises(void **state)
+{
+    static uint8_t out[9 * BLK_SECTOR] __attribute__((aligned(512)));
+    static uint8_t in[9 * BLK_SECTOR] __attribute__((aligned(512)));
+    struct blk *b = open_raw(*state, false);
+    struct ledger_row *const *way;
+    uint64_t aligned, askew;
+
+    fill(out, sizeof(out), 3);
+    assert_int_equal(run(b, BLK_WRITE, 0, 8, out), 0);
+    blk_close(b);
+    b = open_direct(*state);
+    if (!b)
+        skip();
+    way = raw_of(b)->way;
+    aligned = way[raw_of(b)->ring_ok ? RAW_RING : RAW_WORKER]->reads;
+    assert_int_equal(run(b, BLK_READ, 0, 8, in), 0);
+    assert_memory_equal(in, out, 8 * BLK_SECTOR);
+    askew = way[RAW_WORKER]->reads;
+    assert_int_equal(run(b, BLK_READ, 0, 8, in + 1), 0);
+    assert_memory_equal(in + 1, out, 8 * BLK_SECTOR);
+    if (!raw_of(b)->in_memory) {
+        assert_int_equal(way[raw_of(b)->ring_ok ? RAW_RING : RAW_WORKER]->reads,
+                         aligned + 1 + !raw_of(b)->ring_ok);
+        assert_int_equal(way[RAW_WORKER]->reads, askew + 1);
+        assert_int_equal(way[RAW_INLINE]->reads, 0);
+    }
+    assert_int_equal(run(b, BLK_WRITE, 8, 8, out + 2), 0);
+    assert_int_equal(run(b, BLK_READ, 8, 8, in), 0);
+    assert_memory_equal(in, out + 2, 8 * BLK_SECTOR);
+    exercise(b);
+    segments(b);
+    blk_close(b);
+}
+
+/* More than the worker has room for at once, one byte askew. */
+static void direct_askew_in_pieces(void **state)
+{
+    enum { LEN = SECTORS * BLK_SECTOR };
+    struct blk *b = open_direct(*state);
+    uint8_t *out = malloc(LEN + 1), *in = malloc(LEN + 1);
+
+    if (b) {
+        fill(out + 1, LEN, 5);
+        assert_true(LEN > 2 * RAW_ASIDE);
+        assert_int_equal(run(b, BLK_WRITE, 0, SECTORS, out + 1), 0);
+        assert_int_equal(run(b, BLK_READ, 0, SECTORS, in + 1), 0);
+        assert_memory_equal(in + 1, out + 1, LEN);
+        blk_close(b);
+    }
+    free(out);
+    free(in);
+    if (!b)
+        skip();
+}
+
 struct stopper {
     struct loop *loop;
     unsigned left;
@@ -196,6 +254,9 @@ int main(void)
         ON_DISK(raw_keeps_promises),
         ON_SHM(raw_keeps_promises),
         ON_DISK(raw_without_ring),
+        ON_DISK(direct_keeps_promises),
+        ON_SHM(direct_keeps_promises),
+        ON_DISK(direct_askew_in_pieces),
         ON_DISK(cached_read_needs_no_handoff),
         ON_SHM(cached_read_needs_no_handoff),
         ON_DISK(loop_delivers),
