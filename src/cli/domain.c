@@ -11,6 +11,7 @@
 #include "cli/domain_small.h"
 #include "cli/domain_switch.h"
 #include "cli/domain_tell.h"
+#include "cli/realtime.h"
 #include "cli/run_box.h"
 #include "core/error.h"
 #include "core/ledger.h"
@@ -38,6 +39,7 @@ struct domain {
     const char *ledger_path;
     FILE *ledger_file; /* open since before the jail; or NULL */
     enum box_mode sandbox;
+    unsigned realtime; /* priority; 0: none */
     uint64_t poll_ns;
     bool help;
     struct loop *loop;
@@ -154,8 +156,10 @@ static int ledger_write(struct domain *d)
 static int domain_serve(struct domain *d)
 {
     struct error err = {0};
-    int code = domain_open(d, &err);
+    int code = realtime_enter(d->realtime, &err);
 
+    if (!code)
+        code = domain_open(d, &err);
     if (!code)
         code = doors_close(d, &err);
     if (code) {
@@ -257,6 +261,11 @@ static int take_ledger(void *ctx, const char *value, struct error *err)
     return strcmp(value, "-") ? opt_output("ledger", value, err) : 0;
 }
 
+static int take_realtime(void *ctx, const char *value, struct error *err)
+{
+    return realtime_take(&((struct domain *)ctx)->realtime, value, err);
+}
+
 static int take_sandbox(void *ctx, const char *value, struct error *err)
 {
     return box_take_mode(&((struct domain *)ctx)->sandbox, value, err);
@@ -289,6 +298,7 @@ static const struct opt options[] = {
      take_ledger},
     {"ctl", SERVICE_CTL_VALUE, SERVICE_CTL_HELP, take_ctl},
     {"metrics", SERVICE_METRICS_VALUE, SERVICE_METRICS_HELP, take_metrics},
+    {"realtime", REALTIME_VALUE, REALTIME_HELP, take_realtime},
     {"sandbox", BOX_VALUE, BOX_HELP, take_sandbox},
     {"no-sandbox", NULL, BOX_NO_HELP, take_no_sandbox},
     {0},

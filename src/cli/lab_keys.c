@@ -21,6 +21,7 @@ static const struct lab_key disk_keys[] = {
     {"wait",     BOOL,          KEY_WORD,  "wait", NO, NULL, NULL},
     {"size",     TEXT,          KEY_OWN,   NULL, NO, NULL, NULL},
     {"extent",   TEXT,          KEY_WORD,  "extent", NO, NULL, NULL},
+    {"direct",   BOOL,          KEY_WORD,  "direct", NO, NULL, NULL},
     {"iops",     NUMBER,        KEY_WORD,  "iops", NO, NULL, NULL},
     {"bps",      TEXT | NUMBER, KEY_WORD,  "bps", NO, NULL, NULL},
     {"burst",    NUMBER,        KEY_WORD,  "burst", NO, NULL, NULL},
@@ -93,6 +94,7 @@ static const struct lab_key domain_disk_keys[] = {
     {"size",     TEXT,          KEY_OWN,   NULL, NO, NULL, NULL},
     {"readonly", BOOL,          KEY_WORD,  "readonly", NO, NULL, NULL},
     {"extent",   TEXT,          KEY_WORD,  "extent", NO, NULL, NULL},
+    {"direct",   BOOL,          KEY_WORD,  "direct", NO, NULL, NULL},
     {"iops",     NUMBER,        KEY_WORD,  "iops", NO, NULL, NULL},
     {"bps",      TEXT | NUMBER, KEY_WORD,  "bps", NO, NULL, NULL},
     {"burst",    NUMBER,        KEY_WORD,  "burst", NO, NULL, NULL},
@@ -188,12 +190,14 @@ const struct lab_key lab_vm_keys[] = {
     {"check",    TEXT,          KEY_OPTION, "--check", NO, NULL, NULL},
     {"ledger",   TEXT,          KEY_OPTION, "--ledger", PATH, NULL, NULL},
     {"timeout",  TEXT | NUMBER, KEY_OPTION, "--timeout", NO, NULL, NULL},
+    {"realtime", NUMBER,        KEY_OPTION, "--realtime", NO, NULL, NULL},
     {"options",  LIST,          KEY_RAW,    NULL, NO, NULL, NULL},
     {0}};
 
 const struct lab_key lab_network_keys[] = {
     {"restart",  TEXT,          KEY_OWN,    NULL, NO, NULL, NULL},
     {"age",      NUMBER,        KEY_OPTION, "--age", NO, NULL, NULL},
+    {"realtime", NUMBER,        KEY_OPTION, "--realtime", NO, NULL, NULL},
     {"stats",    BOOL,          KEY_OPTION, "--stats", NO, NULL, NULL},
     {"port",     TEXT | LIST | TABLE, KEY_TABLES, "--port", NO, network_port_keys, PORT_OF},
     {"ledger",   TEXT,          KEY_OPTION, "--ledger", PATH, NULL, NULL},
@@ -206,6 +210,7 @@ const struct lab_key lab_domain_keys[] = {
     {"net",      LIST | TABLE,  KEY_TABLES, "--net", NO, domain_net_keys, SERVED_NET},
     {"switch",   TEXT | LIST | TABLE, KEY_TABLES, "--switch", NO, domain_switch_keys, SWITCH_NAME},
     {"port",     LIST | TABLE,  KEY_TABLES, "--port", NO, domain_port_keys, PORT_ON},
+    {"realtime", NUMBER,        KEY_OPTION, "--realtime", NO, NULL, NULL},
     {"poll",     NUMBER,        KEY_OPTION, "--poll", NO, NULL, NULL},
     {"ledger",   TEXT,          KEY_OPTION, "--ledger", PATH, NULL, NULL},
     {"options",  LIST,          KEY_RAW,    NULL, NO, NULL, NULL},

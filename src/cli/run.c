@@ -7,6 +7,7 @@
 #include "api/ctl_metrics.h"
 #include "board/board.h"
 #include "cli/irqchip.h"
+#include "cli/realtime.h"
 #include "cli/run.h"
 #include "cli/run_box.h"
 #include "cli/run_vsock.h"
@@ -96,6 +97,8 @@ static int machine_run(struct run *r, struct error *err)
     uint32_t value;
     int code = ledger_check(r, err), out;
 
+    if (!code)
+        code = realtime_enter(r->realtime, err);
     if (r->vm.vsock.cid)
         run_vsock_room();
     if (!code)

@@ -27,6 +27,7 @@ struct run {
     struct vwatch watch;
     struct watch_evil evil;
     enum box_mode sandbox;
+    unsigned realtime; /* priority; 0: none */
     FILE *ledger_file; /* open since before the jail; or NULL */
     bool report;
     char metrics[256]; /* the socket's path, and its name= behind it */

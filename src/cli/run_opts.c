@@ -3,6 +3,7 @@
 #include "cli/run_box.h"
 #include "board/board.h"
 #include "cli/irqchip.h"
+#include "cli/realtime.h"
 #include "cli/run_vsock.h"
 #include "core/error.h"
 #include <errno.h>
@@ -214,6 +215,11 @@ static int take_timeout(void *ctx, const char *value, struct error *err)
     return 0;
 }
 
+static int take_realtime(void *ctx, const char *value, struct error *err)
+{
+    return realtime_take(&((struct run *)ctx)->realtime, value, err);
+}
+
 static int take_guest(void *ctx, const char *value, struct error *err)
 {
     (void)err;
@@ -252,6 +258,7 @@ const struct opt run_options[] = {
      "trap=…]",
      "a raw image, block device or mem:SIZE (virtio); via=ide+virtio: one disk behind both;\n"
      "      extent=NAME: that extent of FILE is the whole disk (viaduct disk carve);\n"
+     "      direct: past the host's page cache;\n"
      "      iops=N, bps=SIZE, burst=MS: requests and bytes a second, saved up for so long;\n"
      "      queues=N, packed: virtio's request queues, 1 to 8, and packed rings;\n"
      "      trap=each|patched|writes: how accesses of regdisk-mmio trap (each);\n"
@@ -299,6 +306,7 @@ const struct opt run_options[] = {
     {"debug-exit", NULL, "an exit port at 0xf4: a 32-bit write exits with (value << 1) | 1",
      take_debug_exit},
     {"timeout", "SECONDS", "end the run after so long, with status 10", take_timeout},
+    {"realtime", REALTIME_VALUE, REALTIME_HELP, take_realtime},
     {"boot", "auto|linux64|pvh|multiboot", "how an ELF kernel is entered (auto)", take_boot},
     {"sandbox", BOX_VALUE, BOX_HELP, take_sandbox},
     {"no-sandbox", NULL, BOX_NO_HELP, take_no_sandbox},

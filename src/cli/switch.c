@@ -10,6 +10,7 @@
  */
 #include "back/net_pcap.h"
 #include "cli/cli.h"
+#include "cli/realtime.h"
 #include "cli/service.h"
 #include "cli/run_box.h"
 #include "cli/switch_place.h"
@@ -36,6 +37,7 @@ struct serve {
     unsigned places;
     const char *path, *ledger_path;
     enum box_mode sandbox;
+    unsigned realtime; /* priority; 0: none */
     struct service service;
     const char *pcap_path[SW_PORTS];
     uint64_t age_ns;
@@ -167,11 +169,12 @@ static int doors_close(struct serve *s, struct error *err)
 static int serve(struct serve *s)
 {
     struct error err = {0};
-    int code = serve_open(s, &err);
+    int code = realtime_enter(s->realtime, &err);
 
     if (!code)
+        code = serve_open(s, &err);
+    if (!code)
         code = doors_close(s, &err);
-
     if (code) {
         log_error("%s", err.text);
         serve_close(s);
@@ -266,6 +269,11 @@ static int take_metrics(void *ctx, const char *value, struct error *err)
     return service_take_metrics(&((struct serve *)ctx)->service, value, err);
 }
 
+static int take_realtime(void *ctx, const char *value, struct error *err)
+{
+    return realtime_take(&((struct serve *)ctx)->realtime, value, err);
+}
+
 static int take_sandbox(void *ctx, const char *value, struct error *err)
 {
     return box_take_mode(&((struct serve *)ctx)->sandbox, value, err);
@@ -288,6 +296,7 @@ static const struct opt options[] = {
     {"ledger", "FILE", "write the ledger as JSON at the end; - is stdout", take_ledger},
     {"ctl", SERVICE_CTL_VALUE, SERVICE_CTL_HELP, take_ctl},
     {"metrics", SERVICE_METRICS_VALUE, SERVICE_METRICS_HELP, take_metrics},
+    {"realtime", REALTIME_VALUE, REALTIME_HELP, take_realtime},
     {"sandbox", BOX_VALUE, BOX_HELP, take_sandbox},
     {"no-sandbox", NULL, BOX_NO_HELP, take_no_sandbox},
     {0},
