@@ -1,5 +1,5 @@
 /*
- * A guest that wants all it can get, for bench/fair_vms: reads of 128 KiB at random places of
+ * A guest that wants all it can get, for bench/fair_vms: reads of 256 KiB at random places of
  * /dev/vda, DEPTH at once, past its page cache (native AIO by bare system calls); and frames of
  * 1500 bytes out of eth0 to 02:00:00:00:00:03, some hundred at a time. It never ends.
  */
@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BLOCK = 131072, DEPTH = 32, FRAME = 1500, BURST = 128, PAUSE_NS = 2000000 };
+enum { BLOCK = 262144, DEPTH = 32, FRAME = 1500, BURST = 128, PAUSE_NS = 2000000 };
 
 static void fail(const char *what)
 {

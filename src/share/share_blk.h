@@ -28,7 +28,7 @@ struct share_limits {
 #define SHARE_QUANTUM      8192u  /* cost a turn of weight 1 */
 #define SHARE_COST         4096u  /* what a request costs besides its bytes */
 #define SHARE_COST_CONTROL 65536u /* what a flush or a discard costs */
-#define SHARE_PIECE        131072u /* larger transfers go piece by piece while others want the disk */
+#define SHARE_PIECE        65536u /* larger transfers go piece by piece while others want the disk */
 #define SHARE_TURN         131072u    /* cost that one turn of the loop hands on */
 #define SHARE_REQUESTS     16u        /* in flight at most while several want the disk */
 #define SHARE_WINDOW       524288u    /* ... and their cost */

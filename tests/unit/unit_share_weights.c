@@ -41,6 +41,11 @@ static void one_to_four_large(void **state)
     ratio(*state, 4, 65536);
 }
 
+static void one_to_four_in_pieces(void **state)
+{
+    ratio(*state, 4, 4 * SHARE_PIECE);
+}
+
 /* At most so much stands before a request of a neighbour that asks now and then, and it is in the
  * host disk at once, past the flood's window. */
 static void a_flood_delays_a_neighbour_by_a_window(void **state)
@@ -260,6 +265,7 @@ int main(void)
         T(one_to_one),
         T(one_to_four),
         T(one_to_four_large),
+        T(one_to_four_in_pieces),
         T(a_flood_delays_a_neighbour_by_a_window),
         T(who_asks_for_little_has_its_share_at_most),
         T(a_flood_of_cached_reads_leaves_turns),
