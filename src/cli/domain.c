@@ -18,13 +18,9 @@
 #include "core/log.h"
 #include "core/loop.h"
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 enum { POLL_US = 50, POLL_MAX_US = 10000 };
 
@@ -36,47 +32,19 @@ struct domain {
     struct domain_smalls smalls;
     struct domain_tell tell;
     struct service service;
-    const char *ledger_path;
-    FILE *ledger_file; /* open since before the jail; or NULL */
     enum box_mode sandbox;
     unsigned realtime; /* priority; 0: none */
     uint64_t poll_ns;
     bool help;
     struct loop *loop;
     struct ledger *ledger;
-    int signals;
 };
 
 /* ---- the life of the process ---- */
 
-static void on_signal(void *arg, uint32_t events)
+static void print(void *domain)
 {
-    struct domain *d = arg;
-    struct signalfd_siginfo info;
-
-    (void)events;
-    if (read(d->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
-        return;
-    if (info.ssi_signo == SIGUSR1)
-        ledger_print(d->ledger, stderr);
-    else
-        loop_stop(d->loop);
-}
-
-/* Before any thread is made, so that all leave these signals to the loop. */
-static int signals_start(struct domain *d)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGUSR1);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    d->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return d->signals < 0 ? -errno : loop_fd(d->loop, d->signals, EPOLLIN, on_signal, d);
+    ledger_print(((struct domain *)domain)->ledger, stderr);
 }
 
 static int service_start(struct domain *d, struct error *err)
@@ -101,7 +69,7 @@ static int domain_open(struct domain *d, struct error *err)
 
     d->loop = loop_open(NULL, false);
     d->ledger = ledger_open();
-    code = d->loop && d->ledger ? signals_start(d) : -ENOMEM;
+    code = d->loop && d->ledger ? service_signals(&d->service, d->loop, print, d) : -ENOMEM;
     if (code)
         return error_set(err, code, "domain: %s", strerror(-code));
     loop_poll_for(d->loop, d->poll_ns);
@@ -122,8 +90,7 @@ static void domain_close(struct domain *d)
     domain_smalls_close(&d->smalls);
     domain_switches_close(&d->switches);
     domain_hosts_close(&d->hosts);
-    if (d->signals >= 0)
-        close(d->signals);
+    service_deaf(&d->service);
     if (d->ledger)
         ledger_close(d->ledger);
     if (d->loop)
@@ -138,19 +105,9 @@ static int doors_close(struct domain *d, struct error *err)
                                          .switches = &d->switches,
                                          .smalls = &d->smalls,
                                          .service = &d->service};
+    int code = service_ledger_place(&d->service, err);
 
-    if (d->ledger_path && !(d->ledger_file = ledger_place(d->ledger_path)))
-        return error_set(err, -errno, "--ledger %s: %s", d->ledger_path, strerror(errno));
-    return domain_box_enter(&served, d->sandbox, err);
-}
-
-static int ledger_write(struct domain *d)
-{
-    int code = d->ledger_file ? ledger_put(d->ledger, d->ledger_file) : 0;
-
-    if (code)
-        log_error("--ledger %s: %s", d->ledger_path, strerror(-code));
-    return code;
+    return code ? code : domain_box_enter(&served, d->sandbox, err);
 }
 
 static int domain_serve(struct domain *d)
@@ -171,7 +128,7 @@ static int domain_serve(struct domain *d)
         log_info("domain: %s is at %s", d->device[i].name, domain_socket(&d->device[i]));
     code = loop_run(d->loop);
     if (!code)
-        code = ledger_write(d);
+        code = service_ledger_write(&d->service, d->ledger);
     domain_close(d);
     return code ? EXIT_VMM : EXIT_OFF;
 }
@@ -257,8 +214,7 @@ static int take_metrics(void *ctx, const char *value, struct error *err)
 
 static int take_ledger(void *ctx, const char *value, struct error *err)
 {
-    ((struct domain *)ctx)->ledger_path = value;
-    return strcmp(value, "-") ? opt_output("ledger", value, err) : 0;
+    return service_take_ledger(&((struct domain *)ctx)->service, value, err);
 }
 
 static int take_realtime(void *ctx, const char *value, struct error *err)
@@ -308,7 +264,6 @@ static int words_take(struct domain *d, int argc, char **argv, struct error *err
 {
     if (!d)
         return error_set(err, -ENOMEM, "domain: not enough memory");
-    d->signals = -1;
     d->poll_ns = POLL_US * 1000;
     return opt_parse(options, argc, argv, d, NULL, &d->help, err);
 }

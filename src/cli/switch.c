@@ -19,13 +19,9 @@
 #include "core/error.h"
 #include "core/ledger.h"
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #define NS          1000000000ull
 #define AGE_DEFAULT 300 /* seconds: 802.1Q, table 8-6 */
@@ -35,7 +31,7 @@ struct serve {
     /* options */
     struct switch_place place[PLACES];
     unsigned places;
-    const char *path, *ledger_path;
+    const char *path;
     enum box_mode sandbox;
     unsigned realtime; /* priority; 0: none */
     struct service service;
@@ -45,41 +41,16 @@ struct serve {
     /* while it runs */
     struct loop *loop;
     struct ledger *ledger;
-    FILE *ledger_file; /* open since before the jail; or NULL */
     struct sw *sw;
     struct net_pcap *pcap[SW_PORTS];
     struct log_budget budget;
-    int signals;
 };
 
 /* ---- the life of the process ---- */
 
-static void on_signal(void *arg, uint32_t events)
+static void print(void *serve)
 {
-    struct serve *s = arg;
-    struct signalfd_siginfo info;
-
-    (void)events;
-    if (read(s->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
-        return;
-    if (info.ssi_signo == SIGUSR1)
-        switch_stats_print(s->ledger, stderr);
-    else
-        loop_stop(s->loop);
-}
-
-static int signals_start(struct serve *s)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGUSR1);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return s->signals < 0 ? -errno : loop_fd(s->loop, s->signals, EPOLLIN, on_signal, s);
+    switch_stats_print(((struct serve *)serve)->ledger, stderr);
 }
 
 static int core_open(struct serve *s, struct error *err)
@@ -93,7 +64,7 @@ static int core_open(struct serve *s, struct error *err)
     s->ledger = ledger_open();
     code = s->loop && s->ledger ? sw_open(&s->sw, &o, s->loop, s->ledger) : -ENOMEM;
     if (!code)
-        code = signals_start(s);
+        code = service_signals(&s->service, s->loop, print, s);
     return code ? error_set(err, code, "switch: %s", strerror(-code)) : 0;
 }
 
@@ -141,29 +112,19 @@ static void serve_close(struct serve *s)
     for (unsigned i = 0; i < SW_PORTS; i++)
         net_pcap_close(s->pcap[i]);
     sw_close(s->sw);
-    if (s->signals >= 0)
-        close(s->signals);
+    service_deaf(&s->service);
     if (s->ledger)
         ledger_close(s->ledger);
     if (s->loop)
         loop_close(s->loop);
 }
 
-static int ledger_write(struct serve *s)
-{
-    int code = s->ledger_file ? ledger_put(s->ledger, s->ledger_file) : 0;
-
-    if (code)
-        log_error("--ledger %s: %s", s->ledger_path, strerror(-code));
-    return code;
-}
-
 /* Everything is open: docs/containment.md. */
 static int doors_close(struct serve *s, struct error *err)
 {
-    if (s->ledger_path && !(s->ledger_file = ledger_place(s->ledger_path)))
-        return error_set(err, -errno, "--ledger %s: %s", s->ledger_path, strerror(errno));
-    return switch_box_enter(s->place, s->places, &s->service, s->sandbox, err);
+    int code = service_ledger_place(&s->service, err);
+
+    return code ? code : switch_box_enter(s->place, s->places, &s->service, s->sandbox, err);
 }
 
 static int serve(struct serve *s)
@@ -187,7 +148,7 @@ static int serve(struct serve *s)
     if (s->stats)
         switch_stats_print(s->ledger, stderr);
     if (!code)
-        code = ledger_write(s);
+        code = service_ledger_write(&s->service, s->ledger);
     serve_close(s);
     return code ? EXIT_VMM : EXIT_OFF;
 }
@@ -238,8 +199,7 @@ static int take_stats(void *ctx, const char *value, struct error *err)
 
 static int take_ledger(void *ctx, const char *value, struct error *err)
 {
-    ((struct serve *)ctx)->ledger_path = value;
-    return strcmp(value, "-") ? opt_output("ledger", value, err) : 0;
+    return service_take_ledger(&((struct serve *)ctx)->service, value, err);
 }
 
 /* The socket that everybody may come to. */
@@ -307,7 +267,6 @@ static int words_take(struct serve *s, int argc, char **argv, struct error *err)
     if (!s)
         return error_set(err, -ENOMEM, "switch: not enough memory");
     s->age_ns = AGE_DEFAULT * NS;
-    s->signals = -1;
     return opt_parse(options, argc, argv, s, take_path, &s->help, err);
 }
 
