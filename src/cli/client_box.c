@@ -29,5 +29,9 @@ int client_box_enter(const struct client *c, struct error *err)
         b.reads[0] = base;
         b.reads[1] = "/proc";
     }
+    if (c->sets & BOX_BIT(BOX_PARTS)) {
+        b.reads[0] = "/sys";
+        b.reads[1] = "/dev";
+    }
     return box_enter(&b, err) ? -EINVAL : 0; /* as what can't be run so: status 2 */
 }

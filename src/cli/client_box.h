@@ -1,7 +1,7 @@
 /*
  * The jails of what the user calls to look at machines and labs: ctl, top, metrics, console, logs,
- * ps, up, down. Each enters its own when all is open and connected, and nothing was read yet of who
- * is at the other end (sandbox/rows_client.c).
+ * ps, up, down; and at images: disk. Each enters its own when all is open and connected, and
+ * nothing was read yet of who is at the other end (sandbox/rows_client.c).
  */
 #ifndef CLI_CLIENT_BOX_H
 #define CLI_CLIENT_BOX_H

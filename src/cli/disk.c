@@ -2,8 +2,9 @@
  * viaduct disk carve HOSTDISK …: makes and lists extents of a raw image or a block device, each of
  * which can be one machine's whole disk (--disk HOSTDISK,extent=NAME). docs/disks.md
  *
- * Needs HOSTDISK's descriptor, and on it pread, pwrite, fsync, fallocate, fcntl (locks), ioctl
- * (sizes, BLKPG); sysfs, and the device nodes of the partitions there (back/blk_kernel.h).
+ * It opens HOSTDISK and goes into its jail before it reads a byte of it (sandbox/rows_client.c).
+ * There it has that descriptor, and of a block device sysfs, and the nodes of its partitions
+ * (back/blk_kernel.h).
  */
 #include "cli/disk.h"
 #include "core/error.h"
@@ -50,6 +51,7 @@ static int take_force(void *ctx, const char *value, struct error *err)
 static const struct opt options[] = {
     {"json", NULL, "list: as JSON", take_json},
     {"force", NULL, "init: although the disk is not empty; what was there is lost", take_force},
+    CLIENT_OPTIONS,
     {0},
 };
 
@@ -97,6 +99,13 @@ static int disk_open(struct carve *c, int mode, struct error *err)
     if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
         return error_set(err, -EINVAL, "disk carve: %s: neither a regular file nor a block device",
                          c->path);
+    c->client.role = "disk";
+    c->client.sets = BOX_BIT(BOX_FEW) | BOX_BIT(BOX_TELL) | BOX_BIT(BOX_TABLE) |
+                     (mode == O_RDONLY ? 0 : BOX_BIT(BOX_CARVE)) |
+                     (S_ISBLK(st.st_mode) ? BOX_BIT(BOX_PARTS) : 0);
+    rc = client_box_enter(&c->client, err);
+    if (rc)
+        return rc;
     rc = gpt_file_init(&c->file, c->fd);
     return rc ? error_set(err, rc, "disk carve: %s: %s", c->path, strerror(-rc)) : 0;
 }

@@ -3,11 +3,12 @@
 #define CLI_DISK_H
 
 #include "back/gpt_file.h"
-#include "cli/cli.h"
+#include "cli/client_box.h"
 
 #define CARVE_WORDS 4
 
 struct carve {
+    struct client client;
     const char *word[CARVE_WORDS]; /* HOSTDISK, what to do, with what */
     unsigned words;
     bool json, force, help;

@@ -68,7 +68,10 @@ static const struct box_list *list_of(enum box_set set)
     case BOX_LOOK:
     case BOX_COST:
     case BOX_MAKE:
-    case BOX_DIAL: return &box_lists_client[set];
+    case BOX_DIAL:
+    case BOX_TABLE:
+    case BOX_CARVE:
+    case BOX_PARTS: return &box_lists_client[set];
     default: return &box_lists_io[set];
     }
 }

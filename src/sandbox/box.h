@@ -60,6 +60,9 @@ enum box_set {
     BOX_COST,        /* what processes take */
     BOX_MAKE,        /* a machine that does not run: its memory, its loop */
     BOX_DIAL,        /* connects to some sockets, for one that may not */
+    BOX_TABLE,       /* a host disk's extents */
+    BOX_CARVE,       /* and changing them */
+    BOX_PARTS,       /* on a block device, of which this host's kernel has partitions */
     BOX_SETS
 };
 #define BOX_BIT(set) (1ull << (set))

@@ -4,7 +4,8 @@
  * as far as they may be. Who serves a directory as root keeps those by which root reads, writes and
  * gives away other's files; that these are none but the directory's is Landlock's. Who reads files
  * anywhere keeps the one for that, who dials sockets the one by which root may connect to others',
- * who reads what processes take the one for processes that have some themselves.
+ * who reads what processes take the one for processes that have some themselves, who carves a block
+ * device the one for telling the kernel.
  */
 #include "sandbox/impl.h"
 #include <errno.h>
@@ -23,6 +24,8 @@ static uint32_t kept(const struct box *b)
         return CAP(DAC_OVERRIDE);
     if (b->sets & BOX_BIT(BOX_COST))
         return CAP(DAC_READ_SEARCH) | CAP(SYS_PTRACE);
+    if (b->sets & BOX_BIT(BOX_PARTS))
+        return CAP(SYS_ADMIN);
     return b->sets & BOX_BIT(BOX_TREE) || b->reads[0] ? CAP(DAC_READ_SEARCH) : 0;
 }
 

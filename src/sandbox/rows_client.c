@@ -1,12 +1,15 @@
 /*
  * What those need who look at machines for the user: ctl, top, metrics, console, logs, ps, up and
- * down; and replay. Sockets are connected and files open before the first byte of a machine is
- * read; none of them can make, connect or open another. Who must, later, asks a process that was
- * made before and reads nothing of a machine (cli/dial.h, cli/eye.h).
+ * down; and replay, and disk, which looks at images. Sockets are connected and files open before
+ * the first byte of a machine is read; none of them can make, connect or open another. Who must,
+ * later, asks a process that was made before and reads nothing of a machine (cli/dial.h,
+ * cli/eye.h).
  */
 #include "sandbox/impl.h"
 #include <asm/termbits.h>
 #include <fcntl.h>
+#include <linux/blkpg.h>
+#include <linux/fs.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -90,6 +93,30 @@ static const struct box_row dial[] = {
     {CALL(sendmsg), .why = "here it is"},
 };
 
+static const struct box_row table[] = {
+    {CALL(pread64), .why = "the table, and what lies where one would be"},
+    {CALL(fcntl), ONLY(WHEN(1, F_OFD_SETLK)), .why = "nobody changes it meanwhile, or uses it"},
+    {CALL(fcntl), ONLY(WHEN(1, F_OFD_GETLK)), .why = "which extents are in use"},
+    {CALL(clock_nanosleep), .why = "who was killed just now still holds its lock"},
+};
+
+static const struct box_row carve[] = {
+    {CALL(pwrite64), .why = "the table, copy by copy"},
+    {CALL(fsync), .why = "each of them, before the next"},
+    {CALL(fallocate), .why = "a new extent is zeroes"},
+    {CALL(getrandom), .why = "what is new has a GUID"},
+};
+
+static const struct box_row parts[] = {
+    {CALL(ioctl), ONLY(WHEN(1, BLKGETSIZE64)), .why = "how large it is"},
+    {CALL(ioctl), ONLY(WHEN(1, BLKSSZGET)), .why = "and its blocks"},
+    {CALL(ioctl), ONLY(WHEN(1, BLKPG)), .why = "the kernel is told what has changed"},
+    {CALL(openat), ONLY(WHEN_BITS(2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)),
+     .why = "its partitions, in sysfs; and are they mounted? Landlock says below what"},
+    {CALL(getdents64), .why = "the same"},
+    {CALL(read), .why = "the same"},
+};
+
 const struct box_list box_lists_client[] = {
     [BOX_TELL] = BOX_LIST("tell", tell),
     [BOX_ASK] = BOX_LIST("ask", ask),
@@ -103,4 +130,7 @@ const struct box_list box_lists_client[] = {
     [BOX_COST] = BOX_LIST("cost", cost),
     [BOX_MAKE] = BOX_LIST("make", make),
     [BOX_DIAL] = BOX_LIST("dial", dial),
+    [BOX_TABLE] = BOX_LIST("table", table),
+    [BOX_CARVE] = BOX_LIST("carve", carve),
+    [BOX_PARTS] = BOX_LIST("parts", parts),
 };

@@ -125,11 +125,15 @@ static int enter_client(const void *client)
 #define REPLAYS (BOX_BIT(BOX_FEW) | BOX_BIT(BOX_TELL) | BOX_BIT(BOX_MAKE))
 #define READS   (BOX_BIT(BOX_CORE) | BOX_BIT(BOX_TELL) | BOX_BIT(BOX_LOOK))
 
+#define LISTS  (BOX_BIT(BOX_FEW) | BOX_BIT(BOX_TELL) | BOX_BIT(BOX_TABLE))
+#define CARVES (LISTS | BOX_BIT(BOX_CARVE) | BOX_BIT(BOX_PARTS))
 static const struct client speaker = {"speaker", SPEAKS, BOX_AUTO};
 static const struct client replay = {"replay", REPLAYS, BOX_AUTO};
 static const struct client dialler = {"top's dialler", BOX_BIT(BOX_CORE) | BOX_BIT(BOX_DIAL),
                                       BOX_AUTO};
 static const struct client eye = {"logs' eye", READS, BOX_AUTO};
+static const struct client list = {"disk", LISTS, BOX_AUTO};
+static const struct client disk = {"disk", CARVES, BOX_AUTO};
 static const struct client ps = {"ps", READS | BOX_BIT(BOX_COST), BOX_AUTO};
 
 const struct role roles[ROLES] = {
@@ -151,5 +155,7 @@ const struct role roles[ROLES] = {
     {"top's dialler", enter_client, &dialler, BOX_BIT(BOX_CORE) | BOX_BIT(BOX_DIAL)},
     {"logs' eye", enter_client, &eye, READS},
     {"ps", enter_client, &ps, READS | BOX_BIT(BOX_COST)},
+    {"disk", enter_client, &list, LISTS},
+    {"disk", enter_client, &disk, CARVES}, /* a block device */
     {"up", enter_up, BOX_RUN, BOX_BIT(BOX_CORE) | BOX_BIT(BOX_LOOP) | BOX_BIT(BOX_LAB)},
 };

@@ -1,8 +1,8 @@
 /*
- * The jails of viaduct run, switch, domain, exec, seat and up, and of ctl, top, console, logs and
- * ps (sandbox/box.h), entered by what their command lines say: every system call that no row names
- * ends the process with a line that names the call, on threads that were there before too; every
- * listed one is let through, with the listed arguments only.
+ * The jails of viaduct run, switch, domain, exec, seat and up, and of ctl, top, console, logs, ps
+ * and disk (sandbox/box.h), entered by what their command lines say: every system call that no row
+ * names ends the process with a line that names the call, on threads that were there before too;
+ * every listed one is let through, with the listed arguments only.
  */
 #include "box_asked.h"
 #include "unit.h"
@@ -119,7 +119,8 @@ static void no_way(const struct asked *tried)
             continue;
         if (tried->nr == SYS_openat && roles[i].sets & BOX_BIT(BOX_LAB))
             continue; /* see files */
-        if (roles[i].sets & BOX_BIT(BOX_LOOK) && any_row(&roles[i], row_does, (void *)tried))
+        if (roles[i].sets & (BOX_BIT(BOX_LOOK) | BOX_BIT(BOX_PARTS)) &&
+            any_row(&roles[i], row_does, (void *)tried))
             continue; /* see looks */
         if (tried->nr == SYS_openat2 && roles[i].sets & BOX_BIT(BOX_TREE)) {
             /* Landlock holds where: unit_exec_jail.c */
@@ -248,15 +249,16 @@ static void labs_gone(void)
     rmdir(lab_home);
 }
 
-/* Who looks at labs may open files to read: their directory's and /proc's, says Landlock; for who
- * looks at what processes take, which Landlock would forbid, the list says it, and has no call by
- * which what it read could leave. */
+/* Who looks at labs may open files to read: their directory's and /proc's, says Landlock (who
+ * carves a block device: /sys's and /dev's); for who looks at what processes take, which Landlock
+ * would forbid, the list says it, and has no call by which what it read could leave. */
 static void looks(void **state)
 {
     const struct asked other = {.nr = SYS_openat, .a = {HERE, TEXT("/etc/passwd"), O_RDONLY}};
     const struct asked proc = {.nr = SYS_openat, .a = {HERE, TEXT("/proc/1/stat"), O_RDONLY}};
     const struct asked lab = {.nr = SYS_openat, .a = {HERE, TEXT(lab_file), O_RDONLY}};
     const struct asked change = {.nr = SYS_openat, .a = {HERE, TEXT(lab_file), O_RDWR}};
+    const struct asked part = {.nr = SYS_openat, .a = {HERE, TEXT("/sys/kernel"), O_RDONLY}};
     static const int out[] = {SYS_sendto, SYS_sendmsg, SYS_connect, SYS_socket, SYS_rename};
     unsigned seen = 0;
 
@@ -265,17 +267,22 @@ static void looks(void **state)
         const struct role *r = &roles[i];
         struct jail j = jail_of(r);
 
-        if (!(r->sets & BOX_BIT(BOX_LOOK)))
+        if (!(r->sets & (BOX_BIT(BOX_LOOK) | BOX_BIT(BOX_PARTS))))
             continue;
         assert_int_equal(expect_life(&j, r, &other), r->sets & BOX_BIT(BOX_COST) ? 0 : EACCES);
-        assert_int_equal(expect_life(&j, r, &proc), 0);
-        assert_int_equal(expect_life(&j, r, &lab), 0);
+        if (r->sets & BOX_BIT(BOX_PARTS)) {
+            assert_int_equal(expect_life(&j, r, &proc), EACCES);
+            assert_int_equal(expect_life(&j, r, &part), 0);
+        } else {
+            assert_int_equal(expect_life(&j, r, &proc), 0);
+            assert_int_equal(expect_life(&j, r, &lab), 0);
+        }
         expect_death(&j, r, &change);
         for (unsigned k = 0; k < ARRAY_LEN(out); k++)
             expect_death(&j, r, &(struct asked){.nr = out[k]});
         seen++;
     }
-    assert_int_equal(seen, 2);
+    assert_int_equal(seen, 3);
 }
 
 /* Files that are there are not, for glibc, which does without. */
@@ -289,7 +296,7 @@ static void answers(void **state)
         struct jail j = jail_of(&roles[i]);
 
         /* Who has them: see files, and looks. */
-        if (!(roles[i].sets & (BOX_BIT(BOX_LAB) | BOX_BIT(BOX_LOOK))))
+        if (!(roles[i].sets & (BOX_BIT(BOX_LAB) | BOX_BIT(BOX_LOOK) | BOX_BIT(BOX_PARTS))))
             assert_int_equal(expect_life(&j, &roles[i], &file), ENOENT);
         if (any_row(&roles[i], row_answers, &clone3))
             assert_int_equal(expect_life(&j, &roles[i], &clone3), ENOSYS);
