@@ -4,7 +4,7 @@
  * listed ones: any other ends it (seccomp(2), libseccomp's seccomp_rule_add(3)). So whoever takes
  * it over has what a guest has by asking, and nothing to start, connect to, or map.
  *
- * The list is as short as it can be: tests/fault/share_jail compares it with what a server does.
+ * The list is as short as it can be: tests/fault/share_server compares it with what a server does.
  * Known gap: neither Landlock nor seccomp looks at the names in calls on metadata (chmod, utimes,
  * stat), so a server taken over could use these on this user's files elsewhere.
  */
