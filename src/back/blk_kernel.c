@@ -111,7 +111,7 @@ static int hold_one(void *ctx, const struct part *p)
     snprintf(path, sizeof(path), "/dev/%s", p->name);
     fd = open(path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) /* no such node: nobody has it mounted by that name */
-        return errno == EBUSY ? -EBUSY : 0;
+        return errno == ENOENT || errno == ENXIO || errno == ENODEV ? 0 : -errno;
     if (fstat(fd, &st) || !S_ISBLK(st.st_mode) || st.st_rdev != p->dev || *held >= 0)
         close(fd);
     else

@@ -277,6 +277,8 @@ static int plumb(struct blk_raw *raw, const struct blk_open_opts *o, struct loop
         return error_set(err, rc, "--disk %s: event loop: %s", o->path, strerror(-rc));
     }
     raw->ring_ok = !raw_ring_init(raw);
+    if (raw->direct && !raw->ring_ok)
+        log_warn("--disk %s,direct: this host allows no io_uring: one request at a time", o->path);
     return 0;
 }
 

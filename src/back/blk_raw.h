@@ -31,7 +31,7 @@ struct blk_raw {
     int event;      /* eventfd: the ring or the worker has results */
     bool in_memory; /* tmpfs: nothing there ever blocks, so all of it runs inline */
     bool direct;    /* O_DIRECT */
-    uint8_t *aside; /* direct: RAW_ASIDE bytes of the worker's, for what lies askew in memory */
+    uint8_t *aside; /* direct: RAW_ASIDE bytes for what lies askew in memory; the worker's */
     bool block_device;
     bool ring_ok;
     int held;                            /* the kernel's partition that is the extent, or -1 */

@@ -15,17 +15,24 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PAGE = 4096 };
 
-/* Whether 512 bytes will do, of the image and in memory, is up to the host's disk and file system.
- */
-static int try_sector(const struct blk_raw *raw)
+/* Whether sectors will do, of the image and in memory, is up to the host's disk and file system.
+ * Linux says so from 6.1 on (statx(2)); else a read shows it. */
+static int sectors_do(const struct blk_raw *raw)
 {
-    ssize_t n = pread(raw->fd, raw->aside + BLK_SECTOR, BLK_SECTOR, 0);
+#ifdef STATX_DIOALIGN
+    struct statx st;
 
-    return n < 0 ? -errno : 0;
+    if (!statx(raw->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &st) && st.stx_mask & STATX_DIOALIGN &&
+        (!st.stx_dio_offset_align || st.stx_dio_offset_align > BLK_SECTOR ||
+         st.stx_dio_mem_align > BLK_SECTOR))
+        return -EINVAL;
+#endif
+    return pread(raw->fd, raw->aside + BLK_SECTOR, BLK_SECTOR, 0) < 0 ? -errno : 0;
 }
 
 int raw_direct_open(struct blk_raw *raw, const struct blk_open_opts *o, struct error *err)
@@ -33,9 +40,10 @@ int raw_direct_open(struct blk_raw *raw, const struct blk_open_opts *o, struct e
     int flags = fcntl(raw->fd, F_GETFL), code;
 
     raw->direct = true;
-    if (posix_memalign((void **)&raw->aside, PAGE, RAW_ASIDE))
+    raw->aside = aligned_alloc(PAGE, RAW_ASIDE);
+    if (!raw->aside)
         return error_set(err, -ENOMEM, "out of memory");
-    code = fcntl(raw->fd, F_SETFL, flags | O_DIRECT) ? -errno : try_sector(raw);
+    code = fcntl(raw->fd, F_SETFL, flags | O_DIRECT) ? -errno : sectors_do(raw);
     if (code == -EINVAL)
         return error_set(err, code,
                          "--disk %s,direct: its file system or disk can't, in sectors of %u bytes; "

@@ -146,6 +146,8 @@ static void take(struct blk_raw *raw, struct io_uring_cqe *cqe)
 
     io_uring_cqe_seen(&raw->ring, cqe);
     raw->ring_pending--;
+    if (raw->direct && res > 0 && res % (int)BLK_SECTOR)
+        res = -EIO; /* the image was truncated in the midst of a sector */
     if (req->op == BLK_ZEROES && (res == -EOPNOTSUPP || res == -EINVAL))
         raw_worker_give(raw, req); /* which knows other ways to zero */
     else if (judge(req, res, &err))

@@ -56,8 +56,8 @@ static int move_all(const struct blk_raw *raw, struct blk_req *req)
 {
     while (req->moved < req->sectors * BLK_SECTOR) {
         ssize_t n = raw_askew(raw, req) ? raw_askew_move(raw, req) : move(raw, req, 0);
-        if (n <= 0)
-            return n ? (int)n : -EIO;
+        if (n <= 0 || (raw->direct && n % BLK_SECTOR))
+            return n < 0 ? (int)n : -EIO;
         req->moved += (size_t)n;
     }
     return 0;

@@ -22,14 +22,15 @@ static const struct command {
     const char *name;
     unsigned words; /* with HOSTDISK and the command */
     int mode;
+    bool parts; /* the kernel of a host that has it as a block device is asked, and told */
     int (*run)(struct carve *c, struct error *err);
     const char *usage;
 } command[] = {
-    {"list", 2, O_RDONLY, carve_list, "list [--json]"},
-    {"init", 2, O_RDWR | O_EXCL /* not while it is mounted */, carve_init, "init [--force]"},
-    {"add", 4, O_RDWR, carve_add, "add NAME SIZE (100M, 20G; or rest: the largest gap)"},
-    {"remove", 3, O_RDWR, carve_remove, "remove NAME"},
-    {"repair", 2, O_RDWR, carve_repair, "repair"},
+    {"list", 2, O_RDONLY, false, carve_list, "list [--json]"},
+    {"init", 2, O_RDWR | O_EXCL /* not while it is mounted */, true, carve_init, "init [--force]"},
+    {"add", 4, O_RDWR, true, carve_add, "add NAME SIZE (100M, 20G; or rest: the largest gap)"},
+    {"remove", 3, O_RDWR, true, carve_remove, "remove NAME"},
+    {"repair", 2, O_RDWR, false, carve_repair, "repair"},
 };
 
 static int take_json(void *ctx, const char *value, struct error *err)
@@ -86,13 +87,13 @@ static const struct command *command_find(struct carve *c, struct error *err)
 }
 
 /* O_NONBLOCK: a FIFO must not hold us. */
-static int disk_open(struct carve *c, int mode, struct error *err)
+static int disk_open(struct carve *c, const struct command *cmd, struct error *err)
 {
     struct stat st;
     int rc;
 
     c->path = c->word[0];
-    c->fd = open(c->path, mode | O_CLOEXEC | O_NONBLOCK);
+    c->fd = open(c->path, cmd->mode | O_CLOEXEC | O_NONBLOCK);
     if (c->fd < 0 || fstat(c->fd, &st))
         return error_set(err, -errno, "disk carve: %s: %s%s", c->path, strerror(errno),
                          errno == ENOENT ? "; make an image with: truncate -s 10G FILE" : "");
@@ -100,9 +101,11 @@ static int disk_open(struct carve *c, int mode, struct error *err)
         return error_set(err, -EINVAL, "disk carve: %s: neither a regular file nor a block device",
                          c->path);
     c->client.role = "disk";
-    c->client.sets = BOX_BIT(BOX_FEW) | BOX_BIT(BOX_TELL) | BOX_BIT(BOX_TABLE) |
-                     (mode == O_RDONLY ? 0 : BOX_BIT(BOX_CARVE)) |
-                     (S_ISBLK(st.st_mode) ? BOX_BIT(BOX_PARTS) : 0);
+    c->client.sets = BOX_BIT(BOX_FEW) | BOX_BIT(BOX_TELL) | BOX_BIT(BOX_TABLE);
+    if (cmd->mode != O_RDONLY)
+        c->client.sets |= BOX_BIT(BOX_CARVE);
+    if (S_ISBLK(st.st_mode))
+        c->client.sets |= BOX_BIT(BOX_SIZES) | (cmd->parts ? BOX_BIT(BOX_PARTS) : 0);
     rc = client_box_enter(&c->client, err);
     if (rc)
         return rc;
@@ -113,7 +116,7 @@ static int disk_open(struct carve *c, int mode, struct error *err)
 static int carve_run(struct carve *c, struct error *err)
 {
     const struct command *cmd = command_find(c, err);
-    int rc = cmd ? disk_open(c, cmd->mode, err) : -EINVAL;
+    int rc = cmd ? disk_open(c, cmd, err) : -EINVAL;
 
     if (!rc)
         rc = cmd->run(c, err);

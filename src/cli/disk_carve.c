@@ -101,10 +101,12 @@ static int host_unused(struct carve *c, uint64_t at, uint64_t len, struct error 
 
     if (held >= 0)
         close(held);
-    return rc ? error_set(
-                    err, rc,
-                    "%s: this host uses a partition there itself (mounted?); unmount it first",
-                    c->path)
+    if (rc == -EBUSY)
+        return error_set(err, rc,
+                         "%s: this host uses a partition there itself (mounted?); unmount it first",
+                         c->path);
+    return rc ? error_set(err, rc, "%s: can't see whether this host uses a partition there: %s",
+                          c->path, strerror(-rc))
               : 0;
 }
 

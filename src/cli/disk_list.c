@@ -4,6 +4,7 @@
 #include "cli/disk.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "core/plain.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -52,14 +53,6 @@ unsigned carve_problems(const struct gpt *g, char line[CARVE_PROBLEMS][160])
     return n;
 }
 
-static void printable(char *name)
-{
-    for (; *name; name++)
-        if ((unsigned char)*name < 0x20 || *name == 0x7f ||
-            ((unsigned char)*name == 0xc2 && (unsigned char)name[1] < 0xa0)) /* C1 controls */
-            *name = '?';
-}
-
 static void text_row(const struct carve *c, const struct gpt_part *p)
 {
     char at_text[32], len_text[32], type[GPT_GUID_ROOM], name[GPT_NAME_ROOM];
@@ -70,7 +63,7 @@ static void text_row(const struct carve *c, const struct gpt_part *p)
     carve_size(len, len_text, sizeof(len_text));
     gpt_guid_text(p->type, type);
     snprintf(name, sizeof(name), "%s", p->name);
-    printable(name);
+    plain_line(name);
     printf("%4u  %12s  %12s  %-8s %s%s%s\n", p->number, at_text, len_text,
            p->ours ? use_of(c->fd, at, len) : "foreign", name, p->ours ? "" : "  type ",
            p->ours ? "" : type);
@@ -94,13 +87,15 @@ static void text_list(const struct carve *c)
 
 static void json_row(const struct carve *c, const struct gpt_part *p, cJSON *to)
 {
-    char text[GPT_GUID_ROOM];
+    char text[GPT_GUID_ROOM], name[GPT_NAME_ROOM];
     cJSON *row = cJSON_CreateObject();
     uint64_t at, len;
 
     gpt_bytes(&c->gpt, p, &at, &len);
     cJSON_AddNumberToObject(row, "number", p->number);
-    cJSON_AddStringToObject(row, "name", p->name);
+    snprintf(name, sizeof(name), "%s", p->name);
+    plain_line(name);
+    cJSON_AddStringToObject(row, "name", name);
     cJSON_AddNumberToObject(row, "at", (double)at);
     cJSON_AddNumberToObject(row, "size", (double)len);
     cJSON_AddBoolToObject(row, "extent", p->ours);

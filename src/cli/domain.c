@@ -1,8 +1,8 @@
 /*
  * viaduct domain: a process that owns disks and networks and serves them to virtual machines over
  * vhost-user. One loop, one thread; each device listens at a socket of its own. SIGUSR1 prints the
- * ledger, SIGINT and SIGTERM end it in order: what is in flight ends and is told, then the sockets
- * go.
+ * ledger, SIGINT, SIGTERM and SIGHUP end it in order: what is in flight ends and is told, then the
+ * sockets go.
  *
  * After its start it is in a jail (domain_box.c): it opens nothing, and all of its rings are made.
  * What it still needs of the kernel, and why, is in sandbox/rows_io.c, set "back".

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int realtime_take(unsigned *prio, const char *value, struct error *err)
 {
@@ -24,6 +25,11 @@ int realtime_enter(unsigned prio, struct error *err)
 
     if (!prio || !sched_setscheduler(0, SCHED_RR, &p))
         return 0;
+    if (errno == EPERM && !geteuid())
+        return error_set(err, -EPERM,
+                         "--realtime %u: not in this container or control group (CAP_SYS_NICE, "
+                         "cpu.rt_runtime_us)",
+                         prio);
     if (errno == EPERM)
         return error_set(err, -EPERM,
                          "--realtime %u: this user may not; run as root, give it CAP_SYS_NICE, or "

@@ -42,8 +42,8 @@ struct service {
     void *print_owner;
 };
 
-/* SIGUSR1 prints, SIGINT, SIGTERM and SIGHUP stop the loop, SIGPIPE is nothing. Before any thread
- * is made, so that all leave these to the loop. 0 or -errno. */
+/* SIGUSR1 prints, SIGINT, SIGTERM and (unless it is ignored) SIGHUP stop the loop, SIGPIPE is
+ * nothing. Before any thread is made, so that all leave these to the loop. 0 or -errno. */
 int service_signals(struct service *d, struct loop *loop, void (*print)(void *owner), void *owner);
 void service_deaf(struct service *d); /* before the loop is closed; also if it never heard */
 /* Before the jail, and at the end, what --ledger asks for, if it does. 0 or -errno, said. */

@@ -1,8 +1,8 @@
 /*
  * viaduct switch: an Ethernet switch as a process. Its ports are cables that are there from the
  * start (a tap, passt, another switch) and sockets at which peers, viaducts or QEMUs with -netdev
- * stream, come and go. It has no privileges and needs none. SIGUSR1 prints the counters, SIGINT and
- * SIGTERM end it.
+ * stream, come and go. It has no privileges and needs none. SIGUSR1 prints the counters, SIGINT,
+ * SIGTERM and SIGHUP end it.
  *
  * After its start it needs no file but the sockets it listens at: epoll, timers, signalfd, what its
  * places need (switch_place.c), streams of those who ask (service.h); files to write at the end:

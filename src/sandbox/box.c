@@ -71,6 +71,7 @@ static const struct box_list *list_of(enum box_set set)
     case BOX_DIAL:
     case BOX_TABLE:
     case BOX_CARVE:
+    case BOX_SIZES:
     case BOX_PARTS: return &box_lists_client[set];
     default: return &box_lists_io[set];
     }

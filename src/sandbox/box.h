@@ -62,7 +62,8 @@ enum box_set {
     BOX_DIAL,        /* connects to some sockets, for one that may not */
     BOX_TABLE,       /* a host disk's extents */
     BOX_CARVE,       /* and changing them */
-    BOX_PARTS,       /* on a block device, of which this host's kernel has partitions */
+    BOX_SIZES,       /* of a block device */
+    BOX_PARTS,       /* of which this host's kernel has partitions, that change */
     BOX_SETS
 };
 #define BOX_BIT(set) (1ull << (set))

@@ -5,7 +5,7 @@
  * gives away other's files; that these are none but the directory's is Landlock's. Who reads files
  * anywhere keeps the one for that, who dials sockets the one by which root may connect to others',
  * who reads what processes take the one for processes that have some themselves, who carves a block
- * device the one for telling the kernel.
+ * device the one for telling the kernel, and reads nodes of its partitions whosever they are.
  */
 #include "sandbox/impl.h"
 #include <errno.h>
@@ -25,7 +25,7 @@ static uint32_t kept(const struct box *b)
     if (b->sets & BOX_BIT(BOX_COST))
         return CAP(DAC_READ_SEARCH) | CAP(SYS_PTRACE);
     if (b->sets & BOX_BIT(BOX_PARTS))
-        return CAP(SYS_ADMIN);
+        return CAP(SYS_ADMIN) | CAP(DAC_READ_SEARCH);
     return b->sets & BOX_BIT(BOX_TREE) || b->reads[0] ? CAP(DAC_READ_SEARCH) : 0;
 }
 

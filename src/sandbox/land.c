@@ -109,7 +109,8 @@ static int rules(int set, const struct box *b, int abi)
     int err = 0;
 
     for (unsigned i = 0; i < ARRAY_LEN(b->reads) && b->reads[i] && !err; i++)
-        err = allow(set, b->reads[i], FS_READ_FILE | FS_READ_DIR);
+        if ((err = allow(set, b->reads[i], FS_READ_FILE | FS_READ_DIR)) == -ENOENT)
+            err = 0; /* what is not there needs no leave */
     if (!err && b->changes)
         err = allow_changes(set, b->changes, abi);
     for (unsigned i = 0; i < b->gones && !err; i++)

@@ -107,9 +107,12 @@ static const struct box_row carve[] = {
     {CALL(getrandom), .why = "what is new has a GUID"},
 };
 
-static const struct box_row parts[] = {
+static const struct box_row sizes[] = {
     {CALL(ioctl), ONLY(WHEN(1, BLKGETSIZE64)), .why = "how large it is"},
     {CALL(ioctl), ONLY(WHEN(1, BLKSSZGET)), .why = "and its blocks"},
+};
+
+static const struct box_row parts[] = {
     {CALL(ioctl), ONLY(WHEN(1, BLKPG)), .why = "the kernel is told what has changed"},
     {CALL(openat), ONLY(WHEN_BITS(2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)),
      .why = "its partitions, in sysfs; and are they mounted? Landlock says below what"},
@@ -132,5 +135,6 @@ const struct box_list box_lists_client[] = {
     [BOX_DIAL] = BOX_LIST("dial", dial),
     [BOX_TABLE] = BOX_LIST("table", table),
     [BOX_CARVE] = BOX_LIST("carve", carve),
+    [BOX_SIZES] = BOX_LIST("sizes", sizes),
     [BOX_PARTS] = BOX_LIST("parts", parts),
 };

@@ -8,7 +8,8 @@
 #include "share/drr.h"
 #include "share/share_blk.h"
 
-#define SHARE_PIECES  (SHARE_WINDOW / SHARE_PIECE) /* in flight of one disk: of that may be all */
+#define SHARE_PIECES (SHARE_WINDOW / SHARE_PIECE) /* in flight of one disk: of that may be all */
+_Static_assert(SHARE_WINDOW % SHARE_PIECE == 0, "a window of whole pieces");
 #define SHARE_SMALL   32u /* sectors of a read whose time says how long the host disk's queue is */
 #define SHARE_BATCH   64u /* of those are looked at together */
 #define SHARE_LOOK_NS 1000000000ull

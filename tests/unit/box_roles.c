@@ -126,13 +126,15 @@ static int enter_client(const void *client)
 #define READS   (BOX_BIT(BOX_CORE) | BOX_BIT(BOX_TELL) | BOX_BIT(BOX_LOOK))
 
 #define LISTS  (BOX_BIT(BOX_FEW) | BOX_BIT(BOX_TELL) | BOX_BIT(BOX_TABLE))
-#define CARVES (LISTS | BOX_BIT(BOX_CARVE) | BOX_BIT(BOX_PARTS))
+#define SIZES  (LISTS | BOX_BIT(BOX_SIZES))
+#define CARVES (SIZES | BOX_BIT(BOX_CARVE) | BOX_BIT(BOX_PARTS))
 static const struct client speaker = {"speaker", SPEAKS, BOX_AUTO};
 static const struct client replay = {"replay", REPLAYS, BOX_AUTO};
 static const struct client dialler = {"top's dialler", BOX_BIT(BOX_CORE) | BOX_BIT(BOX_DIAL),
                                       BOX_AUTO};
 static const struct client eye = {"logs' eye", READS, BOX_AUTO};
 static const struct client list = {"disk", LISTS, BOX_AUTO};
+static const struct client list_device = {"disk", SIZES, BOX_AUTO};
 static const struct client disk = {"disk", CARVES, BOX_AUTO};
 static const struct client ps = {"ps", READS | BOX_BIT(BOX_COST), BOX_AUTO};
 
@@ -156,6 +158,7 @@ const struct role roles[ROLES] = {
     {"logs' eye", enter_client, &eye, READS},
     {"ps", enter_client, &ps, READS | BOX_BIT(BOX_COST)},
     {"disk", enter_client, &list, LISTS},
-    {"disk", enter_client, &disk, CARVES}, /* a block device */
+    {"disk", enter_client, &list_device, SIZES},
+    {"disk", enter_client, &disk, CARVES},
     {"up", enter_up, BOX_RUN, BOX_BIT(BOX_CORE) | BOX_BIT(BOX_LOOP) | BOX_BIT(BOX_LAB)},
 };

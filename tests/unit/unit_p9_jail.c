@@ -2,7 +2,7 @@
  * The jail of a share's server (back/p9_jail.c): what its process has, and what becomes of it when
  * it does anything else; that it ends with the machine; what is said where the host has no jails.
  *
- * unit_p9_jail --calls prints the list, for tests/fault/share_jail.
+ * unit_p9_jail --calls prints the list, for tests/fault/share_server.
  */
 #include "jail_probe.h"
 #include "unit.h"
