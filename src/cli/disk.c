@@ -3,8 +3,8 @@
  * which can be one machine's whole disk (--disk HOSTDISK,extent=NAME). docs/disks.md
  *
  * It opens HOSTDISK and goes into its jail before it reads a byte of it (sandbox/rows_client.c).
- * There it has that descriptor, and of a block device sysfs, and the nodes of its partitions
- * (back/blk_kernel.h).
+ * There it has that descriptor; and where it changes a block device sysfs, and the nodes of its
+ * partitions (back/blk_kernel.h).
  */
 #include "cli/disk.h"
 #include "core/error.h"
