@@ -1,9 +1,9 @@
 /*
  * What those need who look at machines for the user: ctl, top, metrics, console, logs, ps, up and
  * down; and replay, and disk, which looks at images. Sockets are connected and files open before
- * the first byte of a machine is read; none of them can make, connect or open another. Who must,
- * later, asks a process that was made before and reads nothing of a machine (cli/dial.h,
- * cli/eye.h).
+ * the first byte of a machine is read; none of them can make, connect or open another, but to read
+ * what a lab's supervisor and the kernel wrote (look, parts). Who must, later, asks a process that
+ * was made before and reads nothing of a machine (cli/dial.h, cli/eye.h).
  */
 #include "sandbox/impl.h"
 #include <asm/termbits.h>
