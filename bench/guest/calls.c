@@ -9,11 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROUNDS  9
-#define CALLS   50000
-#define READS   10000
-#define BLOCKS  256 /* the file has at least as many of 4 KiB */
-#define STRIDE  37  /* odd, so that all of them come */
+#define ROUNDS 9
+#define CALLS  50000
+#define READS  10000
+#define BLOCKS 256 /* the file has at least as many of 4 KiB */
+#define STRIDE 37  /* odd, so that all of them come */
 
 static char block[4096] __attribute__((aligned(4096)));
 

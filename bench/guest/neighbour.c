@@ -1,8 +1,8 @@
 /*
  * A guest that asks for little, for bench/fair_vms: for half a second reads of 4 KiB at random
- * places of /dev/vda, one at a time, past its page cache; for another half second frames of 60 bytes
- * out of eth0 to 02:00:00:00:00:04, which sends them back, one at a time. After each half a line says
- * what, the median, the 99th percentile in nanoseconds, and of how many. It never ends.
+ * places of /dev/vda, one at a time, past its page cache; for another half second frames of 60
+ * bytes out of eth0 to 02:00:00:00:00:04, which sends them back, one at a time. After each half a
+ * line says what, the median, the 99th percentile in nanoseconds, and of how many. It never ends.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

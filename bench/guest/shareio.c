@@ -1,9 +1,9 @@
 /*
- * A shared directory from within a guest, mounted at /mnt by the program itself: one file written and
- * read from its beginning to its end, in pieces of 1 MiB and of 4 KiB, then many small files made,
- * looked at, read and removed. Nothing is cached on the client's side (cache=none, Linux' default).
- * What was read is compared with what was written. Prints "SHARE what number": MB/s, or operations a
- * second.
+ * A shared directory from within a guest, mounted at /mnt by the program itself: one file written
+ * and read from its beginning to its end, in pieces of 1 MiB and of 4 KiB, then many small files
+ * made, looked at, read and removed. Nothing is cached on the client's side (cache=none, Linux'
+ * default). What was read is compared with what was written. Prints "SHARE what number": MB/s, or
+ * operations a second.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
